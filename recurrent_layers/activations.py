@@ -1,0 +1,76 @@
+"""Activation functions, found by their names: ``get("tanh")``.
+
+Each takes a symbolic tensor and returns one of the same shape. Wherever a layer takes an
+activation, any callable that does the same will do.
+"""
+
+import theano.tensor as T
+
+from recurrent_layers.utils.generic_utils import lookup
+
+
+def softmax(x):
+    """exp(x) / sum(exp(x)) over the last axis, for any number of dimensions."""
+    return T.nnet.softmax(x.reshape((-1, x.shape[-1]))).reshape(x.shape)
+
+
+def time_distributed_softmax(x):
+    """The name that :func:`softmax` had for sequences in early scripts."""
+    return softmax(x)
+
+
+def softplus(x):
+    """log(1 + exp(x)), elementwise."""
+    return T.nnet.softplus(x)
+
+
+def relu(x):
+    """max(x, 0), elementwise."""
+    return T.nnet.relu(x)
+
+
+def tanh(x):
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)), elementwise."""
+    return T.tanh(x)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), elementwise."""
+    return T.nnet.sigmoid(x)
+
+
+def hard_sigmoid(x):
+    """A sigmoid of three straight lines: min(max(0.2 x + 0.5, 0), 1), elementwise."""
+    return T.nnet.hard_sigmoid(x)
+
+
+def linear(x):
+    """X itself."""
+    return x
+
+
+KNOWN = {
+    function.__name__: function
+    for function in (softmax, time_distributed_softmax, softplus, relu, tanh, sigmoid, hard_sigmoid, linear)
+}
+
+
+def get(identifier):
+    """Find an activation.
+
+    Parameters
+    ----------
+    identifier : str or callable
+        "softmax", "softplus", "relu", "tanh", "sigmoid", "hard_sigmoid" or "linear"; a callable is
+        returned as it is.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ValueError
+        If the name is not known; the message lists the known ones.
+    """
+    return lookup(identifier, KNOWN, "activation")

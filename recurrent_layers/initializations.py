@@ -1,0 +1,128 @@
+"""Initial weights, found by their names: ``get("orthogonal")``.
+
+Each function takes a shape and returns a Theano shared variable of `theano.config.floatX`.
+All of them draw from NumPy's global generator, in the order in which layers are built, so that
+``numpy.random.seed(1337)`` at the top of a script makes all initial weights reproducible.
+A callable of your own may return a shared variable or an array.
+"""
+
+import numpy as np
+import theano
+
+from recurrent_layers.utils.generic_utils import lookup
+
+
+def shared(value):
+    """Return `value` as a shared variable of `theano.config.floatX`."""
+    return theano.shared(np.asarray(value, dtype=theano.config.floatX))
+
+
+def _fans(shape):
+    """Numbers of inputs and outputs of a unit: (rows, columns) of a matrix."""
+    if len(shape) == 2:
+        return shape
+    return int(np.prod(shape[1:])), shape[0]
+
+
+def uniform(shape, scale=0.05):
+    """Uniform in [-scale, scale]."""
+    return shared(np.random.uniform(low=-scale, high=scale, size=shape))
+
+
+def normal(shape, scale=0.05):
+    """Normal with mean 0 and standard deviation `scale`."""
+    return shared(np.random.randn(*shape) * scale)
+
+
+def lecun_uniform(shape):
+    """Uniform within sqrt(3 / fan_in) (LeCun et al. 1998, "Efficient BackProp")."""
+    fan_in, _ = _fans(shape)
+    return uniform(shape, np.sqrt(3.0 / fan_in))
+
+
+def glorot_normal(shape):
+    """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    fan_in, fan_out = _fans(shape)
+    return normal(shape, np.sqrt(2.0 / (fan_in + fan_out)))
+
+
+def glorot_uniform(shape):
+    """Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    fan_in, fan_out = _fans(shape)
+    return uniform(shape, np.sqrt(6.0 / (fan_in + fan_out)))
+
+
+def he_normal(shape):
+    """Normal with variance 2 / fan_in (He et al. 2015)."""
+    fan_in, _ = _fans(shape)
+    return normal(shape, np.sqrt(2.0 / fan_in))
+
+
+def he_uniform(shape):
+    """Uniform within sqrt(6 / fan_in) (He et al. 2015)."""
+    fan_in, _ = _fans(shape)
+    return uniform(shape, np.sqrt(6.0 / fan_in))
+
+
+def orthogonal(shape, scale=1.1):
+    """A random matrix with orthonormal rows or columns, times `scale` (Saxe et al. 2013).
+
+    Keras 0.1 scales by 1.1, so that a saturating activation does not shrink the state.
+    """
+    flat_shape = (shape[0], int(np.prod(shape[1:])))
+    rows, _, columns = np.linalg.svd(np.random.normal(0.0, 1.0, flat_shape), full_matrices=False)
+    q = rows if rows.shape == flat_shape else columns
+    return shared(scale * q.reshape(shape))
+
+
+def identity(shape, scale=1):
+    """The identity matrix times `scale`.
+
+    Raises
+    ------
+    ValueError
+        If `shape` is not that of a square matrix.
+    """
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"identity initializes square matrices only, got shape {tuple(shape)}")
+    return shared(scale * np.identity(shape[0]))
+
+
+def zero(shape):
+    """All zeros."""
+    return shared(np.zeros(shape))
+
+
+def one(shape):
+    """All ones."""
+    return shared(np.ones(shape))
+
+
+KNOWN = {
+    function.__name__: function
+    for function in (
+        uniform, normal, lecun_uniform, glorot_normal, glorot_uniform, he_normal, he_uniform,
+        orthogonal, identity, zero, one,
+    )
+}  # fmt: skip
+
+
+def get(identifier):
+    """Find an initialization.
+
+    Parameters
+    ----------
+    identifier : str or callable
+        "uniform", "normal", "lecun_uniform", "glorot_normal", "glorot_uniform", "he_normal",
+        "he_uniform", "orthogonal", "identity", "zero" or "one"; a callable is returned as it is.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ValueError
+        If the name is not known; the message lists the known ones.
+    """
+    return lookup(identifier, KNOWN, "initialization")

@@ -1,0 +1,138 @@
+"""Losses, found by their names: ``get("mse")``.
+
+Each takes the targets and the predictions, tensors of one shape ``(..., dim)``, and returns the loss
+of every sample (or timestep), of shape ``(...)``. Weighting, masking and averaging are the model's.
+"""
+
+import numpy as np
+import theano
+import theano.tensor as T
+
+from recurrent_layers.utils.generic_utils import lookup
+
+
+def _epsilon():
+    """The distance that is kept from 0 and 1 before a logarithm."""
+    return 1e-9 if theano.config.floatX == "float64" else 1e-7
+
+
+def mean_squared_error(y_true, y_pred):
+    """mean((y_pred - y_true)^2)"""
+    return T.sqr(y_pred - y_true).mean(axis=-1)
+
+
+def mean_absolute_error(y_true, y_pred):
+    """mean(abs(y_pred - y_true))"""
+    return T.abs_(y_pred - y_true).mean(axis=-1)
+
+
+def mean_absolute_percentage_error(y_true, y_pred):
+    """100 mean(abs(y_true - y_pred) / abs(y_true))"""
+    return 100.0 * T.abs_((y_true - y_pred) / T.clip(T.abs_(y_true), _epsilon(), np.inf)).mean(axis=-1)
+
+
+def mean_squared_logarithmic_error(y_true, y_pred):
+    """mean((log(y_pred + 1) - log(y_true + 1))^2), both taken as at least 0"""
+
+    def log1p(y):
+        return T.log(T.clip(y, _epsilon(), np.inf) + 1.0)
+
+    return T.sqr(log1p(y_pred) - log1p(y_true)).mean(axis=-1)
+
+
+def squared_hinge(y_true, y_pred):
+    """mean(max(1 - y_true y_pred, 0)^2), for labels -1 and 1"""
+    return T.sqr(T.maximum(1.0 - y_true * y_pred, 0.0)).mean(axis=-1)
+
+
+def hinge(y_true, y_pred):
+    """mean(max(1 - y_true y_pred, 0)), for labels -1 and 1"""
+    return T.maximum(1.0 - y_true * y_pred, 0.0).mean(axis=-1)
+
+
+def categorical_crossentropy(y_true, y_pred):
+    """-sum(y_true log(y_pred)), for one-hot rows; y_pred is scaled to sum to 1"""
+    y_pred = T.clip(y_pred, _epsilon(), 1.0 - _epsilon())
+    y_pred = y_pred / y_pred.sum(axis=-1, keepdims=True)
+    return -T.sum(y_true * T.log(y_pred), axis=-1)
+
+
+def binary_crossentropy(y_true, y_pred):
+    """-mean(y_true log(y_pred) + (1 - y_true) log(1 - y_pred)), for labels 0 and 1"""
+    y_pred = T.clip(y_pred, _epsilon(), 1.0 - _epsilon())
+    return T.nnet.binary_crossentropy(y_pred, y_true).mean(axis=-1)
+
+
+def poisson_loss(y_true, y_pred):
+    """mean(y_pred - y_true log(y_pred)), for counts"""
+    return T.mean(y_pred - y_true * T.log(y_pred + _epsilon()), axis=-1)
+
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+
+KNOWN = {
+    function.__name__: function
+    for function in (
+        mean_squared_error, mean_absolute_error, mean_absolute_percentage_error,
+        mean_squared_logarithmic_error, squared_hinge, hinge, categorical_crossentropy,
+        binary_crossentropy, poisson_loss,
+    )
+}  # fmt: skip
+KNOWN.update({"mse": mse, "MSE": mse, "mae": mae, "MAE": mae,
+               "mape": mape, "MAPE": mape, "msle": msle, "MSLE": msle})  # fmt: skip
+
+
+def get(identifier):
+    """Find a loss.
+
+    Parameters
+    ----------
+    identifier : str or callable
+        The name of a function of this module, or its short form ("mse", "mae", "mape", "msle");
+        a callable ``(y_true, y_pred) -> loss`` is returned as it is.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ValueError
+        If the name is not known; the message lists the known ones.
+    """
+    return lookup(identifier, KNOWN, "loss")
+
+
+def check_labels(loss, y):
+    """Raise if labels cannot be meant for a loss.
+
+    Parameters
+    ----------
+    loss : callable
+        A function of this module; nothing is asked of the labels of any other.
+    y : numpy.ndarray
+        The targets, of shape ``(..., dim)``.
+
+    Raises
+    ------
+    ValueError
+        If the labels lie outside the range for which the loss is defined.
+    """
+    if loss in (categorical_crossentropy, binary_crossentropy):
+        if loss is categorical_crossentropy and y.shape[-1] == 1:
+            raise ValueError(
+                "categorical_crossentropy over a single output is always 0: use binary_crossentropy, "
+                "or one-hot labels (recurrent_layers.utils.np_utils.to_categorical)"
+            )
+        lowest, highest, wanted = 0, 1, "labels from 0 to 1"
+    elif loss in (hinge, squared_hinge):
+        lowest, highest, wanted = -1, 1, "labels -1 and 1"
+    elif loss in (poisson_loss, mean_squared_logarithmic_error):
+        lowest, highest, wanted = 0, np.inf, "labels of at least 0"
+    else:
+        return
+    if y.size and (np.min(y) < lowest or np.max(y) > highest):
+        raise ValueError(f"{loss.__name__} needs {wanted}, got {float(np.min(y)):g} to {float(np.max(y)):g}")

@@ -1,0 +1,1 @@
+"""Helpers under the names that Keras 0.1 gave them."""

@@ -1,0 +1,58 @@
+"""What several modules need and none of them owns."""
+
+import difflib
+import numbers
+
+
+def lookup(identifier, known, kind):
+    """Return a callable as it is, or find it by its name.
+
+    Parameters
+    ----------
+    identifier : str or callable
+        A name in `known`, or any callable, which is returned unchanged.
+    known : dict of str to callable
+        The names to choose from.
+    kind : str
+        What is looked up, for the error message ("activation").
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ValueError
+        If `identifier` is neither callable nor a known name; the message lists the known ones.
+    """
+    if callable(identifier):
+        return identifier
+    if isinstance(identifier, str) and identifier in known:
+        return known[identifier]
+    close = difflib.get_close_matches(str(identifier), known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise ValueError(
+        "unknown {} {!r}{} Known: {}. Any callable is accepted too.".format(
+            kind, identifier, hint or ".", ", ".join(sorted(known))
+        )
+    )
+
+
+def positive_int(name, value):
+    """Return `value` as an int, or raise.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the error message.
+    value : object
+        Anything; Python's and NumPy's integers of at least 1 pass.
+
+    Raises
+    ------
+    ValueError
+        If `value` is not an integer, or smaller than 1.
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    return int(value)

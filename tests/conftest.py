@@ -1,0 +1,70 @@
+"""Theano without a compiler, in float64, for everything that checks numbers: it starts at once.
+
+Set before Theano is imported; flags that are already set win. What must be compiled in C asks for
+the mode FAST_RUN itself.
+"""
+
+import os
+
+os.environ["THEANO_FLAGS"] = "mode=FAST_COMPILE,floatX=float64," + os.environ.get("THEANO_FLAGS", "")
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+import recurrent_layers as rl
+
+DATA = pathlib.Path(__file__).parent / "data"
+RECURRENT = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
+
+
+class ReferenceCase:
+    """One case of real Keras' numbers, and our layer with its weights."""
+
+    def __init__(self, name, arrays, entry):
+        self.entry = entry
+        self._array = lambda key: arrays["{}/{}".format(entry["case"], key)]
+        self.X, self.Y, self.R, self.X_gradient = map(self._array, ("X", "Y", "R", "X_grad"))
+        self.mask = self._array("mask") if entry["masked"] else None
+        self.weights = [self._array(f"weights_{n}") for n in range(entry["n_weights"])]
+        self.gradients = [self._array(f"weights_grad_{n}") for n in range(entry["n_weights"])]
+        self.layer = getattr(rl, name)(entry["input_dim"], entry["output_dim"], weights=self.weights, **entry["kwargs"])
+
+
+def reference_cases(name):
+    """The ids of a layer's cases."""
+    with np.load(DATA / f"{name}.npz") as arrays:
+        return [entry["case"] for entry in json.loads(str(arrays["index"]))]
+
+
+def reference_case(name, case):
+    with np.load(DATA / f"{name}.npz") as arrays:
+        entry = next(entry for entry in json.loads(str(arrays["index"])) if entry["case"] == case)
+        return ReferenceCase(name, dict(arrays), entry)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    np.random.seed(1337)
+
+
+@pytest.fixture(params=RECURRENT)
+def recurrent(request):
+    """Each of the seven classes."""
+    return getattr(rl, request.param)
+
+
+def masked_input(layer, mask_variable):
+    """Let `layer` read its own input, with a mask that is an input of its own."""
+
+    class Input(rl.MaskedLayer):
+        input_ndim = 3
+
+        def get_output_mask(self, train=False):
+            return mask_variable
+
+    source = Input()
+    source.input = layer.input
+    layer.set_previous(source)

@@ -1,0 +1,219 @@
+"""Activations, initializations, objectives and optimizers: the named functions."""
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+from numpy.testing import assert_allclose
+
+from recurrent_layers import activations, initializations, objectives, optimizers
+from recurrent_layers.utils.np_utils import to_categorical
+
+
+class TestActivations:
+    FORMULAS = {
+        "softmax": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
+        "softplus": lambda x: np.log(1 + np.exp(x)),
+        "relu": lambda x: np.maximum(x, 0),
+        "tanh": np.tanh,
+        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+        "hard_sigmoid": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+        "linear": lambda x: x,
+    }
+
+    @pytest.mark.parametrize("name", FORMULAS)
+    def test_formula(self, name):
+        X, x = np.random.randn(2, 3, 4) * 3, T.tensor3()
+        result = theano.function([x], activations.get(name)(x))(X)
+        assert_allclose(result, self.FORMULAS[name](X), rtol=1e-10)
+
+    def test_a_callable_is_itself(self):
+        assert activations.get(T.cos) is T.cos
+
+    @pytest.mark.parametrize("name", ["tanhh", None, 3, ""])
+    def test_an_unknown_name_lists_the_known_ones(self, name):
+        with pytest.raises(ValueError, match="unknown activation.*" + ", ".join(sorted(activations.KNOWN))):
+            activations.get(name)
+
+
+class TestInitializations:
+    SPREADS = {
+        "uniform": 0.05 / np.sqrt(3), "normal": 0.05, "lecun_uniform": np.sqrt(1 / 200),
+        "glorot_normal": np.sqrt(2 / 300), "glorot_uniform": np.sqrt(2 / 300),
+        "he_normal": np.sqrt(2 / 200), "he_uniform": np.sqrt(2 / 200),
+        "orthogonal": 1.1 / np.sqrt(200), "zero": 0, "one": 0,
+    }  # fmt: skip
+
+    @pytest.mark.parametrize("name", SPREADS)
+    def test_shape_type_and_spread(self, name):
+        value = initializations.get(name)((200, 100)).get_value()
+        assert value.shape == (200, 100) and value.dtype == theano.config.floatX
+        assert_allclose(value.std(), self.SPREADS[name], rtol=0.03)
+        assert_allclose(value.mean(), name == "one", atol=0.002)
+
+    @pytest.mark.parametrize("shape", [(4, 4), (3, 5), (5, 3)])
+    def test_orthogonal_scales_by_1_1(self, shape):
+        q = initializations.orthogonal(shape).get_value()
+        gram = q.dot(q.T) if shape[0] <= shape[1] else q.T.dot(q)
+        assert_allclose(gram, 1.21 * np.eye(min(shape)), atol=1e-12)
+
+    def test_identity(self):
+        assert_allclose(initializations.identity((3, 3), scale=2).get_value(), 2 * np.eye(3))
+        with pytest.raises(ValueError, match=r"square matrices only, got shape \(2, 3\)"):
+            initializations.identity((2, 3))
+
+    @pytest.mark.parametrize("name", ["uniform", "normal", "glorot_uniform", "orthogonal"])
+    def test_numpys_seed_is_the_seed(self, name):
+        values = []
+        for seed in (1, 1, 2):
+            np.random.seed(seed)
+            values.append(initializations.get(name)((3, 3)).get_value())
+        assert np.array_equal(values[0], values[1]) and not np.array_equal(values[0], values[2])
+
+    def test_an_unknown_name_lists_the_known_ones(self):
+        with pytest.raises(ValueError, match="unknown initialization 'xavier'.*glorot_uniform.*he_normal"):
+            initializations.get("xavier")
+
+
+class TestObjectives:
+    FORMULAS = {
+        "mse": lambda y, p: (p - y) ** 2,
+        "mae": lambda y, p: abs(p - y),
+        "mape": lambda y, p: 100 * abs((y - p) / y),
+        "msle": lambda y, p: (np.log(1 + p) - np.log(1 + y)) ** 2,
+        "hinge": lambda y, p: np.maximum(1 - y * p, 0),
+        "squared_hinge": lambda y, p: np.maximum(1 - y * p, 0) ** 2,
+        "categorical_crossentropy": lambda y, p: -3 * y * np.log(p / p.sum(axis=-1, keepdims=True)),
+        "binary_crossentropy": lambda y, p: -(y * np.log(p) + (1 - y) * np.log(1 - p)),
+        "poisson_loss": lambda y, p: p - y * np.log(p),
+    }
+
+    @pytest.mark.parametrize("shape", [(4, 3), (2, 5, 3)])
+    @pytest.mark.parametrize("name", FORMULAS)
+    def test_formula(self, name, shape):
+        y_true, y_pred = np.random.uniform(0.1, 0.9, (2,) + shape)
+        y, p = [T.TensorType("float64", (False,) * len(shape))() for _ in range(2)]
+        loss = theano.function([y, p], objectives.get(name)(y, p))(y_true, y_pred)
+        assert_allclose(loss, self.FORMULAS[name](y_true, y_pred).mean(axis=-1), rtol=1e-6)
+
+    @pytest.mark.parametrize("name", ["categorical_crossentropy", "binary_crossentropy", "poisson_loss"])
+    def test_a_certain_and_wrong_prediction_has_a_finite_loss_and_gradient(self, name):
+        y, p = T.matrix(), T.matrix()
+        loss = objectives.get(name)(y, p).sum()
+        values = theano.function([y, p], [loss, T.grad(loss, p)])([[1.0, 0.0]], [[0.0, 1.0]])
+        assert all(np.isfinite(value).all() for value in values)
+
+    def test_unknown(self):
+        with pytest.raises(ValueError, match="unknown loss 'mean_square'; did you mean 'mean_squared"):
+            objectives.get("mean_square")
+
+    @pytest.mark.parametrize("name, labels, message", [
+        ("categorical_crossentropy", [[0.0, 2.0]], "needs labels from 0 to 1, got 0 to 2"),
+        ("categorical_crossentropy", [[1.0]], "single output is always 0"),
+        ("binary_crossentropy", [[-1.0], [1.0]], "needs labels from 0 to 1, got -1 to 1"),
+        ("hinge", [[0.0], [3.0]], "needs labels -1 and 1, got 0 to 3"),
+        ("poisson_loss", [[-1.0]], "needs labels of at least 0"),
+    ])  # fmt: skip
+    def test_labels_that_do_not_fit(self, name, labels, message):
+        with pytest.raises(ValueError, match=message):
+            objectives.check_labels(objectives.get(name), np.array(labels))
+
+
+class TestOptimizers:
+    """Three steps of each by NumPy, from the equations."""
+
+    @staticmethod
+    def steps(name, gradients, p):
+        a = d = m = v = np.zeros_like(p)
+        for t, g in enumerate(gradients):
+            if name == "sgd":
+                v = 0.9 * v - 0.1 / (1 + 0.5 * t) * g
+                p = p + v
+            elif name == "nesterov":
+                v = 0.9 * v - 0.1 * g
+                p = p + 0.9 * v - 0.1 * g
+            elif name == "rmsprop":
+                a = 0.9 * a + 0.1 * g**2
+                p = p - 0.001 * g / np.sqrt(a + 1e-6)
+            elif name == "adagrad":
+                a = a + g**2
+                p = p - 0.01 * g / np.sqrt(a + 1e-6)
+            elif name == "adadelta":
+                a = 0.95 * a + 0.05 * g**2
+                u = g * np.sqrt(d + 1e-6) / np.sqrt(a + 1e-6)
+                d = 0.95 * d + 0.05 * u**2
+                p = p - u
+            elif name == "adam":
+                m = 0.9 * m + 0.1 * g
+                v = 0.999 * v + 0.001 * g**2
+                p = p - 0.001 * np.sqrt(1 - 0.999 ** (t + 1)) / (1 - 0.9 ** (t + 1)) * m / (np.sqrt(v) + 1e-8)
+        return p
+
+    MADE = {
+        "sgd": lambda: optimizers.SGD(lr=0.1, momentum=0.9, decay=0.5),
+        "nesterov": lambda: optimizers.SGD(lr=0.1, momentum=0.9, nesterov=True),
+        "rmsprop": lambda: optimizers.get("rmsprop"),
+        "adagrad": lambda: optimizers.get("Adagrad"),
+        "adadelta": lambda: optimizers.get("adadelta"),
+        "adam": lambda: optimizers.get("adam"),
+    }
+
+    def train(self, optimizer, gradients, constraint=lambda p: p):
+        param, gradient = initializations.shared([1.0, -2.0]), T.vector()
+        updates = optimizer.get_updates([param], [constraint], T.sum(param * gradient))
+        step = theano.function([gradient], [], updates=updates)
+        for g in gradients:
+            step(g)
+        return param.get_value()
+
+    @pytest.mark.parametrize("name", MADE)
+    def test_three_steps(self, name):
+        gradients = np.random.randn(3, 2)
+        trained = self.train(self.MADE[name](), gradients)
+        assert_allclose(trained, self.steps(name, gradients, np.array([1.0, -2.0])), rtol=1e-10)
+
+    def test_clipping(self):
+        assert_allclose(self.train(optimizers.SGD(lr=1.0, clipvalue=0.5), [[3.0, -4.0]]), [0.5, -1.5])
+        assert_allclose(self.train(optimizers.SGD(lr=1.0, clipnorm=1.0), [[3.0, -4.0]]), [0.4, -1.2])
+        assert_allclose(self.train(optimizers.SGD(lr=1.0, clipnorm=10.0), [[3.0, -4.0]]), [-2.0, 2.0])
+
+    def test_constraint(self):
+        trained = self.train(optimizers.SGD(lr=1.0), [[3.0, -4.0]], constraint=lambda p: T.maximum(p, 0.0))
+        assert_allclose(trained, [0.0, 2.0])
+
+    @pytest.mark.parametrize("name", MADE)
+    def test_config_makes_the_same_optimizer_again(self, name):
+        config = self.MADE[name]().get_config()
+        arguments = dict(config)
+        assert optimizers.get(arguments.pop("name"), arguments).get_config() == config
+
+    def test_config_has_the_clipping(self):
+        assert optimizers.Adam(clipnorm=2.0).get_config()["clipnorm"] == 2.0
+
+    def test_state(self):
+        optimizer = optimizers.Adam()
+        self.train(optimizer, np.ones((2, 2)))
+        state = optimizer.get_state()
+        assert float(state[0]) == 2.0
+        with pytest.raises(ValueError, match="state has arrays of shapes"):
+            optimizer.set_state(state[1:])
+        optimizer.set_state([0 * value for value in state])
+        assert all(not value.any() for value in optimizer.get_state())
+
+    def test_unknown(self):
+        with pytest.raises(ValueError, match="unknown optimizer 'adm'; did you mean 'adam'"):
+            optimizers.get("adm")
+
+
+class TestToCategorical:
+    def test_one_hot(self):
+        assert_allclose(to_categorical([0, 2]), [[1, 0, 0], [0, 0, 1]])
+        assert to_categorical(np.zeros((4, 5, 1)), 3).shape == (4, 5, 3)
+
+    @pytest.mark.parametrize("y, message", [
+        ([0.5], "needs integer classes"), ([], "needs integer classes"), ([-1], r"must lie in 0..1, got -1"),
+        ([2], r"must lie in 0..1, got 2..2"),
+    ])  # fmt: skip
+    def test_wrong_classes(self, y, message):
+        with pytest.raises(ValueError, match=message):
+            to_categorical(y, 2)
