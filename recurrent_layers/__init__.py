@@ -1,7 +1,12 @@
 """Keras' original recurrent layers on Theano: the API of Keras 0.1, installable today.
 
 Importing this package prepares Theano first (see :mod:`recurrent_layers.theano_setup`);
-``python -m recurrent_layers`` prints what was found.
+``python -m recurrent_layers`` prints what was found. All public names can be imported from here:
+the layers and the modules ``activations``, ``initializations``, ``objectives``
+and ``optimizers``.
+
+All random numbers (initial weights, projections, dropout, shuffling) come from NumPy's global
+generator: ``numpy.random.seed(1337)`` before a model is built makes a run reproducible.
 """
 
 __version__ = "0.1.0"
@@ -9,3 +14,14 @@ __version__ = "0.1.0"
 from recurrent_layers import theano_setup
 
 theano_setup.prepare()
+
+from recurrent_layers import activations, initializations, objectives, optimizers
+from recurrent_layers.layers import *
+from recurrent_layers.layers import __all__ as _layer_names
+
+__all__ = list(_layer_names) + [
+    "activations",
+    "initializations",
+    "objectives",
+    "optimizers",
+]

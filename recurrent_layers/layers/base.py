@@ -1,0 +1,346 @@
+"""What every layer has: an input, params, an output, a mask, weights, a config."""
+
+import inspect
+
+import numpy as np
+import theano
+
+from recurrent_layers import activations, initializations
+
+
+def _unchanged(value):
+    """The constraint of a weight that has none."""
+    return value
+
+
+def _config_value(value):
+    """A function's name if that name finds it again, anything else as it is."""
+    name = getattr(value, "__name__", None)
+    for module in (activations, initializations):
+        if module.KNOWN.get(name) is value:
+            return name
+    return value
+
+
+def _describe(names, shapes):
+    return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
+
+
+class Layer:
+    """A piece of a network: symbolic input to symbolic output, with weights of its own.
+
+    Attributes
+    ----------
+    params : list of theano shared variables
+        The weights that training changes.
+    non_trainable_weights : list of theano shared variables
+        Weights that belong to the layer but stay as they are, such as a random projection.
+    input : theano variable
+        What the layer reads when it follows no other; may be replaced by a variable of your own.
+    previous : Layer
+        What the layer reads from, once :meth:`set_previous` has connected it.
+    regularizers : list of callables
+        Each takes the loss and returns it with a penalty added.
+    constraints : list of callables
+        One for each of `params`, applied after every update; empty for none.
+    updates : list of (theano shared variable, new value)
+        Further updates that a training step shall make.
+
+    Examples
+    --------
+    Two layers stacked by hand, without a model::
+
+        first, second = GRU(8, 16, return_sequences=True), LSTM(16, 4)
+        first.input = T.tensor3()
+        second.set_previous(first)
+        y = second.get_output()
+        gradients = T.grad(T.sqr(y).sum(), first.params + second.params)
+    """
+
+    #: The number of dimensions of the input, samples included; None where any will do.
+    input_ndim = None
+    nb_input = nb_output = 1
+
+    def __init__(self):
+        self.params = []
+        self.non_trainable_weights = []
+        self.regularizers = []
+        self.constraints = []
+        self.updates = []
+
+    # ---- connection -------------------------------------------------------------------------
+
+    @property
+    def expected_input_shape(self):
+        """The input shape that the layer asks for, with None where any size will do; or None."""
+        return None if self.input_ndim is None else (None,) * self.input_ndim
+
+    @property
+    def input_shape(self):
+        """Shape of the input, samples first, None where it is not fixed; None if unknown."""
+        if hasattr(self, "previous"):
+            return self.previous.output_shape
+        return self.expected_input_shape
+
+    @property
+    def output_shape(self):
+        """Shape of the output, samples first, None where it is not fixed; None if unknown."""
+        return self.input_shape
+
+    def set_previous(self, layer, connection_map=None):
+        """Read from another layer's output.
+
+        Parameters
+        ----------
+        layer : Layer
+        connection_map : None
+            Not used; it stands here because it did in Keras 0.1.
+
+        Raises
+        ------
+        ValueError
+            If the other layer's output does not fit, in its shape or in having a mask.
+        """
+        given, expected = layer.output_shape, self.expected_input_shape
+        if given is not None and expected is not None:
+            self._check_shape(tuple(given), f"{type(layer).__name__} gives")
+        if not self.supports_masked_input() and layer.get_output_mask() is not None:
+            raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one; "
+                             "set return_sequences=False in the recurrent layer before it, or mask_zero=False in the "
+                             "Embedding")
+        self.previous = layer
+
+    def _check_shape(self, given, giver):
+        """Raise unless `given` agrees with `expected_input_shape` wherever both are known."""
+        expected, name = self.expected_input_shape, type(self).__name__
+        if len(given) != len(expected):
+            hint = {
+                (2, 3): "; set return_sequences=True in the recurrent layer before it, or put RepeatVector between",
+                (3, 2): "; set return_sequences=False in the recurrent layer before it, or use TimeDistributedDense "
+                        "instead of Dense",
+            }.get((len(given), len(expected)), "")
+            raise ValueError(f"{name} expects input with {len(expected)} dimensions, {expected}, "
+                             f"but {giver} {len(given)} dimensions, {given}{hint}")
+        if any(e not in (None, g) and g is not None for e, g in zip(expected, given)):
+            raise ValueError(f"{name} expects input of shape {expected} (None is any size), but {giver} {given}")
+
+    def check_data(self, X):
+        """Raise if an array cannot be this layer's input.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            Samples first.
+
+        Raises
+        ------
+        ValueError
+            If the number of dimensions or their sizes do not fit, or if there is a NaN.
+        """
+        if self.expected_input_shape is not None:
+            self._check_shape(tuple(X.shape), "got an array with")
+        if X.dtype.kind == "f" and np.isnan(X).any():
+            bad = np.unique(np.nonzero(np.isnan(X))[0])
+            raise ValueError(f"the input of {type(self).__name__} has NaN in {len(bad)} of {len(X)} samples, "
+                             f"the first at index {bad[0]}; remove or replace them")
+
+    # ---- computation ------------------------------------------------------------------------
+
+    def get_input(self, train=False):
+        """The symbolic input: the previous layer's output, or else `input`.
+
+        Parameters
+        ----------
+        train : bool
+            Whether the graph is for training (dropout drops) or not.
+
+        Raises
+        ------
+        ValueError
+            If there is neither, or if the number of dimensions is wrong.
+        """
+        if hasattr(self, "previous"):
+            X = self.previous.get_output(train=train)
+        elif hasattr(self, "input"):
+            X = self.input
+        else:
+            raise ValueError(f"{type(self).__name__} has no input: connect it with set_previous(layer), or set its "
+                             "`input` to a Theano variable")
+        if self.input_ndim is not None and X.ndim != self.input_ndim:
+            raise ValueError(f"{type(self).__name__} expects input with {self.input_ndim} dimensions, "
+                             f"got a Theano variable with {X.ndim}")
+        return X
+
+    def get_output(self, train=False):
+        """The symbolic output.
+
+        Parameters
+        ----------
+        train : bool
+            Whether the graph is for training (dropout drops) or not.
+
+        Returns
+        -------
+        theano variable
+        """
+        return self.get_input(train)
+
+    def supports_masked_input(self):
+        """Whether the layer can follow one whose output has a mask."""
+        return False
+
+    def get_output_mask(self, train=None):
+        """The mask of the output: (nb_samples, timesteps), 0 where a step is padding; None for none."""
+        return None
+
+    # ---- weights ----------------------------------------------------------------------------
+
+    def add_weight(self, name, init, shape):
+        """Make a weight.
+
+        Parameters
+        ----------
+        name : str
+            The name of the shared variable.
+        init : callable
+            From `shape` to a shared variable or an array.
+        shape : tuple of int
+
+        Returns
+        -------
+        theano shared variable
+            Of `theano.config.floatX`; the caller puts it into `params` or `non_trainable_weights`.
+
+        Raises
+        ------
+        ValueError
+            If `init` makes something of another shape.
+        """
+        value = init(shape)
+        if not isinstance(value, theano.compile.SharedVariable):
+            value = theano.shared(np.asarray(value, dtype=theano.config.floatX))
+        made = value.get_value(borrow=True).shape
+        if made != tuple(shape):
+            raise ValueError(f"the initialization of {name} made shape {made} instead of {tuple(shape)}")
+        value.name = name
+        return value
+
+    @property
+    def weights(self):
+        """All weights: `params`, then `non_trainable_weights`."""
+        return self.params + self.non_trainable_weights
+
+    def get_weights(self):
+        """The values of all weights, in the order of Keras 0.1, what it did not save last.
+
+        Returns
+        -------
+        list of numpy.ndarray
+        """
+        return [weight.get_value() for weight in self.weights]
+
+    def set_weights(self, weights):
+        """Set all weights, or only those of `params`.
+
+        Parameters
+        ----------
+        weights : list of numpy.ndarray
+            As :meth:`get_weights` gives them; `non_trainable_weights` may be left out and are kept.
+
+        Raises
+        ------
+        ValueError
+            If the number of arrays or a shape is wrong; then nothing has been changed.
+        """
+        for variable, value in self.match_weights(weights):
+            variable.set_value(value)
+
+    def match_weights(self, weights):
+        """Pair arrays with the variables they are meant for, without setting them.
+
+        Parameters
+        ----------
+        weights : list of numpy.ndarray
+            As for :meth:`set_weights`.
+
+        Returns
+        -------
+        list of (theano shared variable, numpy.ndarray)
+
+        Raises
+        ------
+        ValueError
+            If the number of arrays or a shape is wrong.
+        """
+        arrays = [np.asarray(weight, dtype=theano.config.floatX) for weight in weights]
+        variables = self.params if len(arrays) == len(self.params) else self.weights
+        shapes = [variable.get_value(borrow=True).shape for variable in variables]
+        if [array.shape for array in arrays] != shapes:
+            optional = [str(variable) for variable in self.non_trainable_weights]
+            raise ValueError("{} expects {} weights: {}{}; got {}: {}".format(
+                type(self).__name__, len(variables), _describe(variables, shapes) or "none",
+                " ({} may be left out)".format(", ".join(optional)) if optional else "",
+                len(arrays), ", ".join(str(array.shape) for array in arrays) or "none"))
+        return list(zip(variables, arrays))
+
+    def match_stored_weights(self, weights):
+        """As :meth:`match_weights`, for arrays from a file: what is left out must be known.
+
+        Raises
+        ------
+        ValueError
+            Also if a non-trainable weight is not among them.
+        """
+        if len(weights) < len(self.weights) and len(weights) == len(self.params):
+            raise ValueError("{} lacks {}".format(type(self).__name__, ", ".join(map(str, self.non_trainable_weights))))
+        return self.match_weights(weights)
+
+    def count_params(self):
+        """The number of trained numbers."""
+        return sum(param.get_value(borrow=True).size for param in self.params)
+
+    def get_params(self):
+        """All that training needs.
+
+        Returns
+        -------
+        params, regularizers, constraints, updates : lists
+            As many constraints as params.
+        """
+        constraints = [constraint or _unchanged for constraint in self.constraints]
+        return self.params, self.regularizers, constraints or [_unchanged] * len(self.params), self.updates
+
+    # ---- config -----------------------------------------------------------------------------
+
+    def get_config(self):
+        """The class's name and the arguments that make such a layer again, without its weights.
+
+        Returns
+        -------
+        dict
+            Functions stand in it by their names if they are known by them, else as they are.
+        """
+        config = {"name": type(self).__name__}
+        for argument in inspect.signature(type(self).__init__).parameters:
+            if argument not in ("self", "weights", "name"):
+                config[argument] = _config_value(getattr(self, argument))
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        """Make a layer from what :meth:`get_config` gave, with new weights."""
+        return cls(**{key: value for key, value in config.items() if key != "name"})
+
+
+class MaskedLayer(Layer):
+    """A layer that hands on the mask of its input."""
+
+    def supports_masked_input(self):
+        return True
+
+    def get_input_mask(self, train=False):
+        """The mask of the previous layer's output; None without one."""
+        return self.previous.get_output_mask(train) if hasattr(self, "previous") else None
+
+    def get_output_mask(self, train=False):
+        return self.get_input_mask(train)

@@ -1,0 +1,202 @@
+"""The layers around the recurrent ones."""
+
+import numpy as np
+import theano
+import theano.tensor as T
+from theano.sandbox.rng_mrg import MRG_RandomStreams
+
+from recurrent_layers import activations, initializations
+from recurrent_layers.layers.base import Layer, MaskedLayer
+from recurrent_layers.utils.generic_utils import positive_int
+
+__all__ = ["Activation", "Dense", "Dropout", "Layer", "MaskedLayer", "Masking", "RepeatVector",
+           "TimeDistributedDense"]  # fmt: skip
+
+
+class Masking(MaskedLayer):
+    """Mask the steps at which the whole input equals one value.
+
+    Those steps are set to 0, and the layers that follow skip them. Input and output have shape
+    (nb_samples, timesteps, dim).
+
+    Parameters
+    ----------
+    mask_value : float
+        The value that marks padding.
+    """
+
+    input_ndim = 3
+
+    def __init__(self, mask_value=0.0):
+        super().__init__()
+        self.mask_value = mask_value
+        self.input = T.tensor3("Masking_input")
+
+    def get_output(self, train=False):
+        return self.get_input(train) * T.shape_padright(self.get_output_mask(train))
+
+    def get_output_mask(self, train=False):
+        return T.any(T.neq(self.get_input(train), self.mask_value), axis=-1)
+
+
+class Dropout(MaskedLayer):
+    """Drop inputs at random while training (Hinton et al. 2012, arXiv:1207.0580).
+
+    ::
+
+        training:   y = x * m,   m = 1 with probability 1 - p, else 0
+        otherwise:  y = x (1 - p)
+
+    Parameters
+    ----------
+    p : float
+        The probability of being dropped, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If `p` is not from 0 to 1.
+
+    Notes
+    -----
+    Its stream of random numbers is seeded from NumPy's global generator when the layer is made.
+    """
+
+    def __init__(self, p):
+        super().__init__()
+        if not 0.0 <= p <= 1.0:
+            raise ValueError(f"Dropout needs a probability from 0 to 1, got {p!r}")
+        self.p = p
+        self.random_streams = MRG_RandomStreams(seed=np.random.randint(1, 10**7))
+
+    def get_output(self, train=False):
+        X = self.get_input(train)
+        if train and self.p > 0.0:
+            return X * self.random_streams.binomial(X.shape, p=1.0 - self.p, dtype=theano.config.floatX)
+        return X * (1.0 - self.p)
+
+
+class Activation(MaskedLayer):
+    """Apply an activation, elementwise or over the last axis.
+
+    Parameters
+    ----------
+    activation : str or callable
+
+    Raises
+    ------
+    ValueError
+        If the name is not known.
+    """
+
+    def __init__(self, activation):
+        super().__init__()
+        self.activation = activations.get(activation)
+
+    def get_output(self, train=False):
+        return self.activation(self.get_input(train))
+
+
+class RepeatVector(Layer):
+    """Repeat a vector, from (nb_samples, dim) to (nb_samples, n, dim).
+
+    Parameters
+    ----------
+    n : int
+        How many times.
+
+    Raises
+    ------
+    ValueError
+        If `n` is not an integer of at least 1.
+    """
+
+    input_ndim = 2
+
+    def __init__(self, n):
+        super().__init__()
+        self.n = positive_int("n", n)
+        self.input = T.matrix("RepeatVector_input")
+
+    @property
+    def output_shape(self):
+        nb_samples, dim = self.input_shape
+        return (nb_samples, self.n, dim)
+
+    def get_output(self, train=False):
+        X = self.get_input(train)
+        return T.alloc(X.dimshuffle(0, 'x', 1), X.shape[0], self.n, X.shape[1])
+
+
+class _Affine(Layer):
+    """activation(W.x + b) over the last axis, for any number of axes before it."""
+
+    def __init__(self, input_dim, output_dim, init='glorot_uniform', activation='linear', weights=None, name=None):
+        super().__init__()
+        self.input_dim = positive_int("input_dim", input_dim)
+        self.output_dim = positive_int("output_dim", output_dim)
+        self.init = initializations.get(init)
+        self.activation = activations.get(activation)
+        prefix = "" if name is None else name + "_"
+        self.input = T.TensorType(theano.config.floatX, (False,) * self.input_ndim)(type(self).__name__ + "_input")
+        self.W = self.add_weight(prefix + "W", self.init, (self.input_dim, self.output_dim))
+        self.b = self.add_weight(prefix + "b", initializations.zero, (self.output_dim,))
+        self.params = [self.W, self.b]
+        if weights is not None:
+            self.set_weights(weights)
+
+    @property
+    def expected_input_shape(self):
+        return (None,) * (self.input_ndim - 1) + (self.input_dim,)
+
+    @property
+    def output_shape(self):
+        return tuple(self.input_shape[:-1]) + (self.output_dim,)
+
+    def get_output(self, train=False):
+        return self.activation(T.dot(self.get_input(train), self.W) + self.b)
+
+
+class Dense(_Affine):
+    """A fully connected layer.
+
+    ::
+
+        y = activation(W.x + b)
+
+    Input (nb_samples, input_dim), output (nb_samples, output_dim). Weights: W (input_dim, output_dim),
+    b (output_dim,).
+
+    Parameters
+    ----------
+    input_dim, output_dim : int
+        Sizes of the input and of the output.
+    init : str or callable
+        Initialization of W; b begins at 0.
+    activation : str or callable
+    weights : list of numpy.ndarray, optional
+        Weights to begin with: [W, b].
+    name : str, optional
+        A prefix for the names of the shared variables.
+
+    Raises
+    ------
+    ValueError
+        If a size is not an integer of at least 1, a name is not known, or a weight does not fit.
+    """
+
+    input_ndim = 2
+
+
+class TimeDistributedDense(_Affine, MaskedLayer):
+    """The same :class:`Dense` at every step.
+
+    ::
+
+        y_t = activation(W.x_t + b)
+
+    Input (nb_samples, timesteps, input_dim), output (nb_samples, timesteps, output_dim). Parameters,
+    weights and errors are those of :class:`Dense`.
+    """
+
+    input_ndim = 3

@@ -1,0 +1,66 @@
+"""Integers to vectors."""
+
+import numpy as np
+import theano.tensor as T
+
+from recurrent_layers import initializations
+from recurrent_layers.layers.base import Layer
+from recurrent_layers.utils.generic_utils import positive_int
+
+
+class Embedding(Layer):
+    """Look up a vector for each integer: row k of W for k.
+
+    Input of shape (nb_samples, timesteps), integers from 0 to input_dim - 1, gives output of shape
+    (nb_samples, timesteps, output_dim). Weights: W (input_dim, output_dim).
+
+    Parameters
+    ----------
+    input_dim : int
+        Number of different integers: the largest plus one.
+    output_dim : int
+        Size of the vectors.
+    init : str or callable
+        Initialization of W.
+    weights : list of numpy.ndarray, optional
+        Weights to begin with: [W].
+    mask_zero : bool
+        Whether 0 is padding: the steps where it stands are then masked for the layers that follow.
+
+    Raises
+    ------
+    ValueError
+        If a size is not an integer of at least 1, `init` is not known, or a weight does not fit.
+    """
+
+    input_ndim = 2
+
+    def __init__(self, input_dim, output_dim, init='uniform', weights=None, mask_zero=False):
+        super().__init__()
+        self.input_dim = positive_int("input_dim", input_dim)
+        self.output_dim = positive_int("output_dim", output_dim)
+        self.init = initializations.get(init)
+        self.mask_zero = mask_zero
+        self.input = T.imatrix("Embedding_input")
+        self.W = self.add_weight("W", self.init, (self.input_dim, self.output_dim))
+        self.params = [self.W]
+        if weights is not None:
+            self.set_weights(weights)
+
+    @property
+    def output_shape(self):
+        return tuple(self.input_shape) + (self.output_dim,)
+
+    def check_data(self, X):
+        super().check_data(X)
+        if X.dtype.kind == "f" and not np.array_equal(X, np.floor(X)):
+            raise ValueError(f"Embedding needs integers, got an array of {X.dtype} with fractions")
+        if X.size and (X.min() < 0 or X.max() >= self.input_dim):
+            raise ValueError(f"Embedding(input_dim={self.input_dim}) takes integers from 0 to {self.input_dim - 1}, "
+                             f"got {X.min():g} to {X.max():g}")
+
+    def get_output(self, train=False):
+        return self.W[T.cast(self.get_input(train), "int32")]
+
+    def get_output_mask(self, train=None):
+        return T.neq(self.get_input(train), 0) if self.mask_zero else None

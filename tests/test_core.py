@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+from conftest import DATA
+from numpy.testing import assert_allclose
+
+from recurrent_layers import (
+    GRU,
+    Activation,
+    Dense,
+    Dropout,
+    Embedding,
+    Layer,
+    Masking,
+    RepeatVector,
+    TimeDistributedDense,
+)
+
+
+def run(layer, X, train=False):
+    return theano.function([layer.input], layer.get_output(train), allow_input_downcast=True)(X)
+
+
+@pytest.mark.parametrize("cls, shape", [(Dense, (2, 3)), (TimeDistributedDense, (2, 4, 3))])
+def test_dense(cls, shape):
+    layer, X = cls(3, 5, activation="tanh"), np.random.randn(*shape)
+    W, b = layer.get_weights()
+    layer.set_weights([W, b + 0.5])
+    assert_allclose(run(layer, X), np.tanh(X.dot(W) + 0.5), rtol=1e-10)
+    assert layer.output_shape == (None,) * (len(shape) - 1) + (5,)
+    assert layer.count_params() == 20
+
+
+@pytest.mark.parametrize("cls", [Dense, TimeDistributedDense, Embedding])
+def test_one_seed_gives_the_initial_weights_of_keras(cls):
+    np.random.seed(7)
+    with np.load(DATA / "initial_weights.npz") as reference:
+        for n, weight in enumerate(cls(3, 2).get_weights()):
+            assert_allclose(weight, reference[f"{cls.__name__}/{n}"], rtol=1e-12)
+
+
+def test_names_of_weights():
+    assert [param.name for param in Dense(2, 3, name="out").params] == ["out_W", "out_b"]
+
+
+def test_repeat_vector():
+    layer, X = RepeatVector(3), np.random.randn(2, 4)
+    assert_allclose(run(layer, X), np.repeat(X[:, None], 3, axis=1))
+    gradient = theano.function([layer.input], T.grad(layer.get_output().sum(), layer.input))
+    assert_allclose(gradient(X), np.full((2, 4), 3.0))
+    layer.set_previous(Dense(2, 4))
+    assert layer.output_shape == (None, 3, 4)
+
+
+def test_activation():
+    layer, X = Activation("relu"), np.random.randn(2, 4)
+    layer.input = T.matrix()
+    assert_allclose(run(layer, X), np.maximum(X, 0))
+
+
+def test_embedding():
+    layer = Embedding(4, 2, mask_zero=True)
+    W, = layer.get_weights()
+    X = np.array([[0, 3, 1]])
+    assert_allclose(run(layer, X), W[X])
+    assert theano.function([layer.input], layer.get_output_mask())(X.astype("int32")).tolist() == [[0, 1, 1]]
+    assert Embedding(4, 2).get_output_mask() is None
+
+
+def test_masking():
+    layer = Masking(mask_value=-1.0)
+    X = np.array([[[-1.0, -1.0], [-1.0, 2.0], [0.0, 0.0]]])
+    assert_allclose(run(layer, X), [[[0.0, 0.0], [-1.0, 2.0], [0.0, 0.0]]])
+    assert theano.function([layer.input], layer.get_output_mask())(X).tolist() == [[0, 1, 1]]
+
+
+def test_masks_are_handed_on():
+    embedding, gru = Embedding(4, 2, mask_zero=True), GRU(2, 3, return_sequences=True)
+    layers = [embedding, gru, Dropout(0.5), Activation("tanh"), TimeDistributedDense(3, 2)]
+    for below, above in zip(layers, layers[1:]):
+        above.set_previous(below)
+    mask = theano.function([embedding.input], layers[-1].get_output_mask(), allow_input_downcast=True)
+    assert mask([[0, 1]]).tolist() == [[0, 1]]
+
+
+def test_what_takes_no_mask_says_so():
+    class Flat(Layer):
+        pass
+
+    with pytest.raises(ValueError, match="Flat takes no mask, but the output of Embedding has one"):
+        Flat().set_previous(Embedding(4, 2, mask_zero=True))
+
+
+class TestDropout:
+    def layer(self):
+        layer = Dropout(0.25)
+        layer.input = T.matrix()
+        return layer
+
+    def test_in_use_it_scales_as_in_keras(self):
+        assert_allclose(run(self.layer(), np.ones((2, 3))), 0.75)
+
+    def test_in_training_it_drops(self):
+        Y = run(self.layer(), np.ones((100, 100)), train=True)
+        assert set(np.unique(Y)) == {0.0, 1.0} and abs(Y.mean() - 0.75) < 0.03
+
+    def test_numpys_seed_is_the_seed(self):
+        drawn = []
+        for seed in (1, 1, 2):
+            np.random.seed(seed)
+            drawn.append(run(self.layer(), np.ones((5, 5)), train=True))
+        assert np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2])
+
+    @pytest.mark.parametrize("p", [-0.1, 1.5])
+    def test_wrong_probability(self, p):
+        with pytest.raises(ValueError, match="probability from 0 to 1"):
+            Dropout(p)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Dense(0, 2), lambda: Dense(2, "3"), lambda: TimeDistributedDense(2, -1), lambda: RepeatVector(0),
+    lambda: Embedding(2.5, 2),
+])  # fmt: skip
+def test_wrong_sizes(make):
+    with pytest.raises(ValueError, match="must be an integer of at least 1"):
+        make()
+
+
+def test_wrong_weights():
+    with pytest.raises(ValueError, match=r"Dense expects 2 weights: W \(2, 3\), b \(3,\); got 1: \(2, 3\)"):
+        Dense(2, 3).set_weights([np.zeros((2, 3))])
+    with pytest.raises(ValueError, match=r"Embedding expects 1 weights: W \(2, 3\)"):
+        Embedding(2, 3, weights=[np.zeros((3, 2))])
+    with pytest.raises(ValueError, match="Dropout expects 0 weights: none; got 1"):
+        Dropout(0.5).set_weights([np.zeros(2)])
+
+
+def test_dense_after_a_sequence_says_what_to_do():
+    with pytest.raises(ValueError, match="Dense expects input with 2 dimensions.*TimeDistributedDense"):
+        Dense(3, 2).set_previous(GRU(2, 3, return_sequences=True))
+
+
+@pytest.mark.parametrize("layer", [
+    Dense(2, 3, init="normal"), Activation("relu"), Dropout(0.3), RepeatVector(4), Masking(2.0),
+    Embedding(3, 4, mask_zero=True), TimeDistributedDense(2, 3),
+])  # fmt: skip
+def test_config_makes_the_same_layer_again(layer):
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()

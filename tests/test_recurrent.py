@@ -1,0 +1,301 @@
+import copy
+import functools
+import inspect
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+from conftest import DATA, RECURRENT, masked_input
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+import recurrent_layers as rl
+from recurrent_layers import GRU, JZS1, JZS2, LSTM, Embedding, SimpleDeepRNN, SimpleRNN
+
+SIGNATURES = {
+    "SimpleRNN": dict(init="glorot_uniform", inner_init="orthogonal", activation="sigmoid", weights=None,
+                      truncate_gradient=-1, return_sequences=False),
+    "SimpleDeepRNN": dict(depth=3, init="glorot_uniform", inner_init="orthogonal", activation="sigmoid",
+                          inner_activation="hard_sigmoid", weights=None, truncate_gradient=-1,
+                          return_sequences=False),
+    "GRU": dict(output_dim=128, init="glorot_uniform", inner_init="orthogonal", activation="sigmoid",
+                inner_activation="hard_sigmoid", weights=None, truncate_gradient=-1, return_sequences=False),
+    "LSTM": dict(output_dim=128, init="glorot_uniform", inner_init="orthogonal", forget_bias_init="one",
+                 activation="tanh", inner_activation="hard_sigmoid", weights=None, truncate_gradient=-1,
+                 return_sequences=False),
+}  # fmt: skip
+for _name in ("JZS1", "JZS2", "JZS3"):
+    SIGNATURES[_name] = dict(output_dim=128, init="glorot_uniform", inner_init="orthogonal", activation="tanh",
+                             inner_activation="sigmoid", weights=None, truncate_gradient=-1, return_sequences=False)
+
+
+@functools.lru_cache(maxsize=None)
+def compiled(layer, masked):
+    mask = T.matrix("mask")
+    if masked:
+        masked_input(layer, mask)
+    return theano.function([layer.input, mask], layer.get_output(), on_unused_input="ignore")
+
+
+def output(layer, X, mask=None):
+    """What a layer gives for X."""
+    return compiled(layer, mask is not None)(X, np.ones(X.shape[:2]) if mask is None else mask)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_signature_is_that_of_keras(name):
+    parameters = list(inspect.signature(getattr(rl, name)).parameters.values())
+    optional = {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert optional == SIGNATURES[name]
+    assert list(optional) == list(SIGNATURES[name])
+    required = [p.name for p in parameters if p.default is p.empty]
+    assert required == (["input_dim"] if "output_dim" in optional else ["input_dim", "output_dim"])
+
+
+def test_positional_arguments():
+    layer = LSTM(3, 4, "normal", "uniform", "zero", "relu", "sigmoid", None, 5, True)
+    assert layer.get_config() == {
+        "name": "LSTM", "input_dim": 3, "output_dim": 4, "init": "normal", "inner_init": "uniform",
+        "forget_bias_init": "zero", "activation": "relu", "inner_activation": "sigmoid", "truncate_gradient": 5,
+        "return_sequences": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_one_seed_gives_the_initial_weights_of_keras(name):
+    with np.load(DATA / "initial_weights.npz") as reference:
+        np.random.seed(7)
+        weights = getattr(rl, name)(3, 2).get_weights()
+        assert len(weights) == sum(key.startswith(name + "/") for key in reference)
+        for n, weight in enumerate(weights):
+            assert_allclose(weight, reference[f"{name}/{n}"], rtol=1e-12)
+
+
+@settings(max_examples=12, deadline=None)
+@given(nb_samples=st.integers(1, 3), timesteps=st.integers(1, 5), input_dim=st.integers(1, 3),
+       output_dim=st.integers(1, 3), return_sequences=st.booleans(), masked=st.booleans(),
+       name=st.sampled_from(RECURRENT))  # fmt: skip
+def test_shapes(nb_samples, timesteps, input_dim, output_dim, return_sequences, masked, name):
+    layer = getattr(rl, name)(input_dim, output_dim, return_sequences=return_sequences)
+    X = np.random.randn(nb_samples, timesteps, input_dim)
+    mask = np.random.binomial(1, 0.5, (nb_samples, timesteps)).astype("float64") if masked else None
+    Y = output(layer, X, mask)
+    assert Y.shape == ((nb_samples, timesteps, output_dim) if return_sequences else (nb_samples, output_dim))
+    assert layer.output_shape == ((None, None, output_dim) if return_sequences else (None, output_dim))
+    assert np.isfinite(Y).all()
+
+
+@functools.lru_cache(maxsize=None)
+def sequence_layer(name):
+    return getattr(rl, name)(2, 3, return_sequences=True)
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data(), name=st.sampled_from(RECURRENT))
+def test_masked_steps_change_nothing_wherever_they_are(data, name):
+    layer = sequence_layer(name)
+    timesteps = data.draw(st.integers(1, 7))
+    mask = np.array([data.draw(st.lists(st.integers(0, 1), min_size=timesteps, max_size=timesteps)) for _ in range(2)])
+    X = np.random.randn(2, timesteps, 2)
+    Y = output(layer, X, mask.astype("float64"))
+    for x, y, real in zip(X, Y, mask.astype(bool)):
+        if real.any():
+            alone = output(layer, x[None, real], np.ones((1, real.sum())))[0]
+            assert_allclose(y[real], alone, rtol=1e-12)
+        before = np.zeros(3)
+        for y_t, is_real in zip(y, real):
+            assert is_real or np.array_equal(y_t, before), "the state is carried through a masked step"
+            before = y_t
+
+
+def test_a_mask_of_ones_is_no_mask(recurrent):
+    layer = recurrent(2, 3)
+    X = np.random.randn(2, 6, 2)
+    assert_allclose(output(copy_of(layer), X, np.ones((2, 6))), output(layer, X), rtol=1e-12)
+
+
+def copy_of(layer):
+    twin = type(layer).from_config(layer.get_config())
+    twin.set_weights(layer.get_weights())
+    return twin
+
+
+def test_the_gradient_is_right(recurrent):
+    layer = recurrent(2, 3, activation="tanh", return_sequences=True)
+    if hasattr(layer, "inner_activation"):
+        layer.inner_activation = rl.activations.get("sigmoid")
+    values = [np.random.randn(2, 5, 2)] + [param.get_value() for param in layer.params]
+
+    def function(X, *params):
+        layer.input = X
+        return theano.clone(layer.get_output(), replace=dict(zip(layer.params, params)))
+
+    theano.gradient.verify_grad(function, values, rng=np.random.RandomState(1))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 6, 100])
+def test_truncated_gradient_reaches_the_last_steps_only(recurrent, steps):
+    layer = recurrent(2, 3, truncate_gradient=steps)
+    gradient = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.input))
+    X = np.random.randn(2, 6, 2)
+    reached = np.abs(gradient(X)).max(axis=(0, 2)) > 0
+    assert reached.tolist() == [t >= 6 - steps for t in range(6)]
+
+
+def test_lookback_goes_as_far_as_depth():
+    layer = SimpleDeepRNN(1, 2, depth=2, return_sequences=True, activation="linear", inner_activation="linear")
+    W, U_1, U_2, b = layer.get_weights()
+    X = np.random.randn(1, 3, 1)
+    Y = output(layer, X)[0]
+    h_1 = X[0, 0].dot(W) + b
+    h_2 = X[0, 1].dot(W) + b + h_1.dot(U_1)
+    h_3 = X[0, 2].dot(W) + b + h_2.dot(U_1) + h_1.dot(U_2)
+    assert_allclose(Y, [h_1, h_2, h_3], rtol=1e-12)
+
+
+def test_layers_are_stacked_by_hand():
+    first, second = GRU(3, 4, return_sequences=True), LSTM(4, 2)
+    first.input = T.tensor3()
+    second.set_previous(first)
+    params = first.params + second.params
+    loss = T.sum(T.sqr(second.get_output() - 1.0))
+    updates = [(param, param - 0.1 * gradient) for param, gradient in zip(params, T.grad(loss, params))]
+    step = theano.function([first.input], loss, updates=updates)
+    X = np.random.randn(4, 5, 3)
+    losses = [float(step(X)) for _ in range(30)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_any_callable_is_an_activation_and_an_initialization():
+    layer = SimpleRNN(2, 3, init=lambda shape: np.full(shape, 0.5), activation=lambda x: 2 * x, return_sequences=True)
+    assert_allclose(output(layer, np.ones((1, 1, 2)))[0, 0], [2.0, 2.0, 2.0])
+
+
+def test_nan_and_infinity_reach_the_output(recurrent):
+    layer = recurrent(2, 3, return_sequences=True)
+    X = np.random.randn(1, 4, 2)
+    X[0, 1, 0] = np.nan
+    Y = output(layer, X)
+    assert np.isfinite(Y[0, 0]).all() and np.isnan(Y[0, 1:]).any(axis=-1).all()
+
+
+def test_config_makes_the_same_layer_again(recurrent):
+    layer = recurrent(2, 3, return_sequences=True)
+    assert recurrent.from_config(layer.get_config()).get_config() == layer.get_config()
+    assert layer.get_config()["name"] == recurrent.__name__
+
+
+def test_documentation_has_equations_and_parameters(recurrent):
+    assert "h_t = " in recurrent.__doc__ and "truncate_gradient : int" in recurrent.__doc__
+
+
+class TestWeights:
+    def test_roundtrip(self, recurrent):
+        layer, other = recurrent(2, 3), recurrent(2, 3)
+        other.set_weights(layer.get_weights())
+        X = np.random.randn(2, 4, 2)
+        assert_allclose(output(layer, X), output(other, X), rtol=1e-12)
+
+    def test_attributes_have_the_names_of_keras(self):
+        layer = LSTM(2, 3)
+        assert layer.params == [layer.W_i, layer.U_i, layer.b_i, layer.W_c, layer.U_c, layer.b_c,
+                                layer.W_f, layer.U_f, layer.b_f, layer.W_o, layer.U_o, layer.b_o]  # fmt: skip
+        assert [p.name for p in layer.params[:3]] == ["W_i", "U_i", "b_i"]
+        assert_allclose(layer.b_f.get_value(), 1.0)
+        deep = SimpleDeepRNN(2, 3, depth=2)
+        assert deep.params == [deep.W] + deep.Us + [deep.b]
+
+    @pytest.mark.parametrize("cls", [JZS1, JZS2])
+    def test_the_projection_is_a_weight_that_is_not_trained(self, cls):
+        layer = cls(2, 3)
+        P = layer.get_weights()[-1]
+        assert_allclose(np.abs(P), 1 / np.sqrt(2))
+        assert layer.Pmat not in layer.params and len(layer.get_weights()) == len(layer.params) + 1
+        layer.set_weights([2 * w for w in layer.get_weights()[:-1]])
+        assert_allclose(layer.get_weights()[-1], P)
+        layer.set_weights(layer.get_weights()[:-1] + [3 * P])
+        assert_allclose(layer.get_weights()[-1], 3 * P)
+        assert_allclose(cls(3, 3).get_weights()[-1], np.eye(3))
+
+    @pytest.mark.parametrize("change, message", [
+        (lambda w: w[:-1], r"GRU expects 9 weights: W_z \(2, 3\), U_z \(3, 3\), b_z \(3,\).*; got 8: \(2, 3\)"),
+        (lambda w: w + [w[0]], "GRU expects 9 weights.*got 10"),
+        (lambda w: [w[0].T] + w[1:], r"W_z \(2, 3\).*got 9: \(3, 2\)"),
+        (lambda w: [], "got 0: none"),
+    ])  # fmt: skip
+    def test_wrong_weights_change_nothing(self, change, message):
+        layer = GRU(2, 3)
+        before = layer.get_weights()
+        wrong = change(copy.deepcopy([w + 1 for w in before]))
+        with pytest.raises(ValueError, match=message):
+            layer.set_weights(wrong)
+        for old, new in zip(before, layer.get_weights()):
+            assert np.array_equal(old, new)
+        with pytest.raises(ValueError, match=message):
+            GRU(2, 3, weights=wrong)
+
+    def test_the_optional_projection_is_named(self):
+        with pytest.raises(ValueError, match=r"JZS1 expects 8 weights.*\(Pmat may be left out\)"):
+            JZS1(2, 3).set_weights([np.zeros(3)])
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (dict(input_dim=0), "input_dim must be an integer of at least 1, got 0"),
+    (dict(input_dim=2.5), "input_dim must be an integer.*2.5"),
+    (dict(output_dim=-3), "output_dim must be"),
+    (dict(output_dim="8"), "output_dim must be"),
+    (dict(output_dim=True), "output_dim must be"),
+    (dict(truncate_gradient=0), "truncate_gradient must be"),
+    (dict(truncate_gradient=-2), "truncate_gradient must be"),
+    (dict(init="glorot"), "unknown initialization 'glorot'.*glorot_uniform"),
+    (dict(activation="tan"), "unknown activation 'tan'; did you mean 'tanh'.*hard_sigmoid"),
+    (dict(init=lambda shape: np.zeros((1, 1))), r"initialization of W.* made shape \(1, 1\)"),
+])  # fmt: skip
+def test_wrong_arguments(recurrent, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        recurrent(**dict(dict(input_dim=2, output_dim=3), **arguments))
+
+
+@pytest.mark.parametrize("depth", [0, -1, 1.5])
+def test_wrong_depth(depth):
+    with pytest.raises(ValueError, match="depth must be an integer of at least 1"):
+        SimpleDeepRNN(2, 3, depth=depth)
+
+
+def test_unknown_inner_activation_and_forget_bias():
+    with pytest.raises(ValueError, match="unknown activation 'step'"):
+        GRU(2, 3, inner_activation="step")
+    with pytest.raises(ValueError, match="unknown initialization 'ones'; did you mean 'one'"):
+        LSTM(2, 3, forget_bias_init="ones")
+
+
+class TestConnection:
+    def test_wrong_size(self):
+        message = r"LSTM expects input of shape \(None, None, 5\).*GRU gives \(None, None, 4\)"
+        with pytest.raises(ValueError, match=message):
+            LSTM(5, 2).set_previous(GRU(3, 4, return_sequences=True))
+
+    def test_a_single_vector_is_no_sequence(self):
+        layer = LSTM(4, 2)
+        with pytest.raises(ValueError, match="LSTM expects input with 3 dimensions.*return_sequences=True"):
+            layer.set_previous(GRU(3, 4))
+        assert not hasattr(layer, "previous")
+
+    def test_wrong_number_of_dimensions_by_hand(self, recurrent):
+        layer = recurrent(2, 3)
+        layer.input = T.matrix()
+        with pytest.raises(ValueError, match="expects input with 3 dimensions, got a Theano variable with 2"):
+            layer.get_output()
+
+    def test_no_input(self):
+        with pytest.raises(ValueError, match="Activation has no input"):
+            rl.Activation("tanh").get_output()
+
+    def test_mask_ends_where_the_last_step_is_returned(self):
+        embedding = Embedding(5, 2, mask_zero=True)
+        for return_sequences in (True, False):
+            layer = GRU(2, 3, return_sequences=return_sequences)
+            layer.set_previous(embedding)
+            assert (layer.get_output_mask() is not None) == return_sequences

@@ -1,0 +1,49 @@
+"""Every layer against outputs and gradients of real Keras, in Theano's Python and in C."""
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+from conftest import RECURRENT, masked_input, reference_case, reference_cases
+
+CASES = [(name, case) for name in RECURRENT for case in reference_cases(name)]
+
+
+def relative_error(value, reference):
+    return np.abs(value - reference).max() / np.abs(reference).max()
+
+
+def check(name, case_id, mode):
+    case = reference_case(name, case_id)
+    layer, mask = case.layer, T.matrix("mask")
+    X = layer.input
+    if case.mask is not None:
+        masked_input(layer, mask)
+    Y = layer.get_output()
+    gradients = T.grad(T.sum(Y * case.R), layer.params + [X])
+    function = theano.function([X, mask], [Y] + gradients, mode=mode, on_unused_input="ignore")
+    Y, *gradients, X_gradient = function(case.X, np.ones(case.X.shape[:2]) if case.mask is None else case.mask)
+
+    real = 1.0 if case.mask is None or Y.ndim == 2 else case.mask[..., None]
+    assert relative_error(Y * real, case.Y * real) < 1e-8
+    assert relative_error(X_gradient, case.X_gradient) < 1e-8
+    for param, gradient, reference in zip(layer.params, gradients, case.gradients):
+        assert relative_error(gradient, reference) < 1e-8, param
+
+
+@pytest.mark.parametrize("name, case_id", CASES)
+def test_outputs_and_gradients_are_those_of_keras(name, case_id):
+    check(name, case_id, mode=None)
+
+
+def test_the_reference_has_all_layers_and_kinds_of_cases():
+    assert len(CASES) == 63
+    for kind in ("last", "sequences", "square", "activations", "truncated", "left_padded"):
+        assert {name for name, case in CASES if case.startswith(kind)} == set(RECURRENT)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_compiled_in_c_the_numbers_are_the_same(name):
+    assert theano.config.cxx, "these tests need a C++ compiler"
+    case = next(case for case in reversed(reference_cases(name)) if case.startswith("left_padded_sequences"))
+    check(name, case, mode="FAST_RUN")
