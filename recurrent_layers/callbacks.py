@@ -1,0 +1,265 @@
+"""What may happen between epochs and batches: progress, history, checkpoints, stopping early."""
+
+import math
+import time
+import warnings
+
+import numpy as np
+from tqdm import tqdm
+
+
+class Callback:
+    """Something that `Sequential.fit` calls at its turning points; subclass it for your own.
+
+    Attributes
+    ----------
+    params : dict
+        batch_size, nb_epoch, nb_sample, verbose, do_validation, metrics.
+    model : Sequential
+        The model that is being trained; set its `stop_training` to end after this batch or epoch.
+
+    Notes
+    -----
+    In `logs`, batches have ``batch``, ``size``, ``loss`` and ``acc``, epochs ``loss``, ``acc``,
+    ``val_loss`` and ``val_acc``, as far as they were asked for.
+    """
+
+    params = None
+    model = None
+
+    def _set_params(self, params):
+        self.params = params
+
+    def _set_model(self, model):
+        self.model = model
+
+    def on_train_begin(self, logs={}):
+        pass
+
+    def on_train_end(self, logs={}):
+        pass
+
+    def on_epoch_begin(self, epoch, logs={}):
+        pass
+
+    def on_epoch_end(self, epoch, logs={}):
+        pass
+
+    def on_batch_begin(self, batch, logs={}):
+        pass
+
+    def on_batch_end(self, batch, logs={}):
+        pass
+
+
+class CallbackList(Callback):
+    """Several callbacks as one, called in their order."""
+
+    def __init__(self, callbacks=()):
+        self.callbacks = list(callbacks)
+
+    def append(self, callback):
+        self.callbacks.append(callback)
+
+    def _set_params(self, params):
+        for callback in self.callbacks:
+            callback._set_params(params)
+
+    def _set_model(self, model):
+        for callback in self.callbacks:
+            callback._set_model(model)
+
+    def on_train_begin(self, logs={}):
+        for callback in self.callbacks:
+            callback.on_train_begin(logs)
+
+    def on_train_end(self, logs={}):
+        for callback in self.callbacks:
+            callback.on_train_end(logs)
+
+    def on_epoch_begin(self, epoch, logs={}):
+        for callback in self.callbacks:
+            callback.on_epoch_begin(epoch, logs)
+
+    def on_epoch_end(self, epoch, logs={}):
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+
+    def on_batch_begin(self, batch, logs={}):
+        for callback in self.callbacks:
+            callback.on_batch_begin(batch, logs)
+
+    def on_batch_end(self, batch, logs={}):
+        for callback in self.callbacks:
+            callback.on_batch_end(batch, logs)
+
+
+def _shown(logs, metrics):
+    return {name: f"{float(logs[name]):.4f}" for name in metrics if name in logs}
+
+
+class BaseLogger(Callback):
+    """Shows progress: with verbose=1 a bar for each epoch, on stderr; with verbose=2 a line, on stdout."""
+
+    def on_train_begin(self, logs={}):
+        self.began = time.time()
+
+    def on_epoch_begin(self, epoch, logs={}):
+        self.epoch_began = time.time()
+        title = "Epoch {}/{}".format(epoch + 1, self.params["nb_epoch"])
+        if epoch:
+            left = (self.epoch_began - self.began) / epoch * (self.params["nb_epoch"] - epoch)
+            title += f", {tqdm.format_interval(left)} left"
+        self.bar = tqdm(total=self.params["nb_sample"], desc=title, unit="sample", dynamic_ncols=True,
+                        disable=self.params["verbose"] != 1)
+
+    def on_batch_end(self, batch, logs={}):
+        self.bar.set_postfix(_shown(logs, self.params["metrics"]), refresh=False)
+        self.bar.update(logs.get("size", 0))
+
+    def on_epoch_end(self, epoch, logs={}):
+        shown = _shown(logs, self.params["metrics"])
+        self.bar.set_postfix(shown)
+        self.bar.close()
+        if self.params["verbose"] == 2:
+            tqdm.write("Epoch {}/{}, {:.1f} s: {}".format(
+                epoch + 1, self.params["nb_epoch"], time.time() - self.epoch_began,
+                ", ".join("{} {}".format(*item) for item in shown.items())))
+
+    def on_train_end(self, logs={}):
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+
+class History(Callback):
+    """What `fit` returns.
+
+    Attributes
+    ----------
+    epoch : list of int
+        The epochs that were finished, from 0.
+    history : dict of str to list of float
+        ``loss``, ``acc``, ``val_loss``, ``val_acc``, one value for each epoch.
+    """
+
+    def on_train_begin(self, logs={}):
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch, logs={}):
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+
+class ModelCheckpoint(Callback):
+    """Save the weights after every epoch, or after those that are the best so far.
+
+    Weights are never saved after an epoch whose loss is NaN or infinite.
+
+    Parameters
+    ----------
+    filepath : str
+        Where to; may hold format fields, as in ``"weights.{epoch:02d}-{val_loss:.2f}.h5"``.
+    monitor : str
+        What shall fall, for `save_best_only`.
+    verbose : int
+        Above 0, say when a file is written.
+    save_best_only : bool
+        Save only when `monitor` is lower than ever before.
+    """
+
+    def __init__(self, filepath, monitor='val_loss', verbose=0, save_best_only=False):
+        self.filepath = str(filepath)
+        self.monitor = monitor
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.best = math.inf
+
+    def on_epoch_end(self, epoch, logs={}):
+        if not np.isfinite(logs.get("loss", 0.0)):
+            return
+        filepath = self.filepath.format(epoch=epoch, **logs)
+        if self.save_best_only:
+            current = _monitored(self, logs)
+            if current is None or not current < self.best:
+                return
+            self.best = current
+        self.model.save_weights(filepath, overwrite=True)
+        if self.verbose > 0:
+            tqdm.write(f"Epoch {epoch + 1}: weights saved to {filepath}")
+
+
+class EarlyStopping(Callback):
+    """Stop when something has not fallen for a while.
+
+    Parameters
+    ----------
+    monitor : str
+        What shall fall.
+    patience : int
+        How many epochs in a row it may fail to, before the one that stops the training.
+    verbose : int
+        Above 0, say when training is stopped.
+    """
+
+    def __init__(self, monitor='val_loss', patience=0, verbose=0):
+        self.monitor = monitor
+        self.patience = patience
+        self.verbose = verbose
+
+    def on_train_begin(self, logs={}):
+        self.best = math.inf
+        self.wait = 0
+
+    def on_epoch_end(self, epoch, logs={}):
+        current = _monitored(self, logs)
+        if current is None:
+            return
+        if current < self.best:
+            self.best = current
+            self.wait = 0
+            return
+        if self.wait >= self.patience:
+            self.model.stop_training = True
+            if self.verbose > 0:
+                tqdm.write(f"Epoch {epoch + 1}: {self.monitor} has not fallen below {self.best:.4f}, stopped")
+        self.wait += 1
+
+
+class TerminateOnNaN(Callback):
+    """Stop at the first batch whose loss is NaN or infinite, and warn."""
+
+    def on_batch_end(self, batch, logs={}):
+        loss = logs.get("loss", 0.0)
+        if not np.isfinite(loss):
+            self.model.stop_training = True
+            warnings.warn(f"the loss of batch {batch} is {loss}, training is stopped: try a lower learning rate, or "
+                          "clipnorm in the optimizer", RuntimeWarning)
+
+
+class LearningRateScheduler(Callback):
+    """Set the optimizer's learning rate before each epoch.
+
+    Parameters
+    ----------
+    schedule : callable
+        From the epoch's number, from 0, to a learning rate.
+    """
+
+    def __init__(self, schedule):
+        self.schedule = schedule
+
+    def on_epoch_begin(self, epoch, logs={}):
+        lr = self.model.optimizer.lr
+        lr.set_value(np.asarray(self.schedule(epoch), dtype=lr.dtype))
+
+
+def _monitored(callback, logs):
+    """The value that a callback watches, or None and a warning."""
+    if callback.monitor not in logs:
+        warnings.warn("{} watches {}, but there is only {}; pass validation data to fit, or show_accuracy=True"
+                      .format(type(callback).__name__, callback.monitor, ", ".join(sorted(logs)) or "nothing"),
+                      RuntimeWarning)
+        return None
+    return logs[callback.monitor]

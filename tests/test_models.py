@@ -1,0 +1,454 @@
+import json
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+from numpy.testing import assert_allclose
+
+import recurrent_layers as rl
+from recurrent_layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Dense,
+    Dropout,
+    Embedding,
+    Masking,
+    RepeatVector,
+    Sequential,
+    SimpleRNN,
+    TimeDistributedDense,
+    callbacks,
+    model_from_json,
+    optimizers,
+)
+from recurrent_layers.utils.np_utils import to_categorical
+
+
+def data(nb_samples=40, timesteps=4):
+    """Sequences, and whether their sum is above 0, one-hot."""
+    X = np.random.randn(nb_samples, timesteps, 2)
+    return X, to_categorical(X.sum(axis=(1, 2)) > 0, 2)
+
+
+def classifier(**compilation):
+    model = Sequential([SimpleRNN(2, 4, activation="tanh"), Dense(4, 2, activation="softmax")])
+    model.compile(**dict(dict(optimizer="adam", loss="categorical_crossentropy"), **compilation))
+    return model
+
+
+def sequence_model(loss="mse", **compilation):
+    model = Sequential([Masking(), SimpleRNN(2, 3, return_sequences=True), TimeDistributedDense(3, 1)])
+    model.compile(optimizer="sgd", loss=loss, **compilation)
+    return model
+
+
+class TestFit:
+    def test_it_learns(self):
+        X, y = data(200)
+        model = classifier(optimizer=optimizers.Adam(lr=0.02))
+        history = model.fit(X[:150], y[:150], batch_size=10, nb_epoch=15, verbose=0, show_accuracy=True,
+                            validation_data=(X[150:], y[150:]))
+        assert history.epoch == list(range(15))
+        assert {name: len(values) for name, values in history.history.items()} == dict(
+            loss=15, acc=15, val_loss=15, val_acc=15)
+        assert history.history["loss"][-1] < 0.5 * history.history["loss"][0]
+        assert history.history["val_acc"][-1] > 0.85
+
+    def test_one_step_is_that_of_the_equations(self):
+        """An update by hand with theano.grad gives the same weights as train_on_batch."""
+        X, y = data(8)
+        model = classifier(optimizer=optimizers.SGD(lr=0.1))
+        first, second = model.layers
+        p = second.get_output()
+        loss = -T.mean(T.sum(y * T.log(p), axis=-1))
+        step = theano.function([first.input], [loss] + [w - 0.1 * g for w, g in zip(model.params,
+                                                                                 T.grad(loss, model.params))])
+        expected_loss, *expected = step(X)
+        assert_allclose(model.train_on_batch(X, y), expected_loss, rtol=1e-6)
+        for weight, value in zip(model.get_weights(), expected):
+            assert_allclose(weight, value, rtol=1e-6)
+
+    def test_one_seed_one_result(self):
+        losses = []
+        for seed in (3, 3, 4):
+            np.random.seed(seed)
+            X, y = np.ones((20, 3, 2)) * np.arange(20)[:, None, None] / 20, to_categorical(np.arange(20) % 2)
+            model = Sequential([rl.JZS1(2, 4), Dropout(0.5), Dense(4, 2, activation="softmax")])
+            model.compile("sgd", "categorical_crossentropy")
+            losses.append(model.fit(X, y, batch_size=7, nb_epoch=2, verbose=0).history["loss"])
+        assert losses[0] == losses[1] != losses[2]
+
+    def test_validation_split_takes_the_end(self):
+        X, y = data(20)
+        model = classifier()
+        history = model.fit(X, y, nb_epoch=1, batch_size=20, validation_split=0.25, verbose=0)
+        assert_allclose(history.history["val_loss"], model.evaluate(X[15:], y[15:], verbose=0), rtol=1e-10)
+
+    def test_validation_data_with_weights(self):
+        X, y = data(20)
+        weights = np.random.rand(20)
+        model = classifier()
+        history = model.fit(X, y, nb_epoch=1, validation_data=(X, y, weights), verbose=0)
+        assert_allclose(history.history["val_loss"], model.evaluate(X, y, verbose=0, sample_weight=weights), rtol=1e-10)
+
+    def test_shuffling(self):
+        X, y = data(10)
+        seen = []
+        model = classifier()
+        original = model._function("train")
+        model._functions["train"] = lambda X, *rest: (seen.append(X), original(X, *rest))[1]
+        for shuffle in (False, True, "batch"):
+            del seen[:]
+            model.fit(X, y, batch_size=4, nb_epoch=1, shuffle=shuffle, verbose=0)
+            assert [len(batch) for batch in seen] == [4, 4, 2]
+            order = [np.flatnonzero((X == x).all(axis=(1, 2)))[0] for x in np.concatenate(seen)]
+            assert sorted(order) == list(range(10))
+            assert (order == list(range(10))) == (shuffle is False) or shuffle == "batch"
+            if shuffle == "batch":
+                assert order[:4] in ([0, 1, 2, 3], [4, 5, 6, 7]) and order[8:] == [8, 9]
+
+    def test_regularizers_and_constraints_of_layers_are_used(self):
+        X, y = data(8)
+        model = classifier(optimizer=optimizers.SGD(lr=0.0))
+        plain = model.train_on_batch(X, y)
+        dense = model.layers[1]
+        dense.regularizers = [lambda loss: loss + 1.0]
+        dense.constraints = [lambda W: 0 * W, None]
+        model.compile(optimizers.SGD(lr=1e-9), "categorical_crossentropy")
+        assert_allclose(model.train_on_batch(X, y), plain, rtol=1e-10)
+        assert not dense.W.get_value().any()
+
+    def test_an_integer_input_is_taken(self):
+        model = Sequential([Embedding(5, 3), GRU(3, 2), Dense(2, 1, activation="sigmoid")])
+        model.compile("rmsprop", "binary_crossentropy", class_mode="binary")
+        X, y = np.random.randint(0, 5, (10, 4)), np.random.randint(0, 2, 10)
+        model.fit(X, y, nb_epoch=1, verbose=0)
+        assert model.predict_classes(X.tolist(), verbose=0).shape == (10, 1)
+
+    def test_encoder_and_decoder(self):
+        model = Sequential([GRU(2, 4), RepeatVector(3), LSTM(4, 4, return_sequences=True), TimeDistributedDense(4, 2),
+                            Activation("softmax")])
+        model.compile("adam", "categorical_crossentropy")
+        X, y = np.random.randn(6, 5, 2), to_categorical(np.random.randint(0, 2, (6, 3)))
+        model.fit(X, y, nb_epoch=1, verbose=0, show_accuracy=True)
+        assert model.predict_classes(X, verbose=0).shape == (6, 3)
+
+    def test_a_model_in_a_model(self):
+        inner = Sequential([SimpleRNN(2, 4)])
+        model = Sequential([inner, Dense(4, 2, activation="softmax")])
+        model.compile("sgd", "categorical_crossentropy")
+        X, y = data(8)
+        model.fit(X, y, nb_epoch=1, verbose=0)
+        again = model_from_json(model.to_json())
+        again.set_weights(model.get_weights())
+        assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
+
+
+class TestLossAndAccuracy:
+    def test_masked_steps_count_in_neither(self):
+        X = np.random.randn(3, 5, 2)
+        X[0, :2] = X[1, 4:] = 0
+        real = X.any(axis=-1)
+        model = sequence_model(class_mode="binary")
+        y = np.random.randint(0, 2, (3, 5, 1)).astype(float)
+        error = (model.predict(X) - y)[..., 0]
+        right = np.round(model.predict(X))[..., 0] == y[..., 0]
+        loss, accuracy = model.evaluate(X, y, show_accuracy=True, verbose=0)
+        assert_allclose(loss, np.mean(error[real] ** 2), rtol=1e-10)
+        assert_allclose(accuracy, right[real].mean(), rtol=1e-10)
+        y[~real] = 1e6
+        assert_allclose(model.test_on_batch(X, y), loss, rtol=1e-10)
+
+    def test_evaluate_is_the_same_for_any_batch_size(self):
+        X = np.random.randn(7, 5, 2)
+        X[0, 1:] = 0
+        y = np.random.randn(7, 5, 1)
+        weights = np.random.rand(7)
+        model = sequence_model()
+        values = [model.evaluate(X, y, batch_size=n, verbose=0, sample_weight=weights) for n in (1, 3, 7)]
+        assert_allclose(values, values[0], rtol=1e-10)
+
+    def test_nothing_to_count_is_no_nan(self):
+        model = sequence_model()
+        before = model.get_weights()
+        assert model.train_on_batch(np.zeros((2, 3, 2)), np.ones((2, 3, 1))) == 0.0
+        for old, new in zip(before, model.get_weights()):
+            assert_allclose(new, old)
+
+    def test_an_infinite_loss_that_does_not_count_is_not_seen(self):
+        model = Sequential([SimpleRNN(1, 1, activation="linear")])
+        model.compile("sgd", "mse")
+        X = np.array([[[1e200]], [[1.0]]])
+        assert np.isfinite(model.train_on_batch(X, [0, 0], sample_weight=[0, 1]))
+        assert np.isfinite(model.get_weights()[0]).all()
+
+    @pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 4), (6, 4, 1)])
+    def test_weights_of_samples_and_steps(self, shape):
+        model = sequence_model()
+        X, y, weights = np.random.randn(6, 4, 2), np.random.randn(6, 4, 1), np.random.rand(*shape)
+        error = (model.predict(X) - y)[..., 0] ** 2
+        each = np.broadcast_to(weights.reshape(6, -1), (6, 4))
+        assert_allclose(model.test_on_batch(X, y, sample_weight=weights), np.sum(each * error) / each.sum(), rtol=1e-10)
+
+    def test_class_weight(self):
+        X, y = data(20)
+        model = classifier(optimizer=optimizers.SGD(lr=0.0))
+        weights = np.where(y[:, 1] == 1, 3.0, 0.5)
+        expected = model.test_on_batch(X, y, sample_weight=weights)
+        assert_allclose(model.train_on_batch(X, y, class_weight={0: 0.5, 1: 3.0}), expected, rtol=1e-10)
+
+    def test_train_and_test_on_batch(self):
+        X, y = data(20)
+        model = classifier(optimizer=optimizers.SGD(lr=0.0))
+        loss, accuracy = model.train_on_batch(X, y, accuracy=True)
+        assert [loss, accuracy] == model.test_on_batch(X, y, accuracy=True)
+        assert_allclose(accuracy, np.mean(model.predict_classes(X, verbose=0) == y.argmax(axis=1)))
+        assert_allclose(model.predict_on_batch(X), model.predict(X, batch_size=3), rtol=1e-10)
+
+    def test_predict_proba_warns(self):
+        model = Sequential([SimpleRNN(2, 3), Dense(3, 2, weights=[np.ones((3, 2)), np.full(2, 5.0)])])
+        model.compile("sgd", "mse")
+        with pytest.warns(UserWarning, match="the outputs are no probabilities"):
+            model.predict_proba(data()[0], verbose=0)
+
+
+class TestWhatIsPrinted:
+    def test_nothing_with_verbose_0(self, capfd):
+        X, y = data()
+        model = classifier()
+        model.fit(X, y, nb_epoch=1, verbose=0, validation_split=0.5, show_accuracy=True)
+        model.evaluate(X, y, verbose=0)
+        model.predict(X)
+        model.predict_classes(X, verbose=0)
+        assert tuple(capfd.readouterr()) == ("", "")
+
+    def test_progress_with_verbose_1(self, capfd):
+        X, y = data()
+        model = classifier()
+        model.fit(X, y, nb_epoch=2, batch_size=5, validation_split=0.5, show_accuracy=True)
+        out, err = capfd.readouterr()
+        assert out == ""
+        for text in ("Theano compiles the train function", "Epoch 1/2", "Epoch 2/2", "20/20", "loss=", "acc=",
+                     "val_loss=", "val_acc=", "left"):
+            assert text in err
+        model.evaluate(X, y)
+        assert "evaluate: 100%" in capfd.readouterr().err
+
+    def test_a_line_for_each_epoch_with_verbose_2(self, capfd):
+        X, y = data()
+        classifier().fit(X, y, nb_epoch=2, verbose=2)
+        lines = capfd.readouterr().out.splitlines()
+        assert len(lines) == 2 and lines[1].startswith("Epoch 2/2, ") and "loss 0." in lines[1]
+
+    def test_summary(self, capsys):
+        classifier().summary()
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert lines[1] == ["SimpleRNN", "(None,", "4)", "28"]
+        assert lines[-1] == ["total", "38"]
+
+
+class TestCallbacks:
+    def fit(self, *used, **arguments):
+        X, y = data()
+        model = classifier(optimizer=optimizers.SGD(lr=arguments.pop("lr", 0.0)))
+        return model, model.fit(X, y, nb_epoch=6, verbose=0, callbacks=list(used), validation_split=0.5, **arguments)
+
+    def test_every_turning_point_is_called(self):
+        calls = []
+
+        class Recorder(callbacks.Callback):
+            def __getattribute__(self, name):
+                if name.startswith("on_"):
+                    calls.append(name)
+                return super().__getattribute__(name)
+
+        recorder = Recorder()
+        self.fit(recorder, batch_size=20)
+        epoch = ["on_epoch_begin", "on_batch_begin", "on_batch_end", "on_epoch_end"]
+        assert calls == ["on_train_begin"] + 6 * epoch + ["on_train_end"]
+        assert recorder.params["nb_epoch"] == 6 and recorder.params["nb_sample"] == 20
+        assert recorder.params["metrics"] == ["loss", "val_loss"]
+
+    def test_early_stopping(self, capsys):
+        _, history = self.fit(callbacks.EarlyStopping(patience=1, verbose=1))
+        assert len(history.epoch) == 3
+        assert "Epoch 3: val_loss has not fallen" in capsys.readouterr().out
+
+    def test_watching_what_is_not_there_warns(self):
+        with pytest.warns(RuntimeWarning, match="EarlyStopping watches val_acc, but there is only loss, val_loss"):
+            _, history = self.fit(callbacks.EarlyStopping(monitor="val_acc"))
+        assert len(history.epoch) == 6
+
+    def test_checkpoint_keeps_the_best(self, tmp_path):
+        path = tmp_path / "best.h5"
+        model, history = self.fit(callbacks.ModelCheckpoint(path, save_best_only=True), lr=3.0)
+        X, y = np.zeros((2, 4, 2)), np.ones((2, 2))
+        model.load_weights(path)
+        best = model.get_weights()
+        np.random.seed(1337)
+        X, y = data()
+        assert_allclose(model.evaluate(X[20:], y[20:], verbose=0), min(history.history["val_loss"]), rtol=1e-10)
+        assert all(np.isfinite(weight).all() for weight in best)
+
+    def test_checkpoint_of_every_epoch(self, tmp_path):
+        self.fit(callbacks.ModelCheckpoint(str(tmp_path / "{epoch:02d}-{val_loss:.1f}.h5")))
+        assert len(list(tmp_path.iterdir())) == 6
+
+    def test_stop_on_nan(self, tmp_path):
+        X, y = data()
+        model = Sequential([SimpleRNN(2, 1, activation="linear")])
+        model.compile(optimizers.SGD(lr=1e200), "mse")
+        checkpoint = callbacks.ModelCheckpoint(tmp_path / "weights.h5")
+        with pytest.warns(RuntimeWarning, match="training is stopped"):
+            history = model.fit(X, y[:, 0], nb_epoch=6, batch_size=10, verbose=0,
+                                callbacks=[callbacks.TerminateOnNaN(), checkpoint])
+        assert history.epoch == [0] and not np.isfinite(history.history["loss"][0])
+        assert not (tmp_path / "weights.h5").exists(), "weights that are lost are not saved over good ones"
+
+    def test_learning_rate_schedule(self):
+        model, _ = self.fit(callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1)))
+        assert_allclose(model.optimizer.lr.get_value(), 0.1 / 6)
+
+
+class TestJson:
+    def test_roundtrip(self):
+        model = classifier(optimizer=optimizers.SGD(lr=0.2, momentum=0.5), theano_mode="FAST_COMPILE")
+        again = model_from_json(model.to_json())
+        assert again.get_config() == model.get_config()
+        assert again.optimizer.get_config()["momentum"] == 0.5
+        again.set_weights(model.get_weights())
+        X, _ = data()
+        assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
+
+    def test_a_function_without_a_name_says_what_to_do(self):
+        model = Sequential([SimpleRNN(2, 3, activation=lambda x: x)])
+        with pytest.raises(ValueError, match="JSON cannot hold .*lambda.*by its name"):
+            model.to_json()
+        assert Sequential.from_config(model.get_config()).layers[0].activation is model.layers[0].activation
+
+    def test_layers_of_ones_own(self):
+        class Twice(rl.MaskedLayer):
+            def get_output(self, train=False):
+                return 2 * self.get_input(train)
+
+        text = Sequential([SimpleRNN(2, 3), Twice()]).to_json()
+        with pytest.raises(ValueError, match="unknown layer 'Twice'"):
+            model_from_json(text)
+        assert type(model_from_json(text, {"Twice": Twice}).layers[1]) is Twice
+
+    @pytest.mark.parametrize("text", ["{}", "[1]", json.dumps({"name": "Graph"}), "no json"])
+    def test_what_is_no_model(self, text):
+        with pytest.raises(ValueError):
+            model_from_json(text)
+
+
+class TestErrors:
+    """Each raises before anything has changed."""
+
+    @pytest.mark.parametrize("call", [
+        lambda model, X, y: model.fit(X, y), lambda model, X, y: model.predict(X),
+        lambda model, X, y: model.evaluate(X, y), lambda model, X, y: model.train_on_batch(X, y),
+    ])  # fmt: skip
+    def test_use_before_compile(self, call):
+        with pytest.raises(RuntimeError, match=r"not compiled: call compile\(optimizer, loss\) first"):
+            call(Sequential([SimpleRNN(2, 3)]), *data())
+
+    def test_add_asks_for_compile_again(self):
+        model = classifier()
+        model.add(Activation("linear"))
+        with pytest.raises(RuntimeError, match="and again after add"):
+            model.predict(data()[0])
+
+    @pytest.mark.parametrize("X, message", [
+        (np.ones((3, 2)), "SimpleRNN expects input with 3 dimensions.*got an array with 2 dimensions"),
+        (np.ones((3, 4, 5)), r"SimpleRNN expects input of shape \(None, None, 2\).*\(3, 4, 5\)"),
+        (np.ones((0, 4, 2)), r"the input is empty: shape \(0, 4, 2\)"),
+        (np.ones((3, 0, 2)), r"the input is empty: shape \(3, 0, 2\)"),
+        ([], "the input is empty"),
+        (np.array([[["a", "b"]]]), "the input must be numbers"),
+        (np.where(np.arange(24).reshape(3, 4, 2) == 17, np.nan, 1.0), "NaN in 1 of 3 samples, the first at index 2"),
+    ])  # fmt: skip
+    def test_wrong_input(self, X, message):
+        model = classifier()
+        before = model.get_weights()
+        for call in (model.predict, lambda X: model.fit(X, np.ones((len(X), 2)) / 2, verbose=0)):
+            with pytest.raises(ValueError, match=message):
+                call(X)
+        for old, new in zip(before, model.get_weights()):
+            assert np.array_equal(old, new)
+
+    @pytest.mark.parametrize("loss, y, message", [
+        ("categorical_crossentropy", np.arange(40) % 2, r"of the output, \(None, 2\), got \(40, 1\).*to_categorical"),
+        ("categorical_crossentropy", np.full((40, 2), 2.0), "needs labels from 0 to 1"),
+        ("binary_crossentropy", np.full((40, 2), -1.0), "needs labels from 0 to 1"),
+        ("mse", np.ones((40, 3)), r"shape of the output, \(None, 2\), got \(40, 3\)"),
+        ("mse", np.ones((40, 2, 1)), "shape of the output"),
+        ("mse", np.ones((39, 2)), "there are 40 samples, but 39 labels"),
+        ("mse", np.full((40, 2), np.nan), "NaN in the labels"),
+        ("mse", np.full((40, 2), "a"), "labels must be numbers"),
+    ])  # fmt: skip
+    def test_labels_that_do_not_fit(self, loss, y, message):
+        model = classifier(loss=loss)
+        before = model.get_weights()
+        for call in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
+            with pytest.raises(ValueError, match=message):
+                call(data()[0], y)
+        for old, new in zip(before, model.get_weights()):
+            assert np.array_equal(old, new)
+
+    def test_labels_of_sequences_need_the_timesteps_of_the_input(self):
+        with pytest.raises(ValueError, match=r"shape of the output, \(None, 4, 1\), got \(2, 3, 1\)"):
+            sequence_model().fit(np.ones((2, 4, 2)), np.ones((2, 3, 1)))
+
+    def test_embedding_range(self):
+        model = Sequential([Embedding(5, 2), SimpleRNN(2, 1)])
+        model.compile("sgd", "mse")
+        for X, message in (([[1, 5]], "takes integers from 0 to 4, got 1 to 5"), ([[-1, 0]], "got -1 to 0"),
+                           ([[0.5]], "needs integers")):
+            with pytest.raises(ValueError, match=message):
+                model.predict(X)
+
+    @pytest.mark.parametrize("arguments, message", [
+        (dict(optimizer="sgdd"), "unknown optimizer 'sgdd'; did you mean 'sgd'"),
+        (dict(loss="crossentropy"), "unknown loss 'crossentropy'"),
+        (dict(class_mode="multi"), "unknown class_mode 'multi'.*binary, categorical"),
+    ])  # fmt: skip
+    def test_unknown_names(self, arguments, message):
+        model = classifier()
+        with pytest.raises(ValueError, match=message):
+            model.compile(**dict(dict(optimizer="sgd", loss="mse"), **arguments))
+        assert model.predict(data()[0]).shape == (40, 2), "the model is still compiled as it was"
+
+    @pytest.mark.parametrize("arguments, message", [
+        (dict(batch_size=0), "batch_size must be an integer of at least 1"),
+        (dict(nb_epoch=0), "nb_epoch must be an integer of at least 1"),
+        (dict(validation_split=1.0), "validation_split must be from 0 to less than 1"),
+        (dict(validation_split=0.999), "leaves none to train or to validate on"),
+        (dict(validation_data=(1,)), r"validation_data must be \(X, y\)"),
+        (dict(class_weight={0: 1.0}), "class_weight has no weight for class 1"),
+        (dict(sample_weight=np.ones(3)), r"sample_weight must have shape \(40,\)"),
+        (dict(sample_weight=-np.ones(40)), "must not be negative"),
+    ])  # fmt: skip
+    def test_wrong_arguments_of_fit(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            classifier().fit(*data(), **dict(dict(verbose=0), **arguments))
+
+    def test_an_empty_model(self):
+        with pytest.raises(ValueError, match="the model has no layers yet"):
+            Sequential().compile("sgd", "mse")
+
+    def test_what_is_no_layer(self):
+        with pytest.raises(ValueError, match="add needs a layer"):
+            Sequential().add(LSTM)
+
+    def test_a_layer_that_does_not_fit_is_not_added(self):
+        model = Sequential([SimpleRNN(2, 3)])
+        with pytest.raises(ValueError, match=r"Dense expects input of shape \(None, 4\).*SimpleRNN gives \(None, 3\)"):
+            model.add(Dense(4, 2))
+        assert len(model.layers) == 1
+
+    def test_wrong_number_of_weights(self):
+        with pytest.raises(ValueError, match="the model has 5 weights, got 2"):
+            classifier().set_weights([np.zeros(2)] * 2)

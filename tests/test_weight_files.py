@@ -1,0 +1,201 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import h5py
+import numpy as np
+import pytest
+from conftest import DATA
+from numpy.testing import assert_allclose
+
+import recurrent_layers as rl
+from recurrent_layers import GRU, JZS1, LSTM, Activation, Dense, Dropout, Embedding, Sequential
+
+
+def model_of(*layers):
+    model = Sequential(layers)
+    model.compile("sgd", "mse")
+    return model
+
+
+def gru_model():
+    return model_of(GRU(2, 3), Dropout(0.5), Dense(3, 1))
+
+
+@pytest.fixture
+def X():
+    return np.random.randn(4, 5, 2)
+
+
+@pytest.mark.parametrize("cls", ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"])
+def test_what_is_saved_is_loaded(cls, X, tmp_path):
+    first, second = (model_of(getattr(rl, cls)(2, 3), Dense(3, 1)) for _ in range(2))
+    first.save_weights(tmp_path / "weights.h5")
+    second.load_weights(str(tmp_path / "weights.h5"))
+    assert_allclose(second.predict(X), first.predict(X), rtol=1e-12)
+
+
+def test_the_layout_is_that_of_keras(tmp_path):
+    model = gru_model()
+    model.save_weights(tmp_path / "weights.h5")
+    with h5py.File(tmp_path / "weights.h5", "r") as file:
+        assert file.attrs["nb_layers"] == 3
+        assert [file[f"layer_{k}"].attrs["nb_params"] for k in range(3)] == [9, 0, 2]
+        assert_allclose(file["layer_2/param_1"][()], model.layers[2].get_weights()[1])
+
+
+# Keras 0.3.3 computed its predictions in float32, its own default.
+PRECISION = {"0.2.0": 1e-10, "0.3.3": 1e-6}
+
+
+@pytest.mark.parametrize("version, name", [
+    (version, name) for version, names in [("0.2.0", "simplernn simpledeeprnn gru lstm jzs1 jzs2 jzs3"),
+                                           ("0.3.3", "simplernn gru lstm")] for name in names.split()
+])  # fmt: skip
+def test_files_of_keras_are_loaded(version, name):
+    cls = {cls.lower(): getattr(rl, cls) for cls in rl.__all__}[name]
+    # From 0.3 on, SimpleRNN and GRU had tanh as their default too.
+    new = {"activation": "tanh"} if version == "0.3.3" else {}
+    model = model_of(cls(5, 5, return_sequences=True, **new), cls(5, 5, **new), Dense(5, 3), Activation("softmax"))
+    path = str(DATA / "models" / f"keras-{version}-{name}")
+    model.load_weights(path + ".h5")
+    with np.load(path + ".npz") as reference:
+        assert_allclose(model.predict(reference["X"]), reference["Y"], rtol=PRECISION[version])
+
+
+@pytest.mark.parametrize("version", ["0.2.0", "0.3.3"])
+def test_files_of_keras_with_an_embedding_are_loaded(version):
+    model = model_of(Embedding(20, 5, mask_zero=True), LSTM(5, 7), Dense(7, 1), Activation("sigmoid"))
+    path = str(DATA / "models" / f"keras-{version}-embedding-lstm")
+    model.load_weights(path + ".h5")
+    with np.load(path + ".npz") as reference:
+        assert_allclose(model.predict(reference["X"]), reference["Y"], rtol=PRECISION[version])
+
+
+def test_a_file_is_replaced_only_when_told_to(tmp_path):
+    path = tmp_path / "weights.h5"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+        gru_model().save_weights(path)
+    assert path.read_text() == "precious"
+    gru_model().save_weights(path, overwrite=True)
+    gru_model().load_weights(path)
+    assert os.listdir(tmp_path) == ["weights.h5"]
+
+
+def test_a_crash_while_saving_leaves_the_old_file_whole(X, tmp_path):
+    model, path = gru_model(), tmp_path / "weights.h5"
+    model.save_weights(path)
+    before = path.read_bytes()
+    script = f"""
+        import os, signal, h5py
+        from recurrent_layers import GRU, Dense, Dropout, Sequential
+        create, count = h5py.Group.create_dataset, [0]
+        def create_and_crash(self, *arguments, **named):
+            count[0] += 1
+            if count[0] == 5:
+                self.file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return create(self, *arguments, **named)
+        h5py.Group.create_dataset = create_and_crash
+        Sequential([GRU(2, 3), Dropout(0.5), Dense(3, 1)]).save_weights({str(path)!r}, overwrite=True)
+    """
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], stderr=subprocess.PIPE)
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    assert path.read_bytes() == before
+    again = gru_model()
+    again.load_weights(path)
+    assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
+
+
+def test_an_error_while_saving_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    model, path = gru_model(), tmp_path / "weights.h5"
+    model.save_weights(path)
+    before = path.read_bytes()
+
+    def fail(*arguments, **named):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", fail)
+    with pytest.raises(OSError, match="no space left"):
+        model.save_weights(path, overwrite=True)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["weights.h5"]
+
+
+class TestWrongFiles:
+    """Each raises, and leaves the model's weights as they are."""
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        gru_model().save_weights(tmp_path / "weights.h5")
+        return tmp_path / "weights.h5"
+
+    def refuses(self, model, path, error, message):
+        before = model.get_weights()
+        with pytest.raises(error, match=message):
+            model.load_weights(path)
+        for old, new in zip(before, model.get_weights()):
+            assert np.array_equal(old, new)
+
+    def test_none(self, tmp_path):
+        self.refuses(gru_model(), tmp_path / "absent.h5", FileNotFoundError, "no weight file .*absent.h5")
+
+    @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+    def test_truncated(self, path, share):
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        self.refuses(gru_model(), path, ValueError, "is not a whole HDF5 file")
+
+    def test_no_hdf5(self, path):
+        path.write_text("weights, but in words " * 100)
+        self.refuses(gru_model(), path, ValueError, "is not a whole HDF5 file")
+
+    def test_foreign_hdf5(self, path):
+        with h5py.File(path, "w") as file:
+            file["model_weights"] = np.zeros(3)
+        self.refuses(gru_model(), path, ValueError, "is not a weight file of Keras 0.1 to 0.3")
+
+    def test_missing_weight(self, path):
+        with h5py.File(path, "r+") as file:
+            del file["layer_2/param_1"]
+        self.refuses(gru_model(), path, ValueError, "is not a weight file of Keras 0.1 to 0.3")
+
+    def test_other_number_of_layers(self, path):
+        self.refuses(model_of(GRU(2, 3), Dense(3, 1)), path, ValueError,
+                     "holds the weights of 3 layers, but the model has 2: GRU, Dense")
+
+    def test_other_shapes(self, path):
+        self.refuses(model_of(GRU(2, 3), Dropout(0.5), Dense(3, 2)), path, ValueError,
+                     r"layer 2 in .*Dense expects 2 weights: W \(3, 2\), b \(2,\); got 2: \(3, 1\), \(1,\)")
+
+    def test_other_layer(self, path):
+        self.refuses(model_of(LSTM(2, 3), Dropout(0.5), Dense(3, 1)), path, ValueError,
+                     "layer 0 in .*LSTM expects 12 weights.*got 9")
+
+
+class TestProjection:
+    """Keras 0.1 kept the projection of JZS1 and JZS2 out of its files (Keras issue 779)."""
+
+    def without_projection(self, model, path):
+        model.save_weights(path)
+        with h5py.File(path, "r+") as file:
+            del file["layer_0/param_7"]
+            file["layer_0"].attrs["nb_params"] = 7
+
+    def test_an_identity_need_not_be_in_the_file(self, tmp_path):
+        model, other = model_of(JZS1(2, 2)), model_of(JZS1(2, 2))
+        other.layers[0].Pmat.set_value(5 * np.eye(2))
+        self.without_projection(model, tmp_path / "weights.h5")
+        other.load_weights(tmp_path / "weights.h5")
+        X = np.random.randn(3, 4, 2)
+        assert_allclose(other.predict(X), model.predict(X), rtol=1e-12)
+
+    def test_a_random_one_must(self, tmp_path):
+        self.without_projection(model_of(JZS1(2, 3)), tmp_path / "weights.h5")
+        model = model_of(JZS1(2, 3))
+        before = model.get_weights()
+        with pytest.raises(ValueError, match=r"Keras 0.1 did not save Pmat, the random projection of JZS1\(2, 3\)"):
+            model.load_weights(tmp_path / "weights.h5")
+        assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights()))
