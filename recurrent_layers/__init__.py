@@ -3,7 +3,8 @@
 Importing this package prepares Theano first (see :mod:`recurrent_layers.theano_setup`);
 ``python -m recurrent_layers`` prints what was found. All public names can be imported from here:
 the layers, :class:`Sequential`, and the modules ``activations``, ``initializations``, ``objectives``,
-``optimizers`` and ``callbacks``.
+``optimizers``, ``regularizers``,
+``constraints`` and ``callbacks``.
 
 All random numbers (initial weights, projections, dropout, shuffling) come from NumPy's global
 generator: ``numpy.random.seed(1337)`` before a model is built makes a run reproducible.
@@ -15,7 +16,7 @@ from recurrent_layers import theano_setup
 
 theano_setup.prepare()
 
-from recurrent_layers import activations, callbacks, initializations, objectives, optimizers
+from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
 from recurrent_layers.layers import *
 from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json
@@ -24,9 +25,11 @@ __all__ = list(_layer_names) + [
     "Sequential",
     "activations",
     "callbacks",
+    "constraints",
     "initializations",
     "model_from_config",
     "model_from_json",
     "objectives",
     "optimizers",
+    "regularizers",
 ]

@@ -538,9 +538,7 @@ class Sequential(Layer):
         """Make a model from what :meth:`get_config` gave, with new weights; compiled if that one was."""
         model = cls(_layer_from_config(layer, custom_layers) for layer in config["layers"])
         if "optimizer" in config:
-            arguments = dict(config["optimizer"])
-            optimizer = optimizers.get(arguments.pop("name"), arguments)
-            model.compile(optimizer, config["loss"], config["class_mode"], config["theano_mode"])
+            model.compile(config["optimizer"], config["loss"], config["class_mode"], config["theano_mode"])
         return model
 
     def to_json(self):

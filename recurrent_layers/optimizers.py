@@ -9,7 +9,7 @@ import inspect
 import theano.tensor as T
 
 from recurrent_layers.initializations import shared, zero
-from recurrent_layers.utils.generic_utils import lookup
+from recurrent_layers.utils.generic_utils import instance
 
 
 def _zeros_like(param):
@@ -309,8 +309,9 @@ def get(identifier, kwargs=None):
 
     Parameters
     ----------
-    identifier : str or Optimizer
-        A class's name, in its own or in lower case ("rmsprop"); an optimizer is returned as it is.
+    identifier : str, dict or Optimizer
+        A class's name, in its own or in lower case ("rmsprop"); what :meth:`Optimizer.get_config` gave; an
+        optimizer is returned as it is.
     kwargs : dict, optional
         Arguments for the class that is named.
 
@@ -323,6 +324,6 @@ def get(identifier, kwargs=None):
     ValueError
         If the name is not known; the message lists the known ones.
     """
-    if hasattr(identifier, "get_updates") and not inspect.isclass(identifier):
-        return identifier
-    return lookup(identifier, KNOWN, "optimizer")(**(kwargs or {}))
+    if isinstance(identifier, str):
+        identifier = dict(kwargs or {}, name=identifier)
+    return instance(identifier, KNOWN, "optimizer")

@@ -15,6 +15,9 @@ from recurrent_layers import (
     Masking,
     RepeatVector,
     TimeDistributedDense,
+    constraints,
+    optimizers,
+    regularizers,
 )
 
 
@@ -125,6 +128,67 @@ class TestDropout:
 def test_wrong_sizes(make):
     with pytest.raises(ValueError, match="must be an integer of at least 1"):
         make()
+
+
+class TestRegularizersAndConstraints:
+    def trained(self, layer, X, loss=0.0):
+        """The penalized loss, and the weights after one step of gradient descent with learning rate 1."""
+        params, penalties, held, _ = layer.get_params()
+        objective = T.sum(layer.get_output()) * loss
+        for penalty in penalties:
+            objective = penalty(objective)
+        updates = optimizers.SGD(lr=1.0).get_updates(params, held, objective)
+        value = theano.function([layer.input], objective, updates=updates, allow_input_downcast=True)(X)
+        return float(value), layer.get_weights()
+
+    def test_weights(self):
+        W, b = np.random.randn(3, 2), np.random.randn(2)
+        layer = Dense(3, 2, weights=[W, b], W_regularizer=regularizers.l1l2(0.1, 0.2), b_regularizer="l2")
+        value, (new_W, new_b) = self.trained(layer, np.ones((1, 3)))
+        assert_allclose(value, 0.1 * abs(W).sum() + 0.2 * (W**2).sum() + 0.01 * (b**2).sum(), rtol=1e-10)
+        assert_allclose(new_W, W - 0.1 * np.sign(W) - 0.4 * W, rtol=1e-10)
+
+    def test_activity(self):
+        X = np.random.randn(4, 3)
+        layer = Dense(3, 2, activity_regularizer=regularizers.activity_l1l2(0.1, 0.2))
+        Y = X.dot(layer.get_weights()[0])
+        value, _ = self.trained(layer, X)
+        assert_allclose(value, 0.1 * abs(Y).mean(axis=0).sum() + 0.2 * (Y**2).mean(axis=0).sum(), rtol=1e-10)
+
+    def test_one_regularizer_serves_many_layers(self):
+        shared = regularizers.l2(1.0)
+        first, second = Dense(2, 2, W_regularizer=shared), Embedding(2, 2, W_regularizer=shared)
+        assert (first.W_regularizer.target, second.W_regularizer.target) == (first.W, second.W)
+
+    @pytest.mark.parametrize("constraint, expected", [
+        (constraints.maxnorm(1.0), [[0.6, -0.1], [0.8, 0.2]]),
+        ("nonneg", [[3.0, 0.0], [4.0, 0.2]]),
+        (constraints.unitnorm(), np.divide([[3.0, -0.1], [4.0, 0.2]], [[np.sqrt(9.01)], [np.sqrt(16.04)]])),
+        (lambda p: 2 * p, [[6.0, -0.2], [8.0, 0.4]]),
+    ])  # fmt: skip
+    def test_constraint(self, constraint, expected):
+        layer = Dense(2, 2, weights=[np.array([[3.0, -0.1], [4.0, 0.2]]), np.zeros(2)], W_constraint=constraint)
+        _, (W, b) = self.trained(layer, np.ones((1, 2)))
+        assert_allclose(W, expected, rtol=1e-5)
+        assert not b.any()
+
+    def test_config(self):
+        layer = Dense(2, 2, W_regularizer="l1", activity_regularizer="activity_l2", W_constraint=constraints.maxnorm(3))
+        again = Dense.from_config(layer.get_config())
+        assert again.get_config() == layer.get_config() and again.W_constraint.m == 3
+
+    def test_unknown(self):
+        with pytest.raises(ValueError, match="unknown regularizer 'l3'.*l1l2"):
+            Dense(2, 2, W_regularizer="l3")
+        with pytest.raises(ValueError, match="unknown constraint 'max'"):
+            Embedding(2, 2, W_constraint="max")
+
+
+def test_config_of_keras_is_taken_as_far_as_it_is_known():
+    config = {"name": "Dropout", "p": 0.5, "input_shape": None}
+    assert Dropout.from_config(config).p == 0.5
+    with pytest.raises(ValueError, match="Dropout has no argument input_shape"):
+        Dropout.from_config(dict(config, input_shape=[3]))
 
 
 def test_wrong_weights():

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import theano
 
-from recurrent_layers import activations, initializations
+from recurrent_layers import activations, initializations, regularizers
 
 
 def _unchanged(value):
@@ -14,7 +14,9 @@ def _unchanged(value):
 
 
 def _config_value(value):
-    """A function's name if that name finds it again, anything else as it is."""
+    """A function's name if that name finds it again, an object's own config, anything else as it is."""
+    if hasattr(value, "get_config"):
+        return value.get_config()
     name = getattr(value, "__name__", None)
     for module in (activations, initializations):
         if module.KNOWN.get(name) is value:
@@ -225,6 +227,25 @@ class Layer:
         value.name = name
         return value
 
+    def add_regularizer(self, identifier, target):
+        """Put a penalty on a weight, or on the output, into `regularizers`.
+
+        Parameters
+        ----------
+        identifier : str, Regularizer, dict or None
+            See :func:`recurrent_layers.regularizers.get`.
+        target : theano shared variable or Layer
+
+        Returns
+        -------
+        Regularizer or None
+        """
+        regularizer = regularizers.get(identifier)
+        if regularizer is not None:
+            regularizer = regularizer.on(target)
+            self.regularizers.append(regularizer)
+        return regularizer
+
     @property
     def weights(self):
         """All weights: `params`, then `non_trainable_weights`."""
@@ -328,8 +349,19 @@ class Layer:
 
     @classmethod
     def from_config(cls, config):
-        """Make a layer from what :meth:`get_config` gave, with new weights."""
-        return cls(**{key: value for key, value in config.items() if key != "name"})
+        """Make a layer from what :meth:`get_config` gave, with new weights.
+
+        Raises
+        ------
+        ValueError
+            If there are arguments that this layer does not have, and they are not None.
+        """
+        known = inspect.signature(cls.__init__).parameters
+        arguments = {key: value for key, value in config.items() if key != "name"}
+        unknown = sorted(key for key, value in arguments.items() if key not in known and value is not None)
+        if unknown:
+            raise ValueError(f"{cls.__name__} has no argument {', '.join(unknown)}")
+        return cls(**{key: value for key, value in arguments.items() if key in known})
 
 
 class MaskedLayer(Layer):

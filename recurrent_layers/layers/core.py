@@ -5,7 +5,7 @@ import theano
 import theano.tensor as T
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 
-from recurrent_layers import activations, initializations
+from recurrent_layers import activations, constraints, initializations
 from recurrent_layers.layers.base import Layer, MaskedLayer
 from recurrent_layers.utils.generic_utils import positive_int
 
@@ -82,6 +82,8 @@ class Activation(MaskedLayer):
     Parameters
     ----------
     activation : str or callable
+    target, beta : float
+        Not used; they stand here because they did in Keras 0.1.
 
     Raises
     ------
@@ -89,9 +91,11 @@ class Activation(MaskedLayer):
         If the name is not known.
     """
 
-    def __init__(self, activation):
+    def __init__(self, activation, target=0, beta=0.1):
         super().__init__()
         self.activation = activations.get(activation)
+        self.target = target
+        self.beta = beta
 
     def get_output(self, train=False):
         return self.activation(self.get_input(train))
@@ -131,7 +135,9 @@ class RepeatVector(Layer):
 class _Affine(Layer):
     """activation(W.x + b) over the last axis, for any number of axes before it."""
 
-    def __init__(self, input_dim, output_dim, init='glorot_uniform', activation='linear', weights=None, name=None):
+    def __init__(self, input_dim, output_dim, init='glorot_uniform', activation='linear', weights=None, name=None,
+                 W_regularizer=None, b_regularizer=None, activity_regularizer=None,
+                 W_constraint=None, b_constraint=None):
         super().__init__()
         self.input_dim = positive_int("input_dim", input_dim)
         self.output_dim = positive_int("output_dim", output_dim)
@@ -142,6 +148,12 @@ class _Affine(Layer):
         self.W = self.add_weight(prefix + "W", self.init, (self.input_dim, self.output_dim))
         self.b = self.add_weight(prefix + "b", initializations.zero, (self.output_dim,))
         self.params = [self.W, self.b]
+        self.W_regularizer = self.add_regularizer(W_regularizer, self.W)
+        self.b_regularizer = self.add_regularizer(b_regularizer, self.b)
+        self.activity_regularizer = self.add_regularizer(activity_regularizer, self)
+        self.W_constraint = constraints.get(W_constraint)
+        self.b_constraint = constraints.get(b_constraint)
+        self.constraints = [self.W_constraint, self.b_constraint]
         if weights is not None:
             self.set_weights(weights)
 
@@ -178,6 +190,10 @@ class Dense(_Affine):
         Weights to begin with: [W, b].
     name : str, optional
         A prefix for the names of the shared variables.
+    W_regularizer, b_regularizer, activity_regularizer : Regularizer or str, optional
+        Penalties on W, on b and on the output, see :mod:`recurrent_layers.regularizers`.
+    W_constraint, b_constraint : callable or str, optional
+        What W and b are held to, see :mod:`recurrent_layers.constraints`.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 import numpy as np
 import theano.tensor as T
 
-from recurrent_layers import initializations
+from recurrent_layers import constraints, initializations
 from recurrent_layers.layers.base import Layer
 from recurrent_layers.utils.generic_utils import positive_int
 
@@ -24,8 +24,14 @@ class Embedding(Layer):
         Initialization of W.
     weights : list of numpy.ndarray, optional
         Weights to begin with: [W].
+    W_regularizer : Regularizer or str, optional
+        A penalty on W, see :mod:`recurrent_layers.regularizers`.
+    W_constraint : callable or str, optional
+        What W is held to, see :mod:`recurrent_layers.constraints`.
     mask_zero : bool
         Whether 0 is padding: the steps where it stands are then masked for the layers that follow.
+    activity_regularizer : Regularizer or str, optional
+        A penalty on the output.
 
     Raises
     ------
@@ -35,7 +41,8 @@ class Embedding(Layer):
 
     input_ndim = 2
 
-    def __init__(self, input_dim, output_dim, init='uniform', weights=None, mask_zero=False):
+    def __init__(self, input_dim, output_dim, init='uniform', weights=None, W_regularizer=None, W_constraint=None,
+                 mask_zero=False, activity_regularizer=None):
         super().__init__()
         self.input_dim = positive_int("input_dim", input_dim)
         self.output_dim = positive_int("output_dim", output_dim)
@@ -44,6 +51,10 @@ class Embedding(Layer):
         self.input = T.imatrix("Embedding_input")
         self.W = self.add_weight("W", self.init, (self.input_dim, self.output_dim))
         self.params = [self.W]
+        self.W_regularizer = self.add_regularizer(W_regularizer, self.W)
+        self.activity_regularizer = self.add_regularizer(activity_regularizer, self)
+        self.W_constraint = constraints.get(W_constraint)
+        self.constraints = [self.W_constraint]
         if weights is not None:
             self.set_weights(weights)
 

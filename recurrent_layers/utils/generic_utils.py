@@ -1,6 +1,7 @@
 """What several modules need and none of them owns."""
 
 import difflib
+import inspect
 import numbers
 
 
@@ -36,6 +37,30 @@ def lookup(identifier, known, kind):
             kind, identifier, hint or ".", ", ".join(sorted(known))
         )
     )
+
+
+def instance(identifier, known, kind):
+    """Return an object as it is, or make one from its name or its config.
+
+    Parameters
+    ----------
+    identifier : str, dict, class or object
+        A name in `known`; a dict with a ``"name"`` in `known` and the arguments for it; a class; an object
+        that is callable or has a config is returned unchanged.
+    known : dict of str to callable
+        What makes the objects.
+    kind : str
+        What is looked up, for the error message ("optimizer").
+
+    Raises
+    ------
+    ValueError
+        If the name is not known; the message lists the known ones.
+    """
+    if not inspect.isclass(identifier) and (callable(identifier) or hasattr(identifier, "get_config")):
+        return identifier
+    arguments = dict(identifier) if isinstance(identifier, dict) else {"name": identifier}
+    return lookup(arguments.pop("name", None), known, kind)(**arguments)
 
 
 def positive_int(name, value):

@@ -1,0 +1,67 @@
+"""What a weight is held to after every update: ``Dense(64, 10, W_constraint=maxnorm(2))``."""
+
+import theano.tensor as T
+
+from recurrent_layers.utils.generic_utils import instance
+
+
+class Constraint:
+    """Takes a weight's new value and returns the nearest one that is allowed; this one allows all."""
+
+    def __call__(self, p):
+        return p
+
+    def get_config(self):
+        """The class's name and its arguments, as a dict for JSON."""
+        return dict(name=type(self).__name__, **vars(self))
+
+
+class MaxNorm(Constraint):
+    """The weights of each unit (a column) have a norm of at most `m` (Srivastava et al. 2014)."""
+
+    def __init__(self, m=2):
+        self.m = m
+
+    def __call__(self, p):
+        norms = T.sqrt(T.sum(T.sqr(p), axis=0))
+        return p * (T.clip(norms, 0, self.m) / (1e-7 + norms))
+
+
+class NonNeg(Constraint):
+    """No weight is below 0."""
+
+    def __call__(self, p):
+        return p * T.ge(p, 0)
+
+
+class UnitNorm(Constraint):
+    """Each row has norm 1."""
+
+    def __call__(self, p):
+        return p / T.sqrt(T.sum(T.sqr(p), axis=-1, keepdims=True))
+
+
+identity, maxnorm, nonneg, unitnorm = Constraint, MaxNorm, NonNeg, UnitNorm
+
+KNOWN = {cls.__name__: cls for cls in (Constraint, MaxNorm, NonNeg, UnitNorm)}
+KNOWN.update(identity=identity, maxnorm=maxnorm, nonneg=nonneg, unitnorm=unitnorm)
+
+
+def get(identifier):
+    """Find a constraint.
+
+    Parameters
+    ----------
+    identifier : str, callable, dict or None
+        A name of this module ("nonneg"), a callable from value to value, or what `get_config` gave.
+
+    Returns
+    -------
+    callable or None
+
+    Raises
+    ------
+    ValueError
+        If the name is not known; the message lists the known ones.
+    """
+    return None if identifier is None else instance(identifier, KNOWN, "constraint")

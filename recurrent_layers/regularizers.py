@@ -1,0 +1,97 @@
+"""Penalties on weights or outputs, added to the loss: ``Dense(64, 10, W_regularizer=l2(0.01))``."""
+
+import copy
+
+import theano.tensor as T
+
+from recurrent_layers.utils.generic_utils import instance
+
+
+class Regularizer:
+    """Takes the loss and returns it with a penalty added; `l1` and `l2` are the factors of the two norms."""
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = l1
+        self.l2 = l2
+
+    def on(self, target):
+        """A copy that watches a weight (:class:`WeightRegularizer`) or a layer (:class:`ActivityRegularizer`)."""
+        bound = copy.copy(self)
+        bound.target = target
+        return bound
+
+    def __call__(self, loss):
+        raise NotImplementedError
+
+    def get_config(self):
+        """The class's name and its arguments, as a dict for JSON."""
+        return {"name": type(self).__name__, "l1": self.l1, "l2": self.l2}
+
+
+class WeightRegularizer(Regularizer):
+    """loss + l1 sum(abs(W)) + l2 sum(W^2)"""
+
+    def __call__(self, loss):
+        return loss + self.l1 * T.sum(T.abs_(self.target)) + self.l2 * T.sum(T.sqr(self.target))
+
+
+class ActivityRegularizer(Regularizer):
+    """loss + l1 sum(mean(abs(y))) + l2 sum(mean(y^2)), means over the samples of the layer's output y"""
+
+    def __call__(self, loss):
+        y = self.target.get_output(True)
+        return loss + self.l1 * T.sum(T.mean(T.abs_(y), axis=0)) + self.l2 * T.sum(T.mean(T.sqr(y), axis=0))
+
+
+def l1(l=0.01):
+    """Penalty on the absolute values of a weight."""
+    return WeightRegularizer(l1=l)
+
+
+def l2(l=0.01):
+    """Penalty on the squares of a weight: weight decay."""
+    return WeightRegularizer(l2=l)
+
+
+def l1l2(l1=0.01, l2=0.01):
+    """Both penalties on a weight."""
+    return WeightRegularizer(l1=l1, l2=l2)
+
+
+def activity_l1(l=0.01):
+    """Penalty on the absolute values of an output."""
+    return ActivityRegularizer(l1=l)
+
+
+def activity_l2(l=0.01):
+    """Penalty on the squares of an output."""
+    return ActivityRegularizer(l2=l)
+
+
+def activity_l1l2(l1=0.01, l2=0.01):
+    """Both penalties on an output."""
+    return ActivityRegularizer(l1=l1, l2=l2)
+
+
+KNOWN = {made.__name__: made for made in (WeightRegularizer, ActivityRegularizer, l1, l2, l1l2,
+                                          activity_l1, activity_l2, activity_l1l2)}  # fmt: skip
+
+
+def get(identifier):
+    """Find a regularizer.
+
+    Parameters
+    ----------
+    identifier : str, Regularizer, dict or None
+        A name of this module ("l2"), a regularizer, or what its `get_config` gave.
+
+    Returns
+    -------
+    Regularizer or None
+
+    Raises
+    ------
+    ValueError
+        If the name is not known; the message lists the known ones.
+    """
+    return None if identifier is None else instance(identifier, KNOWN, "regularizer")
