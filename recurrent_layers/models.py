@@ -330,7 +330,7 @@ class Sequential(Layer):
 
         names = ["loss", "acc"] if show_accuracy else ["loss"]
         history = callback_module.History()
-        callbacks = callback_module.CallbackList([history] + list(callbacks))
+        callbacks = callback_module.CallbackList([history] + list(callbacks or ()))
         if verbose:
             callbacks.append(callback_module.BaseLogger())
         callbacks._set_model(self)

@@ -20,13 +20,14 @@ import warnings
 from importlib import metadata
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from recurrent_layers import theano_fixes
+
 # What Theano's C code calls where it links with blas.ldflags. In scipy-openblas32 each begins with "scipy_".
 BLAS_SYMBOLS = [kind + routine + "_" for routine in ("gemm", "gemv", "ger", "dot", "axpy") for kind in "sd"]
 BLAS_SYMBOLS += ["openblas_get_num_threads", "openblas_set_num_threads", "goto_set_num_threads"]
 
 ENVIRONMENT_VARIABLES = ("THEANO_FLAGS", "THEANORC", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS",
                          "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
-SCAN_EXTENSION = "theano.scan_module.scan_perform_ext"
 INSTALL_COMPILER = ("Debian, Ubuntu: apt install g++ python3-dev; Fedora: dnf install gcc-c++ python3-devel; "
                     "macOS: xcode-select --install; Windows with conda: conda install m2w64-toolchain")
 
@@ -90,9 +91,7 @@ def prepare() -> Setup:
         ours = default_flags(user, compiler, blas)
         _import_theano(ours)
         complaint = complaint_about_machine(user, compiler, blas)
-    if sys.version_info >= (3, 11):
-        # Theano's C code for scan does not compile there. Where its module is absent, Theano loops in Python.
-        sys.modules.setdefault(SCAN_EXTENSION, None)  # type: ignore[arg-type]
+    theano_fixes.apply()
     _setup = Setup(user, ours, compiler, blas, theano_was_first)
     if complaint:
         warnings.warn(complaint, RuntimeWarning, stacklevel=3)
@@ -312,7 +311,7 @@ def report() -> List[Tuple[str, str]]:
         blas = f"OpenBLAS {_version('scipy-openblas32')}, core type {core}, threads {threads}"
     elif not blas:
         blas = "that of NumPy: " + setup.blas.problem
-    loop = "C" if config.cxx and sys.modules.get(SCAN_EXTENSION, True) else "Python"
+    loop = "C" if config.cxx and sys.modules.get(theano_fixes.SCAN_EXTENSION, True) else "Python"
     rows = [("recurrent_layers", getattr(recurrent_layers, "__version__", "unknown")),
             ("Python", platform.python_version()), ("Theano", _version("Theano")),
             ("NumPy", _version("numpy")), ("SciPy", _version("scipy")), ("platform", platform.platform()),

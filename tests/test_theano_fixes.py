@@ -1,0 +1,69 @@
+"""What is mended in Theano, seen from new processes that share one empty cache."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import recurrent_layers
+
+COMPILE = """
+    import json
+    import recurrent_layers, theano
+    from theano import tensor as T
+    from theano.gof.cmodule import GCC_compiler
+    commands = []
+    original = theano.gof.cmodule.output_subprocess_Popen
+    def output_subprocess_Popen(command, **named):
+        commands.append(command)
+        return original(command, **named)
+    theano.gof.cmodule.output_subprocess_Popen = output_subprocess_Popen
+    x = T.matrix("x")
+    function = theano.function([x], [T.dot(x, x), T.alloc(x[0, 0], 3), T.tanh(x) * 2, T.nnet.softmax(x)])
+    product, filled, curve, shares = function([[1.0, 2.0], [3.0, 4.0]])
+    assert product.tolist() == [[7.0, 10.0], [15.0, 22.0]] and filled.tolist() == [1.0] * 3
+    assert abs(shares.sum() - 2.0) < 1e-6
+    modules = [command for command in commands if "-shared" in command]
+    print(json.dumps([len(modules), sum("-include" in module for module in modules)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def compile_in(cache, before="", **variables):
+    """The number of modules that a new process compiles, and how many of them with the header."""
+    environment = dict(os.environ, THEANO_FLAGS=f"base_compiledir={cache},floatX=float32", **variables)
+    environment["PYTHONPATH"] = str(pathlib.Path(recurrent_layers.__file__).parents[1])
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(before) + textwrap.dedent(COMPILE)],
+                             env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def test_modules_are_compiled_once_with_a_precompiled_header(cache):
+    compiled, with_header = compile_in(cache)
+    assert with_header >= 4 and compiled - with_header <= 2, "but for parts of Theano itself"
+    headers = list(cache.glob("precompiled_headers_*/*"))
+    assert sorted(header.name for header in headers) == ["theano_headers.h", "theano_headers.h.gch"]
+    assert compile_in(cache) == [0, 0], "a second process finds everything in the cache"
+
+
+def test_without_the_header_all_is_compiled_too(tmp_path):
+    refuse = """
+        import subprocess
+        run_as_before = subprocess.run
+        def run(command, **named):
+            if "c++-header" in command:
+                raise subprocess.CalledProcessError(1, command)
+            return run_as_before(command, **named)
+        subprocess.run = run
+    """
+    compiled, with_header = compile_in(tmp_path, before=refuse)
+    assert compiled >= 4 and with_header == 0
