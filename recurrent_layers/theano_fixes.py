@@ -21,6 +21,7 @@ HEADERS = ("Python.h", "iostream", "theano_mod_helper.h", "math.h", "numpy/array
 def apply():
     """Apply all mends; call once, after the import of Theano."""
     loop_in_python_where_c_does_not_compile()
+    push_products_out_of_scan_rightly()
     find_ops_without_props_in_the_cache()
     find_ops_of_c_files_in_the_cache()
     precompile_headers()
@@ -33,6 +34,35 @@ def loop_in_python_where_c_does_not_compile():
     """
     if sys.version_info >= (3, 11):
         sys.modules.setdefault(SCAN_EXTENSION, None)
+
+
+def push_products_out_of_scan_rightly():
+    """Let the optimization `scanOp_pushout_output` see the steps and the scan that it is about.
+
+    It sums products over time (the gradients of U) outside of scan, which is much faster. But it takes
+    whole sequences and outputs where scan takes and makes only their first steps, which crashes the gradient with
+    `truncate_gradient`; and it refers to outputs of the scan that it has just replaced, which runs both, or
+    fails with "Trying to reintroduce a removed node" where recurrent layers are stacked.
+    """
+    import theano
+    from theano.scan_module.scan_opt import PushOutScanOutput
+
+    original = PushOutScanOutput.push_out_inner_vars
+
+    @functools.wraps(original)
+    def push_out_inner_vars(self, fgraph, inner_vars, old_scan_node, old_scan_args):
+        outer_vars, scan_node, args = original(self, fgraph, inner_vars, old_scan_node, old_scan_args)
+        n_steps = scan_node.inputs[0]
+        for k, var in enumerate(inner_vars):
+            if var in old_scan_args.inner_in_non_seqs or isinstance(var, theano.Constant):
+                continue
+            if var in old_scan_args.inner_out_nit_sot and var not in old_scan_args.inner_in_seqs:
+                # New outputs are appended, so those before them keep their places.
+                outer_vars[k] = args.outer_out_nit_sot[old_scan_args.inner_out_nit_sot.index(var)]
+            outer_vars[k] = outer_vars[k][:n_steps]
+        return outer_vars, scan_node, args
+
+    PushOutScanOutput.push_out_inner_vars = push_out_inner_vars
 
 
 def find_ops_without_props_in_the_cache():

@@ -6,7 +6,7 @@ the mode FAST_RUN itself.
 
 import os
 
-os.environ["THEANO_FLAGS"] = "mode=FAST_COMPILE,floatX=float64," + os.environ.get("THEANO_FLAGS", "")
+os.environ["THEANO_FLAGS"] = "mode=FAST_COMPILE,floatX=float64,on_opt_error=raise," + os.environ.get("THEANO_FLAGS", "")
 
 import json
 import pathlib
@@ -68,3 +68,15 @@ def masked_input(layer, mask_variable):
     source = Input()
     source.input = layer.input
     layer.set_previous(source)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--peers", metavar="PYTHON", help="a Python with torch and keras 3, for the tests marked `peers`")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Without ``--peers`` the tests that need it are not chosen."""
+    if not config.getoption("--peers"):
+        chosen = [item for item in items if not item.get_closest_marker("peers")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
