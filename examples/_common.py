@@ -1,0 +1,46 @@
+"""What the examples share: the seven layers by name, the usual arguments, and saving a picture."""
+
+import argparse
+import sys
+
+from recurrent_layers.layers import GRU, JZS1, JZS2, JZS3, LSTM, SimpleDeepRNN, SimpleRNN
+
+try:
+    import matplotlib
+except ImportError:
+    sys.exit('The examples draw pictures with matplotlib: pip install "recurrent-layers[examples]"')
+matplotlib.use("Agg")  # Draws into files, so that no display is needed.
+
+LAYERS = {cls.__name__: cls for cls in (SimpleRNN, SimpleDeepRNN, GRU, LSTM, JZS1, JZS2, JZS3)}
+
+
+def argument_parser(description, layer, output):
+    """Make a parser with the arguments that all examples have.
+
+    Parameters
+    ----------
+    description : str
+        The docstring of the example, shown by ``--help``.
+    layer, output : str
+        Defaults of ``--layer`` and ``--output``.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        To which the example adds arguments of its own.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=_Help)
+    parser.add_argument("--layer", default=layer, choices=LAYERS, help="the recurrent layer")
+    parser.add_argument("--seed", type=int, default=0, help="for all random numbers: one seed, one result")
+    parser.add_argument("--output", default=output, help="file for the picture")
+    return parser
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Keeps the lines of the description, and says what the defaults are."""
+
+
+def save(figure, path):
+    """Save a figure and say so."""
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    print(f"picture saved to {path}")

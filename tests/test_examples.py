@@ -1,0 +1,132 @@
+"""Each example runs as it stands, prints what it found and saves a picture."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
+NAMES = ["digits", "addition", "text_generation", "by_hand"]
+LAYERS = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
+
+
+def run(name, directory, *arguments, blocked=None):
+    """Run an example in `directory`, with Theano compiling nothing, which is fastest for so small a size."""
+    flags = f"cxx=,optimizer=fast_compile,base_compiledir={directory / 'theano'}"
+    environment = dict(os.environ, THEANO_FLAGS=flags, PYTHONIOENCODING="utf-8")
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
+    if blocked is not None:
+        code = (f"import runpy, sys; sys.modules[{blocked!r}] = None; sys.path.insert(0, {str(EXAMPLES)!r}); "
+                f"runpy.run_path({command[1]!r}, run_name='__main__')")
+        command[1:2] = ["-c", code]
+    return subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                          encoding="utf-8", timeout=120)
+
+
+def result(done, pattern):
+    """The numbers in the line that says what came out."""
+    assert done.returncode == 0, done.stderr
+    found = re.search(pattern, done.stdout)
+    assert found, done.stdout
+    return [float(number) for number in found.groups()]
+
+
+def assert_picture(path):
+    content = path.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
+    assert 600 <= width <= 3000
+    assert 400 <= height <= 3000
+    assert len(content) > 10000
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_digits_learns_with_every_layer(tmp_path, layer):
+    done = run("digits", tmp_path, "--layer", layer, "--samples", "600", "--epochs", "8", "--hidden", "32")
+    accuracy, right, total = result(done, r"held-out accuracy: (\S+) % \((\d+) of (\d+) images\)")
+    assert total == 200
+    assert accuracy == pytest.approx(100 * right / total, abs=0.01)
+    assert accuracy > 40  # 10 by chance
+    assert_picture(tmp_path / "digits.png")
+
+
+def test_digits_is_the_same_for_the_same_seed_only(tmp_path):
+    def losses(seed):
+        done = run("digits", tmp_path, "--seed", seed, "--samples", "60", "--epochs", "1", "--hidden", "4")
+        assert done.returncode == 0, done.stderr
+        return re.findall(r"loss=[\d.]+", done.stderr)[-1]
+
+    assert losses("1") == losses("1") != losses("2")
+
+
+def test_addition_learns(tmp_path):
+    done = run("addition", tmp_path, "--digits", "1", "--samples", "100", "--epochs", "40", "--hidden", "16",
+               "--output", "sums.png")
+    characters, sums = result(done, r"held-out accuracy: (\S+) % of the characters, (\S+) % of the sums")
+    assert 0 <= sums <= characters <= 100
+    losses = [float(loss) for loss in re.findall(r" loss=([\d.]+)", done.stderr)]
+    assert losses[-1] < 0.9 * losses[0]
+    guesses = re.findall(r"(\d+)\+(\d+) = (.{5}) (right|wrong, it is (\d+))", done.stdout)
+    assert len(guesses) == 8 * 6
+    for a, b, guess, verdict, answer in guesses:
+        total = str(int(a) + int(b))
+        assert (verdict == "right") == (guess.strip() == total)
+        assert answer in ("", total)
+    assert_picture(tmp_path / "sums.png")
+
+
+def test_text_generation_learns(tmp_path):
+    done = run("text_generation", tmp_path, "--characters", "10000", "--epochs", "5", "--hidden", "32",
+               "--length", "20", "--sample", "10")
+    first, last, frequencies = result(done, r"held-out loss: (\S+) bits .* first epoch, (\S+) after the last; (\S+) by")
+    assert last < first - 0.3
+    assert 4 < frequencies < 5.5
+    assert [float(t) for t in re.findall(r"at temperature (\S+):", done.stdout)] == [0.3, 0.6, 1.0] * 2
+    assert_picture(tmp_path / "text_generation.png")
+
+
+def test_text_generation_reads_a_file(tmp_path):
+    (tmp_path / "ab.txt").write_text("äb" * 1000, encoding="utf-8")
+    done = run("text_generation", tmp_path, "--text", "ab.txt", "--epochs", "20", "--hidden", "8", "--sample", "20",
+               "--layer", "SimpleRNN")
+    first, last, frequencies = result(done, r"held-out loss: (\S+) bits .* first epoch, (\S+) after the last; (\S+) by")
+    assert frequencies == pytest.approx(1)
+    assert last < min(first, 0.7)  # A character follows from the one before.
+
+
+@pytest.mark.parametrize("truncate_gradient", ["-1", "3"])
+def test_by_hand_learns(tmp_path, truncate_gradient):
+    done = run("by_hand", tmp_path, "--updates", "80", "--hidden", "8", "--steps", "10",
+               "--truncate-gradient", truncate_gradient)
+    before, after, naive = result(done, r"held-out error: (\S+) before training, (\S+) after; (\S+) for a guess")
+    assert after < 0.8 * before
+    assert after < naive
+    assert_picture(tmp_path / "by_hand.png")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_and_errors(tmp_path, name):
+    done = run(name, tmp_path, "--help")
+    assert done.returncode == 0, done.stderr
+    for option in ("--layer", "--seed", "--output"):
+        assert option in done.stdout
+    assert f"python examples/{name}.py" in done.stdout
+
+    done = run(name, tmp_path, "--layer", "Transformer")
+    assert done.returncode == 2
+    for layer in LAYERS:
+        assert layer in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name, blocked", [("by_hand", "matplotlib"), ("digits", "sklearn")])
+def test_what_is_missing_is_said_in_one_line(tmp_path, name, blocked):
+    done = run(name, tmp_path, blocked=blocked)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert 'pip install "recurrent-layers[examples]"' in done.stderr
