@@ -62,6 +62,10 @@ class Layer:
     #: The number of dimensions of the input, samples included; None where any will do.
     input_ndim = None
     nb_input = nb_output = 1
+    #: Set to False before `compile` to keep the layer's weights as they are.
+    trainable = True
+    #: Read by the model of Keras 0.3, which our layers may stand in.
+    cache_enabled = True
 
     def __init__(self):
         self.params = []

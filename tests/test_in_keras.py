@@ -1,0 +1,114 @@
+"""Our layers in the model of real Keras 0.3.3, between its own layers, and beside them."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import theano
+from conftest import RECURRENT
+from numpy.testing import assert_allclose
+
+import recurrent_layers as rl
+
+
+@pytest.fixture(scope="module")
+def keras(tmp_path_factory):
+    """Keras, which reads its settings from the home directory when it is imported."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".keras").mkdir()
+    settings = {"floatx": theano.config.floatX, "epsilon": 1e-7, "backend": "theano"}
+    (home / ".keras" / "keras.json").write_text(json.dumps(settings))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("KERAS_BACKEND", "theano")
+        import keras
+        import keras.layers.core
+        import keras.layers.embeddings
+        import keras.layers.recurrent
+        import keras.models
+        import keras.optimizers
+    assert "site-packages" in os.path.dirname(keras.__file__)
+    return keras
+
+
+# The layers before and after ours, by their names in Keras; None is where ours stands.
+PLACES = {
+    "alone": [(None, 4, 3, False)],
+    "first": [(None, 4, 5, False), ("Dense", 3), ("Activation", "softmax")],
+    "middle": [("TimeDistributedDense", 6), (None, 6, 5, True), ("Dropout", 0.0), ("TimeDistributedDense", 3)],
+    "last": [("TimeDistributedDense", 6), (None, 6, 3, False)],
+    "stacked": [(None, 4, 5, True), (None, 5, 6, True), (None, 6, 3, False)],
+    "after a mask": [("Embedding", 9, 4), (None, 4, 5, True), (None, 5, 6, False), ("Dense", 3)],
+}
+
+
+def build(keras, place, recurrent):
+    """A model of Keras; `recurrent(input_dim, output_dim, return_sequences)` makes the recurrent layers."""
+    model = keras.models.Sequential()
+    for kind, *arguments in PLACES[place]:
+        if kind is None:
+            model.add(recurrent(*arguments))
+        elif kind == "Embedding":
+            model.add(keras.layers.embeddings.Embedding(*arguments, mask_zero=True))
+        else:
+            first = {} if model.layers else {"input_dim": 4}
+            model.add(getattr(keras.layers.core, kind)(*arguments, **first))
+    model.compile(keras.optimizers.SGD(lr=0.1), "mse")
+    return model
+
+
+def data(model, place):
+    X = np.random.randint(1, 9, (8, 5)) if place == "after a mask" else np.random.randn(8, 5, 4)
+    if place == "after a mask":
+        X[:4, :2] = 0
+    return X, np.random.rand(*model.predict(X).shape)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", RECURRENT)
+def test_everywhere_in_a_model_of_keras(keras, name, place, tmp_path):
+    cls = getattr(rl, name)
+    model = build(keras, place, lambda n, m, sequences: cls(n, m, return_sequences=sequences))
+    X, y = data(model, place)
+    history = model.fit(X, y, batch_size=4, nb_epoch=30, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    loss, _ = model.evaluate(X, y, verbose=0, show_accuracy=True)
+    assert_allclose(loss, np.mean((model.predict(X) - y) ** 2), rtol=1e-6)
+
+    again = build(keras, place, lambda n, m, sequences: cls(n, m, return_sequences=sequences))
+    model.save_weights(str(tmp_path / "weights.h5"))
+    again.load_weights(str(tmp_path / "weights.h5"))
+    assert_allclose(again.predict(X), model.predict(X), rtol=1e-10)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_beside_the_layer_of_keras_numbers_are_the_same(keras, name, place):
+    ours, theirs = getattr(rl, name), getattr(keras.layers.recurrent, name)
+    mine = build(keras, place, lambda n, m, sequences: ours(n, m, activation="tanh", return_sequences=sequences))
+    other = build(keras, place, lambda n, m, sequences: theirs(input_dim=n, output_dim=m, return_sequences=sequences))
+    other.set_weights(mine.get_weights())
+    X, y = data(mine, place)
+    assert_allclose(mine.predict(X), other.predict(X), rtol=1e-8)
+    before = mine.get_weights()
+    for model in (mine, other):
+        for _ in range(10):
+            model.train_on_batch(X, y)
+    for initial, weight, reference in zip(before, mine.get_weights(), other.get_weights()):
+        assert_allclose(weight, reference, rtol=1e-8, atol=1e-12)
+        assert not np.array_equal(initial, weight)
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_keras_reads_our_weight_files(keras, name, tmp_path):
+    ours, theirs = getattr(rl, name), getattr(keras.layers.recurrent, name)
+    model = rl.Sequential([rl.Embedding(9, 4, mask_zero=True), ours(4, 5, activation="tanh", return_sequences=True),
+                           ours(5, 6, activation="tanh"), rl.Dense(6, 3)])
+    model.compile("sgd", "mse")
+    other = build(keras, "after a mask", lambda n, m, sequences: theirs(input_dim=n, output_dim=m,
+                                                                         return_sequences=sequences))
+    model.save_weights(tmp_path / "weights.h5")
+    other.load_weights(str(tmp_path / "weights.h5"))
+    X, _ = data(other, "after a mask")
+    assert_allclose(other.predict(X), model.predict(X), rtol=1e-10)
