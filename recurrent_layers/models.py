@@ -80,6 +80,11 @@ class Sequential(Layer):
     def _joined(self, attribute):
         return [item for layer in self.layers for item in getattr(layer, attribute)]
 
+    def get_params(self):
+        """All that training needs, of the layers that are `trainable`; see :meth:`Layer.get_params`."""
+        parts = [layer.get_params() for layer in self.layers if layer.trainable]
+        return tuple([item for part in parts for item in part[k]] for k in range(4))
+
     params = property(lambda self: self._joined("params"))
     non_trainable_weights = property(lambda self: self._joined("non_trainable_weights"))
     regularizers = property(lambda self: self._joined("regularizers"))
@@ -192,6 +197,19 @@ class Sequential(Layer):
                     inputs, outputs, updates=updates, mode=self.theano_mode, allow_input_downcast=True,
                     name=name, on_unused_input="ignore")
         return self._functions[name]
+
+    def __getstate__(self):
+        state = dict(self.__dict__, _graph=None, _functions={})
+        if self._graph is not None:
+            state["_optimizer_state"] = self.optimizer.get_state()
+        return state
+
+    def __setstate__(self, state):
+        optimizer_state = state.pop("_optimizer_state", None)
+        self.__dict__.update(state)
+        if optimizer_state is not None:
+            self.compile(self.optimizer, self.loss, self.class_mode, self.theano_mode)
+            self.optimizer.set_state(optimizer_state)
 
     # ---- data -------------------------------------------------------------------------------
 
@@ -330,9 +348,9 @@ class Sequential(Layer):
 
         names = ["loss", "acc"] if show_accuracy else ["loss"]
         history = callback_module.History()
-        callbacks = callback_module.CallbackList([history] + list(callbacks or ()))
-        if verbose:
-            callbacks.append(callback_module.BaseLogger())
+        # The progress bar comes before the user's callbacks, so that what they print stands below it.
+        logger = [callback_module.BaseLogger()] if verbose else []
+        callbacks = callback_module.CallbackList([history] + logger + list(callbacks or ()))
         callbacks._set_model(self)
         callbacks._set_params({
             "batch_size": batch_size, "nb_epoch": nb_epoch, "nb_sample": len(X), "verbose": verbose,

@@ -100,6 +100,10 @@ class Optimizer:
         for variable, value in zip(variables, value_list):
             variable.set_value(value.astype(variable.dtype))
 
+    def __getstate__(self):
+        # What a step changes belongs to the model that was compiled; it restores its values (see Sequential).
+        return dict(self.__dict__, updates=[])
+
     def get_config(self):
         """The class's name and the current values of its arguments, as a dict for JSON."""
         config = {"name": type(self).__name__}

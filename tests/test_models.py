@@ -120,6 +120,15 @@ class TestFit:
         assert_allclose(model.train_on_batch(X, y), plain, rtol=1e-10)
         assert not dense.W.get_value().any()
 
+    def test_layers_that_are_not_trainable_stay_as_they_are(self):
+        model = classifier()
+        model.layers[0].trainable = False
+        model.compile("adam", "categorical_crossentropy")
+        frozen, before = model.layers[0].get_weights(), model.layers[1].get_weights()
+        model.train_on_batch(*data(8))
+        assert all(map(np.array_equal, frozen, model.layers[0].get_weights()))
+        assert not np.array_equal(before[0], model.layers[1].get_weights()[0])
+
     def test_an_integer_input_is_taken(self):
         model = Sequential([Embedding(5, 3), GRU(3, 2), Dense(2, 1, activation="sigmoid")])
         model.compile("rmsprop", "binary_crossentropy", class_mode="binary")

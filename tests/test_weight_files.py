@@ -74,6 +74,26 @@ def test_files_of_keras_with_an_embedding_are_loaded(version):
         assert_allclose(model.predict(reference["X"]), reference["Y"], rtol=PRECISION[version])
 
 
+@pytest.mark.parametrize("input_dim", [2, 3])
+@pytest.mark.parametrize("name", ["JZS1", "JZS2"])
+def test_jzs_is_the_same_in_a_new_process(name, input_dim, tmp_path):
+    model, X = model_of(getattr(rl, name)(input_dim, 3), Dense(3, 1)), np.random.randn(4, 5, input_dim)
+    model.save_weights(tmp_path / "weights.h5")
+    np.save(tmp_path / "X.npy", X)
+    script = f"""
+        import os
+        os.environ["THEANO_FLAGS"] = "mode=FAST_COMPILE,floatX=float64," + os.environ.get("THEANO_FLAGS", "")
+        import numpy
+        from recurrent_layers import {name}, Dense, Sequential
+        model = Sequential([{name}({input_dim}, 3), Dense(3, 1)])
+        model.compile("sgd", "mse")
+        model.load_weights("weights.h5")
+        numpy.save("Y.npy", model.predict(numpy.load("X.npy")))
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=tmp_path, check=True)
+    assert_allclose(np.load(tmp_path / "Y.npy"), model.predict(X), rtol=1e-12)
+
+
 def test_a_file_is_replaced_only_when_told_to(tmp_path):
     path = tmp_path / "weights.h5"
     path.write_text("precious")

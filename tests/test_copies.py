@@ -1,0 +1,114 @@
+"""Layers and models survive pickle, copy, config and JSON."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import theano
+from conftest import RECURRENT
+from numpy.testing import assert_allclose
+
+import recurrent_layers as rl
+
+WAYS = {"pickle": lambda item: pickle.loads(pickle.dumps(item)), "deepcopy": copy.deepcopy}
+
+
+def through_config(item):
+    again = type(item).from_config(item.get_config())
+    again.set_weights(item.get_weights())
+    return again
+
+
+def through_json(model):
+    again = rl.model_from_json(model.to_json())
+    again.set_weights(model.get_weights())
+    return again
+
+
+def output(layer, X):
+    return theano.function([layer.input], layer.get_output(), allow_input_downcast=True)(X)
+
+
+@pytest.mark.parametrize("way", [*WAYS.values(), through_config], ids=[*WAYS, "config"])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_a_recurrent_layer(name, way):
+    layer = getattr(rl, name)(3, 2, return_sequences=True, truncate_gradient=4)
+    again, X = way(layer), np.random.randn(2, 5, 3)
+    assert_allclose(output(again, X), output(layer, X), rtol=1e-12)
+    assert again.get_config() == layer.get_config()
+    again.set_weights([0 * weight for weight in again.get_weights()])
+    assert layer.get_weights()[0].any(), "the copy has weights of its own"
+
+
+@pytest.mark.parametrize("way", [*WAYS.values(), through_config], ids=[*WAYS, "config"])
+@pytest.mark.parametrize("layer, shape", [
+    (rl.Dense(3, 2, activation="tanh", W_regularizer="l2"), (2, 3)), (rl.TimeDistributedDense(3, 2), (2, 4, 3)),
+    (rl.RepeatVector(3), (2, 3)), (rl.Masking(1.0), (2, 4, 3)), (rl.Embedding(5, 2, mask_zero=True), (2, 4)),
+])  # fmt: skip
+def test_a_core_layer(layer, shape, way):
+    X = np.random.randint(0, 5, shape)
+    assert_allclose(output(way(layer), X), output(layer, X), rtol=1e-12)
+
+
+def trained_model(**compilation):
+    X, y = np.random.randn(10, 4, 3), np.random.rand(10, 2)
+    model = rl.Sequential([rl.JZS1(3, 4, return_sequences=True), rl.Dropout(0.5), rl.Activation("relu"), rl.LSTM(4, 3),
+                           rl.Dense(3, 2, activation="sigmoid", W_constraint="nonneg")])
+    model.compile(**dict(dict(optimizer="adam", loss="mse"), **compilation))
+    model.fit(X, y, nb_epoch=2, verbose=0)
+    return model, X, y
+
+
+@pytest.mark.parametrize("way", [*WAYS.values(), through_config, through_json], ids=[*WAYS, "config", "json"])
+def test_a_compiled_model(way):
+    model, X, y = trained_model()
+    again = way(model)
+    assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
+    assert_allclose(again.evaluate(X, y, verbose=0), model.evaluate(X, y, verbose=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adadelta"])
+def test_training_goes_on_as_if_nothing_had_happened(way, optimizer):
+    model, X, y = trained_model(optimizer=optimizer)
+    model.layers[1].p = 0.0
+    model.compile(optimizer, "mse")
+    model.train_on_batch(X, y)
+    again = way(model)
+    for one in (model, again):
+        one.train_on_batch(X, y)
+    for weight, reference in zip(again.get_weights(), model.get_weights()):
+        assert_allclose(weight, reference, rtol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_model_that_is_not_compiled(way):
+    model = rl.Sequential([rl.GRU(3, 2)])
+    again = way(model)
+    with pytest.raises(RuntimeError, match="not compiled"):
+        again.predict(np.zeros((1, 2, 3)))
+    again.compile("sgd", "mse")
+    model.compile("sgd", "mse")
+    X = np.random.randn(2, 3, 3)
+    assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
+
+
+def own_activation(x):
+    return 2.0 * x
+
+
+class TestFunctionsOfOnesOwn:
+    def test_pickle_finds_them_by_their_module(self):
+        layer = rl.SimpleRNN(3, 2, activation=own_activation)
+        assert pickle.loads(pickle.dumps(layer)).activation is own_activation
+
+    def test_config_holds_them(self):
+        layer = rl.SimpleRNN(3, 2, activation=own_activation, init=np.ones)
+        again = rl.SimpleRNN.from_config(layer.get_config())
+        assert again.activation is own_activation and again.W.get_value().all()
+
+    def test_json_says_what_to_do(self):
+        with pytest.raises(ValueError, match="JSON cannot hold <function own_activation.*use a function of recurrent_"
+                                             "layers by its name, or keep the architecture in Python"):
+            rl.Sequential([rl.SimpleRNN(3, 2, activation=own_activation)]).to_json()
