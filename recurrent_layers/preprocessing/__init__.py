@@ -1,0 +1,1 @@
+"""Preparing data, under the names of Keras 0.1."""
