@@ -1,0 +1,157 @@
+"""Weights to and from Keras 3 and PyTorch: what needs neither, and (marked `peers`) against the real ones."""
+
+import json
+import pathlib
+import subprocess
+
+import numpy as np
+import pytest
+import theano
+from numpy.testing import assert_allclose
+
+from recurrent_layers import GRU, JZS1, LSTM, SimpleDeepRNN, SimpleRNN
+from recurrent_layers.conversion import from_keras3, from_torch, to_keras3, to_torch
+
+X = np.random.RandomState(0).randn(3, 6, 4).astype("float32")
+
+
+def output(layer):
+    return theano.function([layer.input], layer.get_output(), allow_input_downcast=True)(X)
+
+
+def keras_config(name, **config):
+    return {"module": "keras.layers", "class_name": name, "config": dict(units=5, **config)}
+
+
+def torch_state(rows):
+    return {"weight_ih_l0": np.zeros((rows, 4)), "weight_hh_l0": np.zeros((rows, 5))}
+
+
+class TestWithoutThem:
+    @pytest.mark.parametrize("layer", [
+        SimpleRNN(4, 5, activation="relu", return_sequences=True),
+        GRU(4, 5, activation="tanh", inner_activation="sigmoid"),
+        LSTM(4, 5, inner_activation="sigmoid"),
+    ])  # fmt: skip
+    def test_keras3_and_back(self, layer):
+        again = from_keras3(*to_keras3(layer))
+        assert {**again.get_config(), **layer.get_config()} == again.get_config()
+        assert_allclose(output(again), output(layer), rtol=1e-10)
+
+    @pytest.mark.parametrize("layer", [
+        SimpleRNN(4, 5, activation="tanh"), LSTM(4, 5, inner_activation="sigmoid", return_sequences=True),
+    ])  # fmt: skip
+    def test_torch_and_back(self, layer):
+        again = from_torch(to_torch(layer), return_sequences=layer.return_sequences)
+        assert_allclose(output(again), output(layer), rtol=1e-10)
+
+    @pytest.mark.parametrize("convert, layer, message", [
+        (to_keras3, JZS1(4, 5), "Keras 3 has no layer with the equations of JZS1"),
+        (to_keras3, SimpleDeepRNN(4, 5), "no layer with the equations of SimpleDeepRNN"),
+        (to_keras3, LSTM(4, 5), r"hard_sigmoid is max\(0, min\(1, 0.2 x \+ 0.5\)\) here and .* in Keras 3"),
+        (to_keras3, SimpleRNN(4, 5, activation=lambda x: x), "Keras 3 may not have the activation '<lambda>'"),
+        (to_torch, JZS1(4, 5), "PyTorch has no layer with the equations of JZS1"),
+        (to_torch, GRU(4, 5), r"torch.nn.GRU applies the reset gate after the product.*no weights make them equal"),
+        (to_torch, LSTM(4, 5), "always has activation='tanh' and inner_activation='sigmoid'.*'hard_sigmoid'"),
+        (to_torch, SimpleRNN(4, 5), "'tanh' or 'relu' only, but this one has 'sigmoid'"),
+    ])  # fmt: skip
+    def test_what_goes_out_wrong_is_refused(self, convert, layer, message):
+        with pytest.raises(ValueError, match=message):
+            convert(layer)
+
+    @pytest.mark.parametrize("config, message", [
+        (keras_config("GRU"), "reset_after=True: it applies the reset gate after the product"),
+        (keras_config("LSTM", go_backwards=True), "go_backwards=True, which we have not"),
+        (keras_config("LSTM", recurrent_activation="hard_sigmoid"), "the activation 'hard_sigmoid' of Keras 3"),
+        (keras_config("ConvLSTM1D"), "only SimpleRNN, GRU and LSTM have the same equations in Keras 3"),
+    ])  # fmt: skip
+    def test_what_comes_wrong_from_keras3_is_refused(self, config, message):
+        with pytest.raises(ValueError, match=message):
+            from_keras3(config, [np.zeros((4, 20)), np.zeros((5, 20)), np.zeros(20)])
+
+    @pytest.mark.parametrize("state, arguments, message", [
+        (torch_state(15), {}, "torch.nn.GRU applies the reset"),
+        (torch_state(5), {"layer": 1}, "there is no weight_ih_l1"),
+        (torch_state(5), {"nonlinearity": "gelu"}, "'tanh' or 'relu'"),
+        (dict(torch_state(5), weight_ih_l0_reverse=0), {}, "bidirectional"),
+    ])  # fmt: skip
+    def test_what_comes_wrong_from_torch_is_refused(self, state, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            from_torch(state, **arguments)
+
+
+@pytest.fixture
+def peer(request, tmp_path):
+    """Let the Python of ``--peers`` make a layer: (config, weights, output)."""
+
+    def run(library, arrays, **job):
+        (tmp_path / "job.json").write_text(json.dumps(dict(job, library=library)))
+        np.savez(tmp_path / "arrays.npz", X=X, **{name: array.astype("float32") for name, array in arrays.items()})
+        script = pathlib.Path(__file__).parent / "peers" / "run.py"
+        process = subprocess.run([request.config.getoption("--peers"), str(script), str(tmp_path)],
+                                 capture_output=True, text=True)
+        assert process.returncode == 0, process.stderr
+        with np.load(tmp_path / "answer.npz") as answer:
+            weights = {name: answer[name] for name in answer}
+        return json.loads((tmp_path / "answer.json").read_text()), weights, weights.pop("Y")
+
+    return run
+
+
+@pytest.mark.peers
+class TestAgainstKeras3:
+    @pytest.mark.parametrize("layer", [
+        SimpleRNN(4, 5, activation="tanh"), SimpleRNN(4, 5, activation="relu", return_sequences=True),
+        GRU(4, 5, activation="tanh", inner_activation="sigmoid"),
+        GRU(4, 5, inner_activation="sigmoid", return_sequences=True),
+        LSTM(4, 5, inner_activation="sigmoid"),
+        LSTM(4, 5, activation="relu", inner_activation="sigmoid", return_sequences=True),
+    ])  # fmt: skip
+    def test_ours_goes_there(self, peer, layer):
+        config, weights = to_keras3(layer)
+        _, _, Y = peer("keras", {f"weight_{n}": weight for n, weight in enumerate(weights)}, config=config)
+        assert_allclose(output(layer), Y, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("config", [
+        keras_config("SimpleRNN", return_sequences=True), keras_config("GRU", reset_after=False),
+        keras_config("GRU", reset_after=False, use_bias=False, activation="relu"), keras_config("LSTM"),
+        keras_config("LSTM", return_sequences=True, activation="softplus", use_bias=False),
+    ])  # fmt: skip
+    def test_theirs_comes_here(self, peer, config):
+        config, weights, Y = peer("keras", {}, config=config)
+        layer = from_keras3(config, [weights[f"weight_{n}"] for n in range(len(weights))])
+        assert_allclose(output(layer), Y, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.peers
+class TestAgainstTorch:
+    @pytest.mark.parametrize("class_name, layer, config", [
+        ("RNN", SimpleRNN(4, 5, activation="tanh", return_sequences=True), {}),
+        ("RNN", SimpleRNN(4, 5, activation="relu", return_sequences=True), {"nonlinearity": "relu"}),
+        ("LSTM", LSTM(4, 5, inner_activation="sigmoid", return_sequences=True), {}),
+    ])  # fmt: skip
+    def test_ours_goes_there(self, peer, class_name, layer, config):
+        config = dict(config, input_size=4, hidden_size=5)
+        _, _, Y = peer("torch", to_torch(layer), class_name=class_name, config=config)
+        assert_allclose(output(layer), Y, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("class_name, config, arguments", [
+        ("RNN", {}, {}), ("RNN", {"nonlinearity": "relu"}, {"nonlinearity": "relu"}), ("LSTM", {}, {}),
+        ("LSTM", {"bias": False}, {}),
+    ])  # fmt: skip
+    def test_theirs_comes_here(self, peer, class_name, config, arguments):
+        _, state, Y = peer("torch", {}, class_name=class_name, config=dict(config, input_size=4, hidden_size=5))
+        assert_allclose(output(from_torch(state, **arguments)), Y, rtol=1e-5, atol=1e-6)
+
+    def test_theirs_comes_here_layer_by_layer(self, peer):
+        config = dict(input_size=4, hidden_size=5, num_layers=2)
+        _, state, Y = peer("torch", {}, class_name="LSTM", config=config)
+        first, second = from_torch(state), from_torch(state, layer=1)
+        second.set_previous(first)
+        stacked = theano.function([first.input], second.get_output(), allow_input_downcast=True)
+        assert_allclose(stacked(X), Y, rtol=1e-5, atol=1e-6)
+
+    def test_a_gru_is_refused(self, peer):
+        _, state, _ = peer("torch", {}, class_name="GRU", config=dict(input_size=4, hidden_size=5))
+        with pytest.raises(ValueError, match="after the product"):
+            from_torch(state)
