@@ -28,3 +28,13 @@ def test_the_table_has_the_defaults(name):
 def test_every_file_that_is_named_is_there():
     for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (pathlib.Path(__file__).parents[1] / path).exists(), path
+
+
+def test_every_row_about_keras_names_a_test():
+    rows = [line for line in README.splitlines() if "`test_" in line]
+    assert len(rows) >= 20
+    for row in rows:
+        for name, test in re.findall(r"`(test_\w+\.py)::(\w+)`", row):
+            source = (pathlib.Path(__file__).parent / name).read_text(encoding="utf-8")
+            assert re.search(rf"^ *(def|class) {test}\b", source, re.MULTILINE), f"{name} has no {test}"
+        assert "::" in row.split("|")[-2], row
