@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import theano
-from conftest import RECURRENT
+from conftest import DATA, RECURRENT
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
@@ -111,4 +111,30 @@ def test_keras_reads_our_weight_files(keras, name, tmp_path):
     model.save_weights(tmp_path / "weights.h5")
     other.load_weights(str(tmp_path / "weights.h5"))
     X, _ = data(other, "after a mask")
+    assert_allclose(other.predict(X), model.predict(X), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_a_file_of_keras_means_the_same_to_both(keras, name, tmp_path):
+    """In float64: the predictions stored with these files are those of Keras in float32."""
+    ours, theirs = getattr(rl, name), getattr(keras.layers.recurrent, name)
+    model = rl.Sequential([ours(5, 5, activation="tanh", return_sequences=True), ours(5, 5, activation="tanh"),
+                           rl.Dense(5, 3), rl.Activation("softmax")])
+    model.compile("sgd", "mse")
+    other = keras.models.Sequential()
+    other.add(theirs(input_dim=5, output_dim=5, return_sequences=True))
+    other.add(theirs(5))
+    other.add(keras.layers.core.Dense(3))
+    other.add(keras.layers.core.Activation("softmax"))
+    other.compile("sgd", "mse")
+    path = DATA / "models" / f"keras-0.3.3-{name.lower()}"
+    X = np.load(f"{path}.npz")["X"]
+
+    model.load_weights(f"{path}.h5")
+    other.load_weights(f"{path}.h5")
+    assert_allclose(model.predict(X), other.predict(X), rtol=1e-10)
+
+    model.save_weights(tmp_path / "back.h5")
+    other.set_weights([0 * weight for weight in other.get_weights()])
+    other.load_weights(str(tmp_path / "back.h5"))
     assert_allclose(other.predict(X), model.predict(X), rtol=1e-10)
