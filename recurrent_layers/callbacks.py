@@ -1,6 +1,7 @@
 """What may happen between epochs and batches: progress, history, checkpoints, stopping early."""
 
 import math
+import os
 import time
 import warnings
 
@@ -61,37 +62,33 @@ class CallbackList(Callback):
     def append(self, callback):
         self.callbacks.append(callback)
 
-    def _set_params(self, params):
+    def _call(self, name, *arguments):
         for callback in self.callbacks:
-            callback._set_params(params)
+            getattr(callback, name)(*arguments)
+
+    def _set_params(self, params):
+        self._call("_set_params", params)
 
     def _set_model(self, model):
-        for callback in self.callbacks:
-            callback._set_model(model)
+        self._call("_set_model", model)
 
     def on_train_begin(self, logs={}):
-        for callback in self.callbacks:
-            callback.on_train_begin(logs)
+        self._call("on_train_begin", logs)
 
     def on_train_end(self, logs={}):
-        for callback in self.callbacks:
-            callback.on_train_end(logs)
+        self._call("on_train_end", logs)
 
     def on_epoch_begin(self, epoch, logs={}):
-        for callback in self.callbacks:
-            callback.on_epoch_begin(epoch, logs)
+        self._call("on_epoch_begin", epoch, logs)
 
     def on_epoch_end(self, epoch, logs={}):
-        for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs)
+        self._call("on_epoch_end", epoch, logs)
 
     def on_batch_begin(self, batch, logs={}):
-        for callback in self.callbacks:
-            callback.on_batch_begin(batch, logs)
+        self._call("on_batch_begin", batch, logs)
 
     def on_batch_end(self, batch, logs={}):
-        for callback in self.callbacks:
-            callback.on_batch_end(batch, logs)
+        self._call("on_batch_end", batch, logs)
 
 
 def _shown(logs, metrics):
@@ -175,6 +172,11 @@ class ModelCheckpoint(Callback):
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.best = math.inf
+
+    def on_train_begin(self, logs={}):
+        folder = os.path.dirname(os.path.abspath(self.filepath))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f"there is no folder {folder} to save weights in")
 
     def on_epoch_end(self, epoch, logs={}):
         if not np.isfinite(logs.get("loss", 0.0)):

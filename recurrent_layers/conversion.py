@@ -7,6 +7,7 @@ environment to the other. What would not give the same predictions is refused, w
 
 import numpy as np
 
+from recurrent_layers import activations
 from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
 
 #: The gates, in the order in which Keras 3 and PyTorch put their weights side by side.
@@ -72,8 +73,9 @@ def from_keras3(config, weights):
     if name == "GRU" and config.get("reset_after", True):
         raise ValueError("this GRU of Keras 3 has reset_after=True: it applies the reset gate after the product, "
                          "r * (U_h.h_tm1), and ours before it, U_h.(r * h_tm1); only reset_after=False will do")
-    if config.get("go_backwards"):
-        raise ValueError("this layer of Keras 3 has go_backwards=True, which we have not: reverse the input instead")
+    for option in ("go_backwards", "stateful", "return_state"):
+        if config.get(option):
+            raise ValueError(f"this layer of Keras 3 has {option}=True, which ours have not")
     kernel, recurrent_kernel = weights[:2]
     bias = weights[2] if len(weights) > 2 else np.zeros(kernel.shape[1])
     arguments = {"activation": _our_name(config.get("activation", "tanh")),
@@ -109,9 +111,9 @@ def to_torch(layer):
     activation = _function_name(layer.activation)
     if isinstance(layer, LSTM) and (activation, _function_name(layer.inner_activation)) != ("tanh", "sigmoid"):
         raise ValueError("torch.nn.LSTM always has activation='tanh' and inner_activation='sigmoid', but this one has "
-                         f"{activation!r} and {_function_name(layer.inner_activation)!r}")
+                         f"{activation} and {_function_name(layer.inner_activation)}")
     if isinstance(layer, SimpleRNN) and activation not in ("tanh", "relu"):
-        raise ValueError(f"torch.nn.RNN has activation 'tanh' or 'relu' only, but this one has {activation!r}")
+        raise ValueError(f"torch.nn.RNN has activation 'tanh' or 'relu' only, but this one has {activation}")
     kernel, recurrent_kernel, bias = _side_by_side(layer)
     return {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T,
             "bias_ih_l0": bias, "bias_hh_l0": np.zeros_like(bias)}
@@ -172,7 +174,9 @@ def _refuse_others(layer, library):
 
 
 def _function_name(function):
-    return getattr(function, "__name__", repr(function))
+    """The name of an activation of ours; a function of somebody else's is never one of these, whatever its name."""
+    name = getattr(function, "__name__", None)
+    return name if activations.KNOWN.get(name) is function else repr(function)
 
 
 def _keras3_name(function):
@@ -181,7 +185,7 @@ def _keras3_name(function):
         raise ValueError("hard_sigmoid is max(0, min(1, 0.2 x + 0.5)) here and max(0, min(1, x / 6 + 0.5)) in Keras 3; "
                          "only layers with other activations, such as 'sigmoid', can be converted")
     if name not in _SAME_IN_KERAS3:
-        raise ValueError(f"Keras 3 may not have the activation {name!r}; the same in both are "
+        raise ValueError(f"Keras 3 may not have the activation {name}; the same in both are "
                          + ", ".join(_SAME_IN_KERAS3))
     return name
 

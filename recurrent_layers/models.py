@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pprint
 import sys
 import time
 import warnings
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from recurrent_layers import callbacks as callback_module
 from recurrent_layers import layers as layer_module
 from recurrent_layers import objectives, optimizers, weight_files
-from recurrent_layers.layers.base import Layer
+from recurrent_layers.layers.base import Layer, one_output_for_each_layer
 from recurrent_layers.utils.generic_utils import lookup, positive_int
 
 
@@ -72,6 +73,9 @@ class Sequential(Layer):
         """
         if not isinstance(layer, Layer):
             raise ValueError(f"add needs a layer, such as LSTM(8, 32), got {layer!r}")
+        if layer in self.layers or hasattr(layer._first(), "previous"):
+            raise ValueError(f"this {type(layer).__name__} already stands behind another layer or in this model; make "
+                             "a new one with from_config(layer.get_config()), and set_weights(layer.get_weights())")
         if self.layers:
             layer.set_previous(self.layers[-1])
         self.layers.append(layer)
@@ -95,7 +99,7 @@ class Sequential(Layer):
     input_ndim = property(lambda self: self._bottom().input_ndim)
     expected_input_shape = property(lambda self: self._bottom().expected_input_shape)
     input_shape = property(lambda self: self._bottom().input_shape)
-    output_shape = property(lambda self: self.layers[-1].output_shape)
+    output_shape = property(lambda self: self._top().output_shape)
 
     @input.setter
     def input(self, variable):
@@ -105,6 +109,13 @@ class Sequential(Layer):
         if not self.layers:
             raise ValueError("the model has no layers yet: add some first")
         return self.layers[0]
+
+    def _top(self):
+        self._bottom()
+        return self.layers[-1]
+
+    def _first(self):
+        return self._bottom()._first()
 
     def set_previous(self, layer, connection_map=None):
         self._bottom().set_previous(layer)
@@ -119,13 +130,20 @@ class Sequential(Layer):
         return self._bottom().get_input(train)
 
     def get_output(self, train=False):
-        return self.layers[-1].get_output(train)
+        return self._top().get_output(train)
 
-    def get_output_mask(self, train=None):
-        return self.layers[-1].get_output_mask(train)
+    def get_output_mask(self, train=False):
+        return self._top().get_output_mask(train)
 
     def match_weights(self, weights):
         """Pair arrays with the variables they are meant for; see :meth:`Layer.match_weights`."""
+        return self._match(weights, "match_weights")
+
+    def match_stored_weights(self, weights):
+        """As :meth:`match_weights`, for arrays from a file; see :meth:`Layer.match_stored_weights`."""
+        return self._match(weights, "match_stored_weights")
+
+    def _match(self, weights, method):
         weights = list(weights)
         kind = "params" if len(weights) == len(self.params) else "weights"
         if len(weights) != len(getattr(self, kind)):
@@ -133,7 +151,7 @@ class Sequential(Layer):
         matched = []
         for layer in self.layers:
             count = len(getattr(layer, kind))
-            matched += layer.match_weights(weights[:count])
+            matched += getattr(layer, method)(weights[:count])
             weights = weights[count:]
         return matched
 
@@ -163,33 +181,46 @@ class Sequential(Layer):
         -----
         Theano compiles a function when it is first used: the training step in :meth:`fit`, and so on.
         """
-        self._bottom()
+        if hasattr(self._first(), "previous"):
+            raise ValueError("this model stands in another one: compile that one")
         optimizer, loss = optimizers.get(optimizer), objectives.get(loss)
-        lookup(class_mode, {"categorical": None, "binary": None}, "class_mode")
-        self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
+        if class_mode not in ("categorical", "binary"):
+            raise ValueError(f"unknown class_mode {class_mode!r}. Known: binary, categorical.")
 
-        params, regularizers, constraints, updates = self.get_params()
-        self._functions = {}
-        self._graph = {"predict": ([self.get_input(False)], self.get_output(False), [])}
-        y = T.TensorType(theano.config.floatX, (False,) * self._graph["predict"][1].ndim)("y")
+        with one_output_for_each_layer():
+            graph, mean_loss = self._build(loss, class_mode)
+            params, regularizers, constraints, updates = self.get_params()
+            for regularizer in regularizers:
+                mean_loss = regularizer(mean_loss)
+        steps = optimizer.get_updates(params, constraints, mean_loss) if params else []
+        graph["train"][2].extend(steps + updates)
+
+        self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
+        self._graph, self._functions = graph, {}
+        self._compiled_trainable = [layer.trainable for layer in self.layers]
+        self._optimizer_memory = [variable for variable, _ in steps if variable not in params]
+
+    def _build(self, loss, class_mode):
+        """The inputs, outputs and updates of each function, and the loss to train on."""
+        X, y_pred = self.get_input(False), self.get_output(False)
+        graph = {"predict": ([X], y_pred, [])}
+        y = T.TensorType(theano.config.floatX, (False,) * y_pred.ndim)("y")
         weights = T.TensorType(theano.config.floatX, (False,) * (y.ndim - 1))("weights")
         for name, train in (("test", False), ("train", True)):
             y_pred, mask = self.get_output(train), self.get_output_mask(train)
             counts = weights if mask is None else weights * mask
             mean_loss = _weighted_mean(_finite_where_it_counts(loss, counts)(y, y_pred), counts)
             accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), counts)
-            outputs = [mean_loss, accuracy, counts.sum()]
-            self._graph[name] = ([self.get_input(train), y, weights], outputs, [])
-        objective = mean_loss
-        for regularizer in regularizers:
-            objective = regularizer(objective)
-        self._graph["train"][2].extend(optimizer.get_updates(params, constraints, objective) + updates)
+            graph[name] = ([self.get_input(train), y, weights], [mean_loss, accuracy, counts.sum()], [])
+        return graph, mean_loss
+
+    def _require_compiled(self):
+        if self._graph is None:
+            raise RuntimeError("the model is not compiled: call compile(optimizer, loss) first, and again after add")
 
     def _function(self, name, verbose=0):
         """The compiled function "train", "test" or "predict"."""
-        if self._graph is None:
-            raise RuntimeError("the model is not compiled: call compile(optimizer, loss) first, "
-                               "and again after add")
+        self._require_compiled()
         if name not in self._functions:
             inputs, outputs, updates = self._graph[name]
             with _announced(f"Theano compiles the {name} function", verbose):
@@ -201,15 +232,24 @@ class Sequential(Layer):
     def __getstate__(self):
         state = dict(self.__dict__, _graph=None, _functions={})
         if self._graph is not None:
-            state["_optimizer_state"] = self.optimizer.get_state()
-        return state
+            state["_optimizer_memory"] = [variable.get_value() for variable in self._optimizer_memory]
+        return dict(state, _was_compiled=self._graph is not None)
 
     def __setstate__(self, state):
-        optimizer_state = state.pop("_optimizer_state", None)
+        state = dict(state)
+        was_compiled = state.pop("_was_compiled")
         self.__dict__.update(state)
-        if optimizer_state is not None:
-            self.compile(self.optimizer, self.loss, self.class_mode, self.theano_mode)
-            self.optimizer.set_state(optimizer_state)
+        if not was_compiled:
+            return
+        # As it was compiled, whatever has been frozen since.
+        trainable = [layer.trainable for layer in self.layers]
+        for layer, as_compiled in zip(self.layers, self._compiled_trainable):
+            layer.trainable = as_compiled
+        self.compile(self.optimizer, self.loss, self.class_mode, self.theano_mode)
+        for layer, as_found in zip(self.layers, trainable):
+            layer.trainable = as_found
+        for variable, value in zip(self._optimizer_memory, state["_optimizer_memory"]):
+            variable.set_value(value)
 
     # ---- data -------------------------------------------------------------------------------
 
@@ -321,7 +361,7 @@ class Sequential(Layer):
         ValueError
             If the data do not fit the model or the loss; nothing has been trained then.
         """
-        self._function_is_possible()
+        self._require_compiled()
         batch_size, nb_epoch = positive_int("batch_size", batch_size), positive_int("nb_epoch", nb_epoch)
         X = self._check_X(X)
         y = self._check_y(X, y)
@@ -347,6 +387,8 @@ class Sequential(Layer):
             X, y, weights = X[:split], y[:split], weights[:split]
 
         names = ["loss", "acc"] if show_accuracy else ["loss"]
+        if show_accuracy:
+            self._warn_of_a_single_class()
         history = callback_module.History()
         # The progress bar comes before the user's callbacks, so that what they print stands below it.
         logger = [callback_module.BaseLogger()] if verbose else []
@@ -385,10 +427,6 @@ class Sequential(Layer):
         callbacks.on_train_end()
         return history
 
-    def _function_is_possible(self):
-        if self._graph is None:
-            self._function("train")
-
     def train_on_batch(self, X, y, accuracy=False, class_weight=None, sample_weight=None):
         """Make one update; returns the loss, or [loss, accuracy]. Parameters as for :meth:`fit`."""
         return self._on_batch("train", X, y, accuracy, class_weight, sample_weight)
@@ -398,10 +436,11 @@ class Sequential(Layer):
         return self._on_batch("test", X, y, accuracy, None, sample_weight)
 
     def _on_batch(self, name, X, y, accuracy, class_weight, sample_weight):
-        function = self._function(name)
+        self._require_compiled()
         X = self._check_X(X)
         y = self._check_y(X, y)
-        outputs = function(_rows(X), _rows(y), self._check_weights(y, sample_weight, class_weight))
+        weights = self._check_weights(y, sample_weight, class_weight)
+        outputs = self._function(name)(_rows(X), _rows(y), weights)
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
 
     # ---- use --------------------------------------------------------------------------------
@@ -423,15 +462,16 @@ class Sequential(Layer):
         float, or list [loss, accuracy]
             Over all samples that are not masked; the same for any `batch_size`.
         """
-        self._function("test", verbose)
-        X = self._check_X(X)
+        self._require_compiled()
+        batch_size, X = positive_int("batch_size", batch_size), self._check_X(X)
         y = self._check_y(X, y)
-        values = self._evaluate(X, y, self._check_weights(y, sample_weight), positive_int("batch_size", batch_size),
-                                verbose)
+        values = self._evaluate(X, y, self._check_weights(y, sample_weight), batch_size, verbose)
+        if show_accuracy:
+            self._warn_of_a_single_class()
         return values if show_accuracy else values[0]
 
     def _evaluate(self, X, y, weights, batch_size, verbose=0):
-        test, mean = self._function("test"), _RunningMean()
+        test, mean = self._function("test", verbose), _RunningMean()
         for ids in _progress(np.arange(len(X)), batch_size, "evaluate", verbose):
             mean.add(test(_rows(X, ids), _rows(y, ids), weights[ids]))
         return mean.values()
@@ -452,10 +492,10 @@ class Sequential(Layer):
         numpy.ndarray
             Samples first, of `theano.config.floatX`.
         """
-        predict = self._function("predict", verbose)
-        X = self._check_X(X)
-        outputs = None
-        for ids in _progress(np.arange(len(X)), positive_int("batch_size", batch_size), "predict", verbose):
+        self._require_compiled()
+        batch_size, X = positive_int("batch_size", batch_size), self._check_X(X)
+        predict, outputs = self._function("predict", verbose), None
+        for ids in _progress(np.arange(len(X)), batch_size, "predict", verbose):
             batch = predict(_rows(X, ids))
             if outputs is None:
                 outputs = np.empty((len(X),) + batch.shape[1:], dtype=batch.dtype)
@@ -464,8 +504,9 @@ class Sequential(Layer):
 
     def predict_on_batch(self, X):
         """The output for one batch."""
-        function = self._function("predict")
-        return function(_rows(self._check_X(X)))
+        self._require_compiled()
+        X = self._check_X(X)
+        return self._function("predict")(_rows(X))
 
     def predict_proba(self, X, batch_size=128, verbose=1):
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""
@@ -484,7 +525,15 @@ class Sequential(Layer):
             With class_mode "categorical" one dimension less than the output.
         """
         outputs = self.predict(X, batch_size, verbose)
+        self._warn_of_a_single_class()
         return outputs.argmax(axis=-1) if self.class_mode == "categorical" else (outputs > 0.5).astype("int32")
+
+    def _warn_of_a_single_class(self):
+        """Say so if the largest of a single output is asked for, which tells nothing."""
+        shape = self.output_shape
+        if self.class_mode == "categorical" and shape is not None and shape[-1] == 1:
+            warnings.warn("with a single output and class_mode='categorical' there is one class only, and the accuracy "
+                          "is always 1: pass class_mode='binary' to compile")
 
     def summary(self):
         """Print a table of the layers, the shapes of their outputs, and how many weights they train."""
@@ -542,19 +591,22 @@ class Sequential(Layer):
         for variable, value in matched:
             variable.set_value(value)
 
-    def get_config(self):
-        """The layers' configs and, of a compiled model, how it is trained, as a dict."""
+    def get_config(self, verbose=0):
+        """The layers' configs and, of a compiled model, how it is trained, as a dict; printed too if `verbose`."""
         config = {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
         if self._graph is not None:
-            loss = self.loss.__name__ if objectives.KNOWN.get(self.loss.__name__) is self.loss else self.loss
+            name = getattr(self.loss, "__name__", None)
+            loss = name if objectives.KNOWN.get(name) is self.loss else self.loss
             config.update(optimizer=self.optimizer.get_config(), loss=loss, class_mode=self.class_mode,
                           theano_mode=self.theano_mode)
+        if verbose:
+            pprint.pprint(config)
         return config
 
     @classmethod
     def from_config(cls, config, custom_layers=None):
         """Make a model from what :meth:`get_config` gave, with new weights; compiled if that one was."""
-        model = cls(_layer_from_config(layer, custom_layers) for layer in config["layers"])
+        model = cls(_layer_from_config(layer, custom_layers) for layer in config.get("layers", ()))
         if "optimizer" in config:
             model.compile(config["optimizer"], config["loss"], config["class_mode"], config["theano_mode"])
         return model
@@ -568,11 +620,13 @@ class Sequential(Layer):
             If a layer has a function of your own, for which JSON has no name.
         """
 
-        def refuse(value):
+        def plain(value):
+            if isinstance(value, np.generic):
+                return value.item()
             raise ValueError(f"JSON cannot hold {value!r}: use a function of recurrent_layers by its name, or keep the "
                              "architecture in Python and save the weights only")
 
-        return json.dumps(self.get_config(), default=refuse)
+        return json.dumps(self.get_config(), default=plain)
 
 
 def model_from_json(json_string, custom_layers=None):
@@ -606,11 +660,11 @@ def model_from_config(config, custom_layers=None):
 
 
 def _layer_from_config(config, custom_layers):
-    if config["name"] == "Sequential":
+    if config.get("name") == "Sequential":
         return Sequential.from_config(config, custom_layers)
     known = {name: getattr(layer_module, name) for name in layer_module.__all__}
     known.update(custom_layers or {})
-    return lookup(config["name"], known, "layer").from_config(config)
+    return lookup(config.get("name"), known, "layer", callables=False).from_config(config)
 
 
 def _weighted_mean(values, weights):
@@ -674,12 +728,37 @@ def _shuffled(order, shuffle, batch_size):
 
 
 def _rows(array, ids=None):
-    """Rows of an array as Theano takes them; consecutive ones as a slice, which HDF5 can read."""
+    """Rows of an array as Theano takes them."""
     if ids is not None:
-        consecutive = np.all(np.diff(ids) == 1)
-        array = array[ids[0]:ids[-1] + 1] if consecutive else array[ids]
+        if isinstance(array, np.ndarray):
+            array = array[ids]
+        else:
+            # HDF5 reads rows in their order only.
+            in_order, places = np.unique(ids, return_inverse=True)
+            array = np.asarray(array[in_order])[places]
     array = np.asarray(array)
     return array if array.dtype.kind in "iu" else array.astype(theano.config.floatX, copy=False)
+
+
+def slice_X(X, start=None, stop=None):
+    """Some of the samples of an array, or of each of a list of arrays.
+
+    Parameters
+    ----------
+    X : numpy.ndarray or list of numpy.ndarray
+        Samples first.
+    start : int or array_like of int
+        The first sample, or the indices of the samples.
+    stop : int
+        The sample after the last.
+
+    Returns
+    -------
+    numpy.ndarray or list of numpy.ndarray
+    """
+    if isinstance(X, list):
+        return [slice_X(array, start, stop) for array in X]
+    return X[start] if hasattr(start, "__len__") else X[start:stop]
 
 
 @contextlib.contextmanager

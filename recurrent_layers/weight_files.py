@@ -26,7 +26,7 @@ def write(filepath, layers_weights, overwrite=False):
     FileExistsError
         If the file is there and `overwrite` is false.
     """
-    filepath = os.path.abspath(os.fspath(filepath))
+    filepath = os.path.realpath(os.fspath(filepath))
     if os.path.exists(filepath) and not overwrite:
         raise FileExistsError(f"{filepath} exists already; pass overwrite=True to replace it")
     descriptor, unfinished = tempfile.mkstemp(
@@ -47,6 +47,12 @@ def write(filepath, layers_weights, overwrite=False):
     except BaseException:
         os.unlink(unfinished)
         raise
+
+
+def _array(dataset):
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiu":
+        raise ValueError(f"{dataset.name} is no array of numbers")
+    return dataset[()]
 
 
 def _umask():
@@ -84,7 +90,7 @@ def read(filepath):
     with file:
         try:
             groups = [file[f"layer_{k}"] for k in range(file.attrs["nb_layers"])]
-            return [[group[f"param_{n}"][()] for n in range(group.attrs["nb_params"])] for group in groups]
-        except (KeyError, OSError) as error:
+            return [[_array(group[f"param_{n}"]) for n in range(group.attrs["nb_params"])] for group in groups]
+        except (KeyError, OSError, TypeError, ValueError) as error:
             raise ValueError(f"{filepath} is not a weight file of Keras 0.1 to 0.3, which has an attribute "
                              f"nb_layers and groups layer_<k> with param_<n>: {error}") from error

@@ -23,6 +23,11 @@ def keras_config(name, **config):
     return {"module": "keras.layers", "class_name": name, "config": dict(units=5, **config)}
 
 
+def tanh(x):
+    """Has the name of another function."""
+    return 2 * x
+
+
 def torch_state(rows):
     return {"weight_ih_l0": np.zeros((rows, 4)), "weight_hh_l0": np.zeros((rows, 5))}
 
@@ -49,11 +54,13 @@ class TestWithoutThem:
         (to_keras3, JZS1(4, 5), "Keras 3 has no layer with the equations of JZS1"),
         (to_keras3, SimpleDeepRNN(4, 5), "no layer with the equations of SimpleDeepRNN"),
         (to_keras3, LSTM(4, 5), r"hard_sigmoid is max\(0, min\(1, 0.2 x \+ 0.5\)\) here and .* in Keras 3"),
-        (to_keras3, SimpleRNN(4, 5, activation=lambda x: x), "Keras 3 may not have the activation '<lambda>'"),
+        (to_keras3, SimpleRNN(4, 5, activation=lambda x: x), "Keras 3 may not have the activation <function"),
         (to_torch, JZS1(4, 5), "PyTorch has no layer with the equations of JZS1"),
         (to_torch, GRU(4, 5), r"torch.nn.GRU applies the reset gate after the product.*no weights make them equal"),
-        (to_torch, LSTM(4, 5), "always has activation='tanh' and inner_activation='sigmoid'.*'hard_sigmoid'"),
-        (to_torch, SimpleRNN(4, 5), "'tanh' or 'relu' only, but this one has 'sigmoid'"),
+        (to_torch, LSTM(4, 5), "always has activation='tanh' and inner_activation='sigmoid'.*hard_sigmoid"),
+        (to_torch, SimpleRNN(4, 5), "'tanh' or 'relu' only, but this one has sigmoid"),
+        (to_torch, SimpleRNN(4, 5, activation=tanh), "this one has <function tanh"),
+        (to_keras3, SimpleRNN(4, 5, activation=tanh), "Keras 3 may not have the activation <function tanh"),
     ])  # fmt: skip
     def test_what_goes_out_wrong_is_refused(self, convert, layer, message):
         with pytest.raises(ValueError, match=message):
@@ -61,7 +68,8 @@ class TestWithoutThem:
 
     @pytest.mark.parametrize("config, message", [
         (keras_config("GRU"), "reset_after=True: it applies the reset gate after the product"),
-        (keras_config("LSTM", go_backwards=True), "go_backwards=True, which we have not"),
+        (keras_config("LSTM", go_backwards=True), "go_backwards=True, which ours have not"),
+        (keras_config("LSTM", stateful=True), "stateful=True, which ours have not"),
         (keras_config("LSTM", recurrent_activation="hard_sigmoid"), "the activation 'hard_sigmoid' of Keras 3"),
         (keras_config("ConvLSTM1D"), "only SimpleRNN, GRU and LSTM have the same equations in Keras 3"),
     ])  # fmt: skip

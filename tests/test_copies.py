@@ -94,6 +94,26 @@ def test_a_model_that_is_not_compiled(way):
     assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_copy_is_of_this_model_whoever_shares_its_optimizer(way):
+    optimizer = rl.optimizers.Adam()
+    model, X, _ = trained_model(optimizer=optimizer)
+    trained_model(optimizer=optimizer)
+    assert_allclose(way(model).predict(X), model.predict(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_copy_after_layers_were_frozen_or_added(way):
+    model, X, y = trained_model()
+    model.layers[0].trainable = False
+    again = way(model)
+    assert [layer.trainable for layer in again.layers] == [False, True, True, True, True]
+    assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
+    model.add(rl.Activation("linear"))
+    with pytest.raises(RuntimeError, match="not compiled"):
+        way(model).predict(X)
+
+
 def own_activation(x):
     return 2.0 * x
 

@@ -19,6 +19,7 @@ from recurrent_layers import (
     optimizers,
     regularizers,
 )
+from recurrent_layers.layers.base import one_output_for_each_layer
 
 
 def run(layer, X, train=False):
@@ -115,6 +116,15 @@ class TestDropout:
             drawn.append(run(self.layer(), np.ones((5, 5)), train=True))
         assert np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2])
 
+    def test_asked_twice_within_a_model_it_drops_the_same(self):
+        dropout, masking = Dropout(0.5), Masking()
+        dropout.input = T.tensor3()
+        masking.set_previous(dropout)
+        with one_output_for_each_layer():
+            outputs = [masking.get_output(True), masking.get_output_mask(True)]
+        Y, mask = theano.function([dropout.input], outputs)(np.ones((20, 5, 1)))
+        assert np.array_equal(Y.any(axis=-1), mask.astype(bool)) and 0 < mask.mean() < 1
+
     @pytest.mark.parametrize("p", [-0.1, 1.5])
     def test_wrong_probability(self, p):
         with pytest.raises(ValueError, match="probability from 0 to 1"):
@@ -171,6 +181,10 @@ class TestRegularizersAndConstraints:
         _, (W, b) = self.trained(layer, np.ones((1, 2)))
         assert_allclose(W, expected, rtol=1e-5)
         assert not b.any()
+
+    def test_any_callable_is_a_regularizer(self):
+        value, _ = self.trained(Dense(2, 2, W_regularizer=lambda loss: loss + 5.0), np.ones((1, 2)))
+        assert value == 5.0
 
     def test_config(self):
         layer = Dense(2, 2, W_regularizer="l1", activity_regularizer="activity_l2", W_constraint=constraints.maxnorm(3))

@@ -1,5 +1,6 @@
 import json
 
+import h5py
 import numpy as np
 import pytest
 import theano
@@ -23,6 +24,7 @@ from recurrent_layers import (
     model_from_json,
     optimizers,
 )
+from recurrent_layers.models import slice_X
 from recurrent_layers.utils.np_utils import to_categorical
 
 
@@ -85,6 +87,10 @@ class TestFit:
         model = classifier()
         history = model.fit(X, y, nb_epoch=1, batch_size=20, validation_split=0.25, verbose=0)
         assert_allclose(history.history["val_loss"], model.evaluate(X[15:], y[15:], verbose=0), rtol=1e-10)
+        weights = np.random.rand(20)
+        history = model.fit(X, y, nb_epoch=1, validation_split=0.25, verbose=0, sample_weight=weights)
+        expected = model.evaluate(X[15:], y[15:], verbose=0, sample_weight=weights[15:])
+        assert_allclose(history.history["val_loss"], expected, rtol=1e-10)
 
     def test_validation_data_with_weights(self):
         X, y = data(20)
@@ -105,20 +111,90 @@ class TestFit:
             assert [len(batch) for batch in seen] == [4, 4, 2]
             order = [np.flatnonzero((X == x).all(axis=(1, 2)))[0] for x in np.concatenate(seen)]
             assert sorted(order) == list(range(10))
-            assert (order == list(range(10))) == (shuffle is False) or shuffle == "batch"
-            if shuffle == "batch":
-                assert order[:4] in ([0, 1, 2, 3], [4, 5, 6, 7]) and order[8:] == [8, 9]
+            if shuffle != "batch":
+                assert (order == list(range(10))) == (shuffle is False)
+        starts = set()
+        for _ in range(12):
+            del seen[:]
+            model.fit(X, y, batch_size=4, nb_epoch=1, shuffle="batch", verbose=0)
+            order = [np.flatnonzero((X == x).all(axis=(1, 2)))[0] for x in np.concatenate(seen)]
+            assert order[:4] in ([0, 1, 2, 3], [4, 5, 6, 7]) and order[8:] == [8, 9]
+            starts.add(order[0])
+        assert starts == {0, 4}
 
     def test_regularizers_and_constraints_of_layers_are_used(self):
         X, y = data(8)
-        model = classifier(optimizer=optimizers.SGD(lr=0.0))
-        plain = model.train_on_batch(X, y)
-        dense = model.layers[1]
-        dense.regularizers = [lambda loss: loss + 1.0]
-        dense.constraints = [lambda W: 0 * W, None]
-        model.compile(optimizers.SGD(lr=1e-9), "categorical_crossentropy")
-        assert_allclose(model.train_on_batch(X, y), plain, rtol=1e-10)
-        assert not dense.W.get_value().any()
+        layers = [SimpleRNN(2, 4), Dense(4, 2, W_regularizer=rl.regularizers.l2(1.0), b_constraint=lambda b: 0 * b + 7)]
+        plain = [SimpleRNN(2, 4, weights=layers[0].get_weights()), Dense(4, 2, weights=layers[1].get_weights())]
+        W, _ = layers[1].get_weights()
+        for model in map(Sequential, (layers, plain)):
+            model.compile(optimizers.SGD(lr=0.1), "mse")
+            model.train_on_batch(X, y)
+        assert_allclose(layers[1].get_weights()[0], plain[1].get_weights()[0] - 0.1 * 2 * W, rtol=1e-10)
+        assert_allclose(layers[1].get_weights()[1], 7.0)
+        assert_allclose(layers[0].get_weights()[0], plain[0].get_weights()[0], rtol=1e-10)
+
+    def test_updates_of_layers_are_made(self):
+        X, y = data(8)
+        model, count = classifier(), rl.initializations.zero(())
+        model.layers[0].updates = [(count, count + 1)]
+        model.compile("sgd", "categorical_crossentropy")
+        model.fit(X, y, batch_size=4, nb_epoch=3, verbose=0)
+        assert count.get_value() == 6
+
+    def test_theano_mode_is_how_it_is_compiled(self):
+        model = classifier(theano_mode=theano.compile.Mode("vm", None))
+        assert isinstance(model._function("predict").maker.linker, theano.gof.vm.VM_Linker)
+
+    def test_hdf5_input(self, tmp_path):
+        X, y = data(20)
+        with h5py.File(tmp_path / "data.h5", "w") as file:
+            file["X"] = X
+            histories = []
+            for source in (X, file["X"]):
+                np.random.seed(3)
+                model = classifier()
+                histories.append([model.fit(source, y, batch_size=6, nb_epoch=2, shuffle=shuffle, verbose=0).history
+                                  for shuffle in (True, "batch", False)])
+            assert histories[0] == histories[1]
+            assert_allclose(model.predict(file["X"]), model.predict(X))
+
+    def test_hdf5_input_is_checked_to_its_end(self, tmp_path):
+        with h5py.File(tmp_path / "data.h5", "w") as file:
+            file["X"] = np.zeros((5000, 2, 2))
+            file["X"][4999] = np.nan
+            with pytest.raises(ValueError, match="NaN"):
+                classifier().predict(file["X"])
+
+    def test_a_list_with_one_array_is_that_array(self):
+        X, _ = data(5)
+        model = classifier()
+        assert_allclose(model.predict([X]), model.predict(X))
+
+    def test_layers_of_ones_own_in_the_style_of_their_time(self):
+        class Flatten(rl.Layer):
+            def get_output(self, train=False):
+                return T.flatten(self.get_input(train), 2)
+
+        class Scale(rl.Layer):
+            def __init__(self):
+                self.scale = rl.initializations.one((1,))
+                self.params = [self.scale]
+
+            def get_output(self, train=False):
+                return self.get_input(train) * T.addbroadcast(self.scale, 0)
+
+        X, y = data(8)
+        model = Sequential([GRU(2, 3, return_sequences=True), Flatten(), Scale(), Dense(12, 2)])
+        model.compile("sgd", "mse")
+        model.fit(X, y, nb_epoch=1, verbose=0)
+        assert model.layers[2].get_weights()[0] != 1.0 and model.predict(X).shape == (8, 2)
+
+    def test_a_first_layer_of_unknown_shape(self):
+        model = Sequential([Dropout(0.2), Dense(3, 2), Dense(2, 1)])
+        model.layers[0].input = T.matrix()
+        model.compile("sgd", "mse")
+        assert model.predict(np.ones((2, 3))).shape == (2, 1)
 
     def test_layers_that_are_not_trainable_stay_as_they_are(self):
         model = classifier()
@@ -223,6 +299,12 @@ class TestLossAndAccuracy:
             model.predict_proba(data()[0], verbose=0)
 
 
+def test_slice_X():
+    X, y = np.arange(5), np.arange(5) * 2
+    assert slice_X(X, 1, 3).tolist() == [1, 2] and slice_X(X, 3).tolist() == [3, 4]
+    assert [part.tolist() for part in slice_X([X, y], [0, 4])] == [[0, 4], [0, 8]]
+
+
 class TestWhatIsPrinted:
     def test_nothing_with_verbose_0(self, capfd):
         X, y = data()
@@ -285,6 +367,16 @@ class TestCallbacks:
         assert len(history.epoch) == 3
         assert "Epoch 3: val_loss has not fallen" in capsys.readouterr().out
 
+    def test_early_stopping_waits_anew_after_each_improvement(self):
+        stopper = callbacks.EarlyStopping(patience=1)
+        stopper.model = Sequential()
+        stopper.on_train_begin()
+        stopped = []
+        for epoch, loss in enumerate([3.0, 2.0, 2.5, 1.0, 2.0, 2.0]):
+            stopper.on_epoch_end(epoch, {"val_loss": loss})
+            stopped.append(stopper.model.stop_training)
+        assert stopped == [False] * 5 + [True]
+
     def test_watching_what_is_not_there_warns(self):
         with pytest.warns(RuntimeWarning, match="EarlyStopping watches val_acc, but there is only loss, val_loss"):
             _, history = self.fit(callbacks.EarlyStopping(monitor="val_acc"))
@@ -293,7 +385,6 @@ class TestCallbacks:
     def test_checkpoint_keeps_the_best(self, tmp_path):
         path = tmp_path / "best.h5"
         model, history = self.fit(callbacks.ModelCheckpoint(path, save_best_only=True), lr=3.0)
-        X, y = np.zeros((2, 4, 2)), np.ones((2, 2))
         model.load_weights(path)
         best = model.get_weights()
         np.random.seed(1337)
@@ -310,11 +401,19 @@ class TestCallbacks:
         model = Sequential([SimpleRNN(2, 1, activation="linear")])
         model.compile(optimizers.SGD(lr=1e200), "mse")
         checkpoint = callbacks.ModelCheckpoint(tmp_path / "weights.h5")
+        batches = []
+        count = callbacks.Callback()
+        count.on_batch_end = lambda batch, logs: batches.append(batch)
         with pytest.warns(RuntimeWarning, match="training is stopped"):
             history = model.fit(X, y[:, 0], nb_epoch=6, batch_size=10, verbose=0,
-                                callbacks=[callbacks.TerminateOnNaN(), checkpoint])
+                                callbacks=[callbacks.TerminateOnNaN(), count, checkpoint])
+        assert len(batches) < 4, "it stops within the epoch"
         assert history.epoch == [0] and not np.isfinite(history.history["loss"][0])
         assert not (tmp_path / "weights.h5").exists(), "weights that are lost are not saved over good ones"
+
+    def test_checkpoint_without_a_folder_says_so_at_once(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="there is no folder .*absent"):
+            self.fit(callbacks.ModelCheckpoint(tmp_path / "absent" / "weights.h5"))
 
     def test_learning_rate_schedule(self):
         model, _ = self.fit(callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1)))
@@ -347,7 +446,18 @@ class TestJson:
             model_from_json(text)
         assert type(model_from_json(text, {"Twice": Twice}).layers[1]) is Twice
 
-    @pytest.mark.parametrize("text", ["{}", "[1]", json.dumps({"name": "Graph"}), "no json"])
+    def test_numbers_of_numpy_are_numbers(self):
+        model = Sequential([SimpleRNN(2, 3), Dropout(np.float32(0.5))])
+        model.compile(optimizers.RMSprop(epsilon=np.float64(1e-3)), "mse")
+        assert model_from_json(model.to_json()).layers[1].p == 0.5
+
+    def test_config_is_printed(self, capsys):
+        config = classifier().get_config(verbose=1)
+        assert str(config["class_mode"]) in capsys.readouterr().out
+
+    @pytest.mark.parametrize("text", [
+        '{"name": "Sequential", "layers": [{}]}', "{}", "[1]", json.dumps({"name": "Graph"}), "no json",
+    ])  # fmt: skip
     def test_what_is_no_model(self, text):
         with pytest.raises(ValueError):
             model_from_json(text)
@@ -443,6 +553,55 @@ class TestErrors:
     def test_wrong_arguments_of_fit(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             classifier().fit(*data(), **dict(dict(verbose=0), **arguments))
+
+    def test_a_compile_that_fails_changes_nothing(self):
+        model, (X, y) = classifier(), data(4)
+        optimizer, before = model.optimizer, model.predict(X)
+
+        def loss(y_true, y_pred):
+            raise ArithmeticError("no such loss")
+
+        with pytest.raises(ArithmeticError):
+            model.compile("sgd", loss)
+        assert model.optimizer is optimizer
+        model.train_on_batch(X, y)
+        assert not np.array_equal(model.predict(X), before)
+
+    def test_wrong_data_compile_nothing(self):
+        model = classifier()
+        for call in (model.predict, model.predict_on_batch, lambda X: model.evaluate(X, X),
+                     lambda X: model.train_on_batch(X, X), lambda X: model.fit(X, X)):
+            with pytest.raises(ValueError):
+                call(np.ones((3, 2)))
+        assert not model._functions
+
+    def test_a_single_output_is_no_category(self):
+        model = Sequential([SimpleRNN(2, 1)])
+        model.compile("sgd", "binary_crossentropy")
+        X, y = np.zeros((2, 3, 2)), [0, 1]
+        for call in (lambda: model.fit(X, y, nb_epoch=1, verbose=0, show_accuracy=True),
+                     lambda: model.evaluate(X, y, verbose=0, show_accuracy=True),
+                     lambda: model.predict_classes(X, verbose=0)):
+            with pytest.warns(UserWarning, match="pass class_mode='binary'"):
+                call()
+
+    def test_a_layer_stands_in_one_place(self):
+        shared = Dense(4, 4)
+        model = Sequential([SimpleRNN(2, 4), shared])
+        for wrong in (lambda: model.add(shared), lambda: Sequential([shared]),
+                      lambda: Sequential([SimpleRNN(2, 4), shared]),
+                      lambda: Sequential([model.layers[0], Dense(4, 1), model.layers[0]])):
+            with pytest.raises(ValueError, match=r"already stands behind another layer.*from_config"):
+                wrong()
+        assert len(model.layers) == 2
+
+    def test_a_model_within_another_is_not_compiled(self):
+        inner = Sequential([Dense(4, 2)])
+        Sequential([SimpleRNN(2, 4), inner])
+        with pytest.raises(ValueError, match="stands in another one"):
+            inner.compile("sgd", "mse")
+        with pytest.raises(ValueError, match="the model has no layers yet"):
+            Sequential([Sequential(), Dense(2, 2)])
 
     def test_an_empty_model(self):
         with pytest.raises(ValueError, match="the model has no layers yet"):

@@ -11,7 +11,7 @@ from conftest import DATA
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
-from recurrent_layers import GRU, JZS1, LSTM, Activation, Dense, Dropout, Embedding, Sequential
+from recurrent_layers import GRU, JZS1, JZS2, LSTM, Activation, Dense, Dropout, Embedding, Sequential
 
 
 def model_of(*layers):
@@ -144,6 +144,13 @@ def test_an_error_while_saving_leaves_the_old_file_and_no_other(tmp_path, monkey
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["weights.h5"]
 
 
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "link.h5").symlink_to(tmp_path / "weights.h5")
+    gru_model().save_weights(tmp_path / "weights.h5")
+    gru_model().save_weights(tmp_path / "link.h5", overwrite=True)
+    assert (tmp_path / "link.h5").is_symlink()
+
+
 class TestWrongFiles:
     """Each raises, and leaves the model's weights as they are."""
 
@@ -177,6 +184,16 @@ class TestWrongFiles:
             file["model_weights"] = np.zeros(3)
         self.refuses(gru_model(), path, ValueError, "is not a weight file of Keras 0.1 to 0.3")
 
+    @pytest.mark.parametrize("spoil", [
+        lambda file: file.attrs.update(nb_layers="two"), lambda file: file["layer_0"].attrs.update(nb_params=3.5),
+        lambda file: (file["layer_2"].pop("param_1"), file.create_group("layer_2/param_1")),
+        lambda file: (file["layer_2"].pop("param_1"), file["layer_2"].create_dataset("param_1", data="text")),
+    ])  # fmt: skip
+    def test_spoilt_hdf5(self, path, spoil):
+        with h5py.File(path, "r+") as file:
+            spoil(file)
+        self.refuses(gru_model(), path, ValueError, "weights.h5 is not a weight file of Keras 0.1 to 0.3")
+
     def test_missing_weight(self, path):
         with h5py.File(path, "r+") as file:
             del file["layer_2/param_1"]
@@ -201,21 +218,31 @@ class TestProjection:
     def without_projection(self, model, path):
         model.save_weights(path)
         with h5py.File(path, "r+") as file:
-            del file["layer_0/param_7"]
-            file["layer_0"].attrs["nb_params"] = 7
+            kept = len(model.params)
+            del file[f"layer_0/param_{kept}"]
+            file["layer_0"].attrs["nb_params"] = kept
 
-    def test_an_identity_need_not_be_in_the_file(self, tmp_path):
-        model, other = model_of(JZS1(2, 2)), model_of(JZS1(2, 2))
+    @pytest.mark.parametrize("cls", [JZS1, JZS2])
+    def test_an_identity_need_not_be_in_the_file(self, cls, tmp_path):
+        model, other = model_of(cls(2, 2)), model_of(cls(2, 2))
         other.layers[0].Pmat.set_value(5 * np.eye(2))
         self.without_projection(model, tmp_path / "weights.h5")
         other.load_weights(tmp_path / "weights.h5")
         X = np.random.randn(3, 4, 2)
         assert_allclose(other.predict(X), model.predict(X), rtol=1e-12)
 
-    def test_a_random_one_must(self, tmp_path):
-        self.without_projection(model_of(JZS1(2, 3)), tmp_path / "weights.h5")
-        model = model_of(JZS1(2, 3))
+    def test_nor_in_that_of_a_model_in_a_model(self, tmp_path):
+        model, other = (model_of(Sequential([JZS1(2, 2)])) for _ in range(2))
+        self.without_projection(model, tmp_path / "weights.h5")
+        other.load_weights(tmp_path / "weights.h5")
+        X = np.random.randn(3, 4, 2)
+        assert_allclose(other.predict(X), model.predict(X), rtol=1e-12)
+
+    @pytest.mark.parametrize("cls", [JZS1, JZS2])
+    def test_a_random_one_must(self, cls, tmp_path):
+        self.without_projection(model_of(cls(2, 3)), tmp_path / "weights.h5")
+        model = model_of(cls(2, 3))
         before = model.get_weights()
-        with pytest.raises(ValueError, match=r"Keras 0.1 did not save Pmat, the random projection of JZS1\(2, 3\)"):
+        with pytest.raises(ValueError, match=r"Keras 0.1 did not save Pmat, the random projection of JZS\d\(2, 3\)"):
             model.load_weights(tmp_path / "weights.h5")
         assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights()))

@@ -1,5 +1,6 @@
 """What every layer has: an input, params, an output, a mask, weights, a config."""
 
+import contextlib
 import inspect
 
 import numpy as np
@@ -26,6 +27,29 @@ def _config_value(value):
 
 def _describe(names, shapes):
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
+
+
+_outputs = None
+
+
+@contextlib.contextmanager
+def one_output_for_each_layer():
+    """Make each layer's output once, however often it is asked for: else Dropout would drop anew each time."""
+    global _outputs
+    before, _outputs = _outputs, {}
+    try:
+        yield
+    finally:
+        _outputs = before
+
+
+def _output_of(layer, train):
+    if _outputs is None:
+        return layer.get_output(train=train)
+    key = layer, bool(train)
+    if key not in _outputs:
+        _outputs[key] = layer.get_output(train=train)
+    return _outputs[key]
 
 
 class Layer:
@@ -61,11 +85,15 @@ class Layer:
 
     #: The number of dimensions of the input, samples included; None where any will do.
     input_ndim = None
+    #: How many inputs and outputs a layer has, for the model of Keras 0.3.
     nb_input = nb_output = 1
     #: Set to False before `compile` to keep the layer's weights as they are.
     trainable = True
     #: Read by the model of Keras 0.3, which our layers may stand in.
     cache_enabled = True
+
+    # For layers of one's own that do not call __init__.
+    params = non_trainable_weights = regularizers = constraints = updates = ()
 
     def __init__(self):
         self.params = []
@@ -84,14 +112,16 @@ class Layer:
     @property
     def input_shape(self):
         """Shape of the input, samples first, None where it is not fixed; None if unknown."""
-        if hasattr(self, "previous"):
-            return self.previous.output_shape
-        return self.expected_input_shape
+        shape = self.previous.output_shape if hasattr(self, "previous") else None
+        return self.expected_input_shape if shape is None else tuple(shape)
 
     @property
     def output_shape(self):
-        """Shape of the output, samples first, None where it is not fixed; None if unknown."""
-        return self.input_shape
+        """Shape of the output, samples first, None where it is not fixed; None if unknown.
+
+        That of a layer of your own with its own `get_output` is unknown, unless it says it here.
+        """
+        return self.input_shape if type(self).get_output is Layer.get_output else None
 
     def set_previous(self, layer, connection_map=None):
         """Read from another layer's output.
@@ -115,6 +145,10 @@ class Layer:
                              "set return_sequences=False in the recurrent layer before it, or mask_zero=False in the "
                              "Embedding")
         self.previous = layer
+
+    def _first(self):
+        """The layer that reads what this one reads: itself, but for a model."""
+        return self
 
     def _check_shape(self, given, giver):
         """Raise unless `given` agrees with `expected_input_shape` wherever both are known."""
@@ -166,7 +200,7 @@ class Layer:
             If there is neither, or if the number of dimensions is wrong.
         """
         if hasattr(self, "previous"):
-            X = self.previous.get_output(train=train)
+            X = _output_of(self.previous, train)
         elif hasattr(self, "input"):
             X = self.input
         else:
@@ -195,7 +229,7 @@ class Layer:
         """Whether the layer can follow one whose output has a mask."""
         return False
 
-    def get_output_mask(self, train=None):
+    def get_output_mask(self, train=False):
         """The mask of the output: (nb_samples, timesteps), 0 where a step is padding; None for none."""
         return None
 
@@ -228,6 +262,8 @@ class Layer:
         made = value.get_value(borrow=True).shape
         if made != tuple(shape):
             raise ValueError(f"the initialization of {name} made shape {made} instead of {tuple(shape)}")
+        if value.dtype != theano.config.floatX:
+            value = theano.shared(value.get_value().astype(theano.config.floatX))
         value.name = name
         return value
 
@@ -246,14 +282,14 @@ class Layer:
         """
         regularizer = regularizers.get(identifier)
         if regularizer is not None:
-            regularizer = regularizer.on(target)
+            regularizer = regularizer.on(target) if hasattr(regularizer, "on") else regularizer
             self.regularizers.append(regularizer)
         return regularizer
 
     @property
     def weights(self):
         """All weights: `params`, then `non_trainable_weights`."""
-        return self.params + self.non_trainable_weights
+        return list(self.params) + list(self.non_trainable_weights)
 
     def get_weights(self):
         """The values of all weights, in the order of Keras 0.1, what it did not save last.
@@ -298,7 +334,7 @@ class Layer:
             If the number of arrays or a shape is wrong.
         """
         arrays = [np.asarray(weight, dtype=theano.config.floatX) for weight in weights]
-        variables = self.params if len(arrays) == len(self.params) else self.weights
+        variables = list(self.params) if len(arrays) == len(self.params) else self.weights
         shapes = [variable.get_value(borrow=True).shape for variable in variables]
         if [array.shape for array in arrays] != shapes:
             optional = [str(variable) for variable in self.non_trainable_weights]
@@ -333,7 +369,8 @@ class Layer:
             As many constraints as params.
         """
         constraints = [constraint or _unchanged for constraint in self.constraints]
-        return self.params, self.regularizers, constraints or [_unchanged] * len(self.params), self.updates
+        return (list(self.params), list(self.regularizers), constraints or [_unchanged] * len(self.params),
+                list(self.updates))
 
     # ---- config -----------------------------------------------------------------------------
 
@@ -369,7 +406,11 @@ class Layer:
 
 
 class MaskedLayer(Layer):
-    """A layer that hands on the mask of its input."""
+    """A layer that hands on the mask of its input, and whose output has the input's shape."""
+
+    @property
+    def output_shape(self):
+        return self.input_shape
 
     def supports_masked_input(self):
         return True

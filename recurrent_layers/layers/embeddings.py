@@ -73,5 +73,5 @@ class Embedding(Layer):
     def get_output(self, train=False):
         return self.W[T.cast(self.get_input(train), "int32")]
 
-    def get_output_mask(self, train=None):
+    def get_output_mask(self, train=False):
         return T.neq(self.get_input(train), 0) if self.mask_zero else None

@@ -130,6 +130,7 @@ class Recurrent(MaskedLayer):
         return self.get_input_mask(train) if self.return_sequences else None
 
     def match_stored_weights(self, weights):
+        weights = list(weights)
         if len(weights) == len(self.params) < len(self.weights):
             if self.input_dim != self.output_dim:
                 raise ValueError(
@@ -137,7 +138,7 @@ class Recurrent(MaskedLayer):
                     "hold the model. If you can draw the same one again (by the same seed and the same layers), do "
                     "so and hand the arrays of the file to the layers' set_weights, which keeps {0}".format(
                         ", ".join(self.non_trainable_names), type(self).__name__, self.input_dim, self.output_dim))
-            weights = list(weights) + [np.identity(self.output_dim)]
+            weights.append(np.identity(self.output_dim))
         return self.match_weights(weights)
 
     def _inputs(self, x, mask):

@@ -5,7 +5,7 @@ import inspect
 import numbers
 
 
-def lookup(identifier, known, kind):
+def lookup(identifier, known, kind, callables=True):
     """Return a callable as it is, or find it by its name.
 
     Parameters
@@ -16,6 +16,8 @@ def lookup(identifier, known, kind):
         The names to choose from.
     kind : str
         What is looked up, for the error message ("activation").
+    callables : bool
+        Whether a callable will do, too.
 
     Returns
     -------
@@ -26,17 +28,14 @@ def lookup(identifier, known, kind):
     ValueError
         If `identifier` is neither callable nor a known name; the message lists the known ones.
     """
-    if callable(identifier):
+    if callables and callable(identifier):
         return identifier
     if isinstance(identifier, str) and identifier in known:
         return known[identifier]
     close = difflib.get_close_matches(str(identifier), known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ValueError(
-        "unknown {} {!r}{} Known: {}. Any callable is accepted too.".format(
-            kind, identifier, hint or ".", ", ".join(sorted(known))
-        )
-    )
+    raise ValueError(f"unknown {kind} {identifier!r}{hint or '.'} Known: {', '.join(sorted(known))}."
+                     + (" Any callable is accepted too." if callables else ""))
 
 
 def instance(identifier, known, kind):
@@ -59,8 +58,10 @@ def instance(identifier, known, kind):
     """
     if not inspect.isclass(identifier) and (callable(identifier) or hasattr(identifier, "get_config")):
         return identifier
+    if inspect.isclass(identifier):
+        return identifier()
     arguments = dict(identifier) if isinstance(identifier, dict) else {"name": identifier}
-    return lookup(arguments.pop("name", None), known, kind)(**arguments)
+    return lookup(arguments.pop("name", None), known, kind, callables=False)(**arguments)
 
 
 def positive_int(name, value):

@@ -1,4 +1,4 @@
-"""Makes layers of real Keras 3 and PyTorch, in an environment that has them; `test_peers.py` calls it.
+"""Makes layers of real Keras 3 and PyTorch, in an environment that has them; `test_conversion.py` calls it.
 
 ``run.py FOLDER`` reads ``job.json`` and ``arrays.npz`` there, and writes ``answer.json`` and ``answer.npz``.
 """
