@@ -15,8 +15,11 @@ from tqdm import tqdm
 from recurrent_layers import callbacks as callback_module
 from recurrent_layers import layers as layer_module
 from recurrent_layers import objectives, optimizers, weight_files
+from recurrent_layers.data import batches, rows, shuffled, slice_X, weights_of
 from recurrent_layers.layers.base import Layer, one_output_for_each_layer
 from recurrent_layers.utils.generic_utils import lookup, positive_int
+
+__all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
 
 
 class Sequential(Layer):
@@ -287,33 +290,6 @@ class Sequential(Layer):
         objectives.check_labels(self.loss, y)
         return y
 
-    @staticmethod
-    def _check_weights(y, sample_weight=None, class_weight=None):
-        """Weights of the shape of `y` without its last dimension."""
-        shape = y.shape[:-1]
-        if sample_weight is None and class_weight is None:
-            return np.ones(shape)
-        weights = np.ones(shape)
-        if class_weight is not None:
-            classes = y[..., 0].astype("int64") if y.shape[-1] == 1 else np.argmax(y, axis=-1)
-            missing = set(np.unique(classes).tolist()) - set(class_weight)
-            if missing:
-                raise ValueError("class_weight has no weight for class {}".format(
-                    ", ".join(str(c) for c in sorted(missing))))
-            weights = weights * np.vectorize(class_weight.get, otypes=["float64"])(classes)
-        if sample_weight is not None:
-            given = np.asarray(sample_weight, dtype="float64")
-            per_sample = given.reshape(given.shape[:1] + (1,) * (len(shape) - 1)) if given.ndim == 1 else given
-            if per_sample.shape == shape + (1,):
-                per_sample = per_sample[..., 0]
-            try:
-                weights = weights * np.broadcast_to(per_sample, shape)
-            except ValueError:
-                raise ValueError(f"sample_weight must have shape {shape[:1]} or {shape}, got {given.shape}") from None
-        if not np.all(weights >= 0):
-            raise ValueError("weights of samples must not be negative or NaN")
-        return weights
-
     # ---- training ---------------------------------------------------------------------------
 
     def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
@@ -367,7 +343,7 @@ class Sequential(Layer):
         y = self._check_y(X, y)
         if not 0.0 <= validation_split < 1.0:
             raise ValueError(f"validation_split must be from 0 to less than 1, got {validation_split!r}")
-        weights = self._check_weights(y, sample_weight, class_weight)
+        weights = weights_of(y, sample_weight, class_weight)
         validation = None
         if validation_data is not None:
             if len(validation_data) not in (2, 3):
@@ -375,14 +351,14 @@ class Sequential(Layer):
                                  f"got {len(validation_data)} items")
             X_val = self._check_X(validation_data[0])
             y_val = self._check_y(X_val, validation_data[1])
-            validation = X_val, y_val, self._check_weights(y_val, *validation_data[2:])
+            validation = X_val, y_val, weights_of(y_val, *validation_data[2:])
         elif validation_split:
             split = int(len(X) * (1.0 - validation_split))
             if split in (0, len(X)):
                 raise ValueError(f"validation_split={validation_split} of {len(X)} samples leaves none to train or "
                                  "to validate on")
             y_val = y[split:]
-            val_weights = self._check_weights(y_val, None if sample_weight is None else sample_weight[split:])
+            val_weights = weights_of(y_val, None if sample_weight is None else sample_weight[split:])
             validation = X[split:], y_val, val_weights
             X, y, weights = X[:split], y[:split], weights[:split]
 
@@ -407,12 +383,12 @@ class Sequential(Layer):
         callbacks.on_train_begin()
         for epoch in range(nb_epoch):
             callbacks.on_epoch_begin(epoch)
-            order = _shuffled(order, shuffle, batch_size)
+            order = shuffled(order, shuffle, batch_size)
             mean = _RunningMean()
-            for batch, ids in enumerate(_batches(order, batch_size)):
+            for batch, ids in enumerate(batches(order, batch_size)):
                 logs = {"batch": batch, "size": len(ids)}
                 callbacks.on_batch_begin(batch, logs)
-                outputs = train(_rows(X, ids), _rows(y, ids), weights[ids])
+                outputs = train(rows(X, ids), rows(y, ids), weights[ids])
                 mean.add(outputs)
                 logs.update(zip(names, map(float, outputs)))
                 callbacks.on_batch_end(batch, logs)
@@ -439,8 +415,8 @@ class Sequential(Layer):
         self._require_compiled()
         X = self._check_X(X)
         y = self._check_y(X, y)
-        weights = self._check_weights(y, sample_weight, class_weight)
-        outputs = self._function(name)(_rows(X), _rows(y), weights)
+        weights = weights_of(y, sample_weight, class_weight)
+        outputs = self._function(name)(rows(X), rows(y), weights)
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
 
     # ---- use --------------------------------------------------------------------------------
@@ -465,7 +441,7 @@ class Sequential(Layer):
         self._require_compiled()
         batch_size, X = positive_int("batch_size", batch_size), self._check_X(X)
         y = self._check_y(X, y)
-        values = self._evaluate(X, y, self._check_weights(y, sample_weight), batch_size, verbose)
+        values = self._evaluate(X, y, weights_of(y, sample_weight), batch_size, verbose)
         if show_accuracy:
             self._warn_of_a_single_class()
         return values if show_accuracy else values[0]
@@ -473,7 +449,7 @@ class Sequential(Layer):
     def _evaluate(self, X, y, weights, batch_size, verbose=0):
         test, mean = self._function("test", verbose), _RunningMean()
         for ids in _progress(np.arange(len(X)), batch_size, "evaluate", verbose):
-            mean.add(test(_rows(X, ids), _rows(y, ids), weights[ids]))
+            mean.add(test(rows(X, ids), rows(y, ids), weights[ids]))
         return mean.values()
 
     def predict(self, X, batch_size=128, verbose=0):
@@ -496,7 +472,7 @@ class Sequential(Layer):
         batch_size, X = positive_int("batch_size", batch_size), self._check_X(X)
         predict, outputs = self._function("predict", verbose), None
         for ids in _progress(np.arange(len(X)), batch_size, "predict", verbose):
-            batch = predict(_rows(X, ids))
+            batch = predict(rows(X, ids))
             if outputs is None:
                 outputs = np.empty((len(X),) + batch.shape[1:], dtype=batch.dtype)
             outputs[ids[0]:ids[-1] + 1] = batch
@@ -506,7 +482,7 @@ class Sequential(Layer):
         """The output for one batch."""
         self._require_compiled()
         X = self._check_X(X)
-        return self._function("predict")(_rows(X))
+        return self._function("predict")(rows(X))
 
     def predict_proba(self, X, batch_size=128, verbose=1):
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""
@@ -704,61 +680,12 @@ class _RunningMean:
         return list(map(float, self.sums / (self.total or 1.0)))
 
 
-def _batches(order, batch_size):
-    return [order[start:start + batch_size] for start in range(0, len(order), batch_size)]
-
-
 def _progress(order, batch_size, title, verbose):
     """The batches, behind a progress bar that counts samples."""
     with tqdm(total=len(order), desc=title, unit="sample", dynamic_ncols=True, disable=not verbose) as bar:
-        for ids in _batches(order, batch_size):
+        for ids in batches(order, batch_size):
             yield ids
             bar.update(len(ids))
-
-
-def _shuffled(order, shuffle, batch_size):
-    if shuffle == "batch":
-        whole = len(order) // batch_size * batch_size
-        batches = np.arange(len(order))[:whole].reshape(-1, batch_size)
-        np.random.shuffle(batches)
-        return np.concatenate([batches.ravel(), np.arange(whole, len(order))])
-    if shuffle:
-        np.random.shuffle(order)
-    return order
-
-
-def _rows(array, ids=None):
-    """Rows of an array as Theano takes them."""
-    if ids is not None:
-        if isinstance(array, np.ndarray):
-            array = array[ids]
-        else:
-            # HDF5 reads rows in their order only.
-            in_order, places = np.unique(ids, return_inverse=True)
-            array = np.asarray(array[in_order])[places]
-    array = np.asarray(array)
-    return array if array.dtype.kind in "iu" else array.astype(theano.config.floatX, copy=False)
-
-
-def slice_X(X, start=None, stop=None):
-    """Some of the samples of an array, or of each of a list of arrays.
-
-    Parameters
-    ----------
-    X : numpy.ndarray or list of numpy.ndarray
-        Samples first.
-    start : int or array_like of int
-        The first sample, or the indices of the samples.
-    stop : int
-        The sample after the last.
-
-    Returns
-    -------
-    numpy.ndarray or list of numpy.ndarray
-    """
-    if isinstance(X, list):
-        return [slice_X(array, start, stop) for array in X]
-    return X[start] if hasattr(start, "__len__") else X[start:stop]
 
 
 @contextlib.contextmanager

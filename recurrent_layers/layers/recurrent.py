@@ -141,19 +141,25 @@ class Recurrent(MaskedLayer):
             weights.append(np.identity(self.output_dim))
         return self.match_weights(weights)
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
         """What each step receives from the input.
 
         Parameters
         ----------
         x : theano tensor, (timesteps, nb_samples, input_dim)
-        mask : theano tensor, (timesteps, nb_samples, 1), or None
 
         Returns
         -------
         list of theano tensors, each (timesteps, nb_samples, output_dim)
         """
         raise NotImplementedError
+
+    def _sequences(self, x, mask):
+        """All that each step receives; for a cell that must know its place in time, too.
+
+        The mask is boolean, (timesteps, nb_samples, 1), or None.
+        """
+        return self._inputs(x)
 
     def _step(self, *inputs_and_states):
         """One step: from what :meth:`_inputs` gives for it and the states before it to the states after.
@@ -167,10 +173,10 @@ class Recurrent(MaskedLayer):
         mask = self.get_input_mask(train)
         if mask is not None:
             mask = T.neq(mask, 0).dimshuffle(1, 0, 'x')
-        h = self._iterate(self._inputs(x, mask), mask, nb_samples=x.shape[1])
+        h = self._iterate(self._sequences(x, mask), mask, nb_samples=x.shape[1])
         return h.dimshuffle(1, 0, 2) if self.return_sequences else h[-1]
 
-    def _iterate(self, inputs, mask, nb_samples):
+    def _iterate(self, sequences, mask, nb_samples):
         """Scan `_step` over time; the outputs of all steps, (timesteps, nb_samples, output_dim)."""
         # A size of 1 would be broadcastable, which the state after a step is not.
         zeros = T.unbroadcast(T.zeros((nb_samples, self.output_dim)), 0, 1)
@@ -186,7 +192,7 @@ class Recurrent(MaskedLayer):
 
         states, _ = theano.scan(
             step if mask is None else masked_step,
-            sequences=inputs if mask is None else [mask] + inputs,
+            sequences=sequences if mask is None else [mask] + sequences,
             outputs_info=[zeros] * self.nb_states,
             truncate_gradient=self.truncate_gradient,
             name=type(self).__name__,
@@ -215,7 +221,7 @@ class SimpleRNN(Recurrent):
         super().__init__(input_dim, output_dim, init, inner_init, activation, 'linear',
                          weights, truncate_gradient, return_sequences)
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
         return [T.dot(x, self.W) + self.b]
 
     def _step(self, x_t, h_tm1):
@@ -248,10 +254,13 @@ class SimpleDeepRNN(Recurrent):
                          weights, truncate_gradient, return_sequences)
         self.Us = [getattr(self, name) for name in U_names]
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
+        return [T.dot(x, self.W) + self.b]
+
+    def _sequences(self, x, mask):
         real = T.addbroadcast(T.ones_like(x[:, :, :1]) if mask is None else mask, 2).astype('int32')
         steps_before = T.cumsum(real, axis=0) - real
-        return [T.dot(x, self.W) + self.b] + [T.ge(steps_before, i) for i in range(1, self.depth + 1)]
+        return self._inputs(x) + [T.ge(steps_before, i) for i in range(1, self.depth + 1)]
 
     def _step(self, x_t, *exists_and_h):
         exists, h = exists_and_h[:self.depth], exists_and_h[self.depth:]
@@ -287,7 +296,7 @@ class GRU(Recurrent):
         super().__init__(input_dim, output_dim, init, inner_init, activation, inner_activation,
                          weights, truncate_gradient, return_sequences)
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
         return [T.dot(x, self.W_z) + self.b_z,
                 T.dot(x, self.W_r) + self.b_r,
                 T.dot(x, self.W_h) + self.b_h]
@@ -336,7 +345,7 @@ class LSTM(Recurrent):
     def _initialization(self, name):
         return (self.forget_bias_init, (self.output_dim,)) if name == "b_f" else super()._initialization(name)
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
         return [T.dot(x, self.W_i) + self.b_i,
                 T.dot(x, self.W_f) + self.b_f,
                 T.dot(x, self.W_c) + self.b_c,
@@ -375,7 +384,7 @@ class JZS1(Recurrent):
     param_names = ("W_z", "b_z", "W_r", "U_r", "b_r", "U_h", "b_h")
     non_trainable_names = ("Pmat",)
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
         return [T.dot(x, self.W_z) + self.b_z,
                 T.dot(x, self.W_r) + self.b_r,
                 T.tanh(T.dot(x, self.Pmat)) + self.b_h]
@@ -411,7 +420,7 @@ class JZS2(Recurrent):
     param_names = ("W_z", "U_z", "b_z", "U_r", "b_r", "W_h", "U_h", "b_h")
     non_trainable_names = ("Pmat",)
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
         return [T.dot(x, self.W_z) + self.b_z,
                 T.dot(x, self.Pmat) + self.b_r,
                 T.dot(x, self.W_h) + self.b_h]
@@ -442,7 +451,7 @@ class JZS3(Recurrent):
 
     param_names = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
 
-    def _inputs(self, x, mask):
+    def _inputs(self, x):
         return [T.dot(x, self.W_z) + self.b_z,
                 T.dot(x, self.W_r) + self.b_r,
                 T.dot(x, self.W_h) + self.b_h]
