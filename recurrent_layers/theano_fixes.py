@@ -137,12 +137,12 @@ def _precompiled_header(flags):
     from theano.gof.cmodule import std_include_dirs
 
     cxx = theano.config.cxx
-    if "g++" not in os.path.basename(cxx):
-        return None
     text = "".join(f"#include <{header}>\n" for header in HEADERS)
     directories = [f"-I{directory}" for directory in std_include_dirs()]
     try:
         version = subprocess.run([cxx, "--version"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        if "Free Software Foundation" not in version:
+            return None  # Clang, also where it is called g++, fails on a header that does not fit.
         identity = "\n".join([cxx, version, sys.version, text, *directories, *flags])
         folder = os.path.join(theano.config.base_compiledir,
                               "precompiled_headers_" + hashlib.sha256(identity.encode()).hexdigest()[:16])
