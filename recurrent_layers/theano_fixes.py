@@ -133,6 +133,7 @@ def _precompiled_header(flags):
 
     Where g++ finds that it does not fit, it reads the plain header beside it.
     """
+    import numpy
     import theano
     from theano.gof.cmodule import std_include_dirs
 
@@ -143,7 +144,9 @@ def _precompiled_header(flags):
         version = subprocess.run([cxx, "--version"], stdout=subprocess.PIPE, check=True).stdout.decode()
         if "Free Software Foundation" not in version:
             return None  # Clang, also where it is called g++, fails on a header that does not fit.
-        identity = "\n".join([cxx, version, sys.version, text, *directories, *flags])
+        # g++ does not look whether the headers within have changed.
+        identity = "\n".join([cxx, version, sys.version, numpy.__version__, theano.__version__, text,
+                              *directories, *flags])
         folder = os.path.join(theano.config.base_compiledir,
                               "precompiled_headers_" + hashlib.sha256(identity.encode()).hexdigest()[:16])
         header = os.path.join(folder, "theano_headers.h")
