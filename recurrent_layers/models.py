@@ -87,6 +87,11 @@ class Sequential(Layer):
     def _joined(self, attribute):
         return [item for layer in self.layers for item in getattr(layer, attribute)]
 
+    def _all_layers(self):
+        """The layers, and those of the models among them."""
+        return [one for layer in self.layers
+                for one in [layer] + (layer._all_layers() if isinstance(layer, Sequential) else [])]
+
     def get_params(self):
         """All that training needs, of the layers that are `trainable`; see :meth:`Layer.get_params`."""
         parts = [layer.get_params() for layer in self.layers if layer.trainable]
@@ -200,7 +205,7 @@ class Sequential(Layer):
 
         self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
         self._graph, self._functions = graph, {}
-        self._compiled_trainable = [layer.trainable for layer in self.layers]
+        self._compiled_trainable = [layer.trainable for layer in self._all_layers()]
         self._optimizer_memory = [variable for variable, _ in steps if variable not in params]
 
     def _build(self, loss, class_mode):
@@ -245,11 +250,12 @@ class Sequential(Layer):
         if not was_compiled:
             return
         # As it was compiled, whatever has been frozen since.
-        trainable = [layer.trainable for layer in self.layers]
-        for layer, as_compiled in zip(self.layers, self._compiled_trainable):
+        layers = self._all_layers()
+        trainable = [layer.trainable for layer in layers]
+        for layer, as_compiled in zip(layers, self._compiled_trainable):
             layer.trainable = as_compiled
         self.compile(self.optimizer, self.loss, self.class_mode, self.theano_mode)
-        for layer, as_found in zip(self.layers, trainable):
+        for layer, as_found in zip(layers, trainable):
             layer.trainable = as_found
         for variable, value in zip(self._optimizer_memory, state["_optimizer_memory"]):
             variable.set_value(value)

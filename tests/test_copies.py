@@ -114,6 +114,20 @@ def test_a_copy_after_layers_were_frozen_or_added(way):
         way(model).predict(X)
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_copy_after_a_layer_of_a_model_within_was_frozen(way):
+    model = rl.Sequential([rl.Sequential([rl.GRU(3, 4)]), rl.Dense(4, 2)])
+    X, y = np.random.randn(4, 3, 3), np.ones((4, 2))
+    model.compile("adam", "mse")
+    model.train_on_batch(X, y)
+    model.layers[0].layers[0].trainable = False
+    again = way(model)
+    for one in (model, again):
+        one.train_on_batch(X, y)
+    for weight, reference in zip(again.get_weights(), model.get_weights()):
+        assert_allclose(weight, reference, rtol=1e-12)
+
+
 def own_activation(x):
     return 2.0 * x
 
