@@ -9,6 +9,7 @@ import numpy as np
 
 from recurrent_layers import activations
 from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
+from recurrent_layers.utils.generic_utils import known_name
 
 #: The gates, in the order in which Keras 3 and PyTorch put their weights side by side.
 _GATES = {LSTM: "ifco", GRU: "zrh"}
@@ -175,8 +176,7 @@ def _refuse_others(layer, library):
 
 def _function_name(function):
     """The name of an activation of ours; a function of somebody else's is never one of these, whatever its name."""
-    name = getattr(function, "__name__", None)
-    return name if activations.KNOWN.get(name) is function else repr(function)
+    return known_name(function, activations.KNOWN) or repr(function)
 
 
 def _keras3_name(function):

@@ -17,7 +17,7 @@ from recurrent_layers import layers as layer_module
 from recurrent_layers import objectives, optimizers, weight_files
 from recurrent_layers.data import batches, rows, shuffled, slice_X, weights_of
 from recurrent_layers.layers.base import Layer, one_output_for_each_layer
-from recurrent_layers.utils.generic_utils import lookup, positive_int
+from recurrent_layers.utils.generic_utils import known_name, lookup, positive_int
 
 __all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
 
@@ -577,8 +577,7 @@ class Sequential(Layer):
         """The layers' configs and, of a compiled model, how it is trained, as a dict; printed too if `verbose`."""
         config = {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
         if self._graph is not None:
-            name = getattr(self.loss, "__name__", None)
-            loss = name if objectives.KNOWN.get(name) is self.loss else self.loss
+            loss = known_name(self.loss, objectives.KNOWN) or self.loss
             config.update(optimizer=self.optimizer.get_config(), loss=loss, class_mode=self.class_mode,
                           theano_mode=self.theano_mode)
         if verbose:

@@ -7,6 +7,7 @@ import numpy as np
 import theano
 
 from recurrent_layers import activations, initializations, regularizers
+from recurrent_layers.utils.generic_utils import known_name
 
 
 def _unchanged(value):
@@ -18,11 +19,7 @@ def _config_value(value):
     """A function's name if that name finds it again, an object's own config, anything else as it is."""
     if hasattr(value, "get_config"):
         return value.get_config()
-    name = getattr(value, "__name__", None)
-    for module in (activations, initializations):
-        if module.KNOWN.get(name) is value:
-            return name
-    return value
+    return known_name(value, activations.KNOWN) or known_name(value, initializations.KNOWN) or value
 
 
 def _describe(names, shapes):

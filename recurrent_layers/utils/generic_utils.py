@@ -38,6 +38,12 @@ def lookup(identifier, known, kind, callables=True):
                      + (" Any callable is accepted too." if callables else ""))
 
 
+def known_name(function, known):
+    """The name by which :func:`lookup` finds exactly this function in `known`; None if none does."""
+    name = getattr(function, "__name__", None)
+    return name if name is not None and known.get(name) is function else None
+
+
 def instance(identifier, known, kind):
     """Return an object as it is, or make one from its name or its config.
 
