@@ -287,6 +287,19 @@ def _theano_flags(value: str):
             os.environ["THEANO_FLAGS"] = before
 
 
+def threads() -> int:
+    """How many threads our own C code may use: as many as OpenBLAS."""
+    for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return _processors()
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 # ---- The report -------------------------------------------------------------------------------------------
 
 
@@ -299,7 +312,7 @@ def report() -> List[Tuple[str, str]]:
     setup = prepare()
     config = sys.modules["theano"].config
     processor, instructions = _processor()
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = _processors()
     core, threads = "", processors
     compiler, blas = f"{setup.compiler.path} ({setup.compiler.version})", config.blas.ldflags
     if not config.cxx:

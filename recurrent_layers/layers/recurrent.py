@@ -9,11 +9,11 @@ import inspect
 import numbers
 
 import numpy as np
-import theano
 import theano.tensor as T
 
 from recurrent_layers import activations, initializations
 from recurrent_layers.layers.base import MaskedLayer
+from recurrent_layers.recurrence import iterate
 from recurrent_layers.utils.generic_utils import positive_int
 
 _SHARED_DOCUMENTATION = """
@@ -154,15 +154,15 @@ class Recurrent(MaskedLayer):
         """
         raise NotImplementedError
 
-    def _sequences(self, x, mask):
-        """All that each step receives; for a cell that must know its place in time, too.
+    def _context(self, x, mask):
+        """What else each step receives, each (timesteps, nb_samples, 1): for a cell that must know its place in time.
 
         The mask is boolean, (timesteps, nb_samples, 1), or None.
         """
-        return self._inputs(x)
+        return []
 
     def _step(self, *inputs_and_states):
-        """One step: from what :meth:`_inputs` gives for it and the states before it to the states after.
+        """One step: from what :meth:`_inputs` and :meth:`_context` give for it and the states before it to those after.
 
         The first state is the output.
         """
@@ -173,31 +173,21 @@ class Recurrent(MaskedLayer):
         mask = self.get_input_mask(train)
         if mask is not None:
             mask = T.neq(mask, 0).dimshuffle(1, 0, 'x')
-        h = self._iterate(self._sequences(x, mask), mask, nb_samples=x.shape[1])
-        return h.dimshuffle(1, 0, 2) if self.return_sequences else h[-1]
-
-    def _iterate(self, sequences, mask, nb_samples):
-        """Scan `_step` over time; the outputs of all steps, (timesteps, nb_samples, output_dim)."""
-        # A size of 1 would be broadcastable, which the state after a step is not.
-        zeros = T.unbroadcast(T.zeros((nb_samples, self.output_dim)), 0, 1)
+        context = self._context(x, mask)
 
         def step(*inputs_and_states):
             states = self._step(*inputs_and_states)
             return states if isinstance(states, tuple) else (states,)
 
-        def masked_step(mask_t, *inputs_and_states):
-            states_tm1 = inputs_and_states[-self.nb_states:]
-            states = step(*inputs_and_states)
+        def masked_step(*inputs_and_states):
+            mask_t, states_tm1 = inputs_and_states[-self.nb_states - 1], inputs_and_states[-self.nb_states:]
+            states = step(*inputs_and_states[:-self.nb_states - 1], *states_tm1)
             return [T.switch(mask_t, state, state_tm1) for state, state_tm1 in zip(states, states_tm1)]
 
-        states, _ = theano.scan(
-            step if mask is None else masked_step,
-            sequences=sequences if mask is None else [mask] + sequences,
-            outputs_info=[zeros] * self.nb_states,
-            truncate_gradient=self.truncate_gradient,
-            name=type(self).__name__,
-        )
-        return states[0] if self.nb_states > 1 else states
+        h = iterate(self._inputs, step if mask is None else masked_step, x,
+                    context if mask is None else context + [mask], self.nb_states, self.output_dim,
+                    self.truncate_gradient, self.return_sequences, type(self).__name__)
+        return h.dimshuffle(1, 0, 2) if self.return_sequences else h
 
 
 class SimpleRNN(Recurrent):
@@ -257,10 +247,10 @@ class SimpleDeepRNN(Recurrent):
     def _inputs(self, x):
         return [T.dot(x, self.W) + self.b]
 
-    def _sequences(self, x, mask):
+    def _context(self, x, mask):
         real = T.addbroadcast(T.ones_like(x[:, :, :1]) if mask is None else mask, 2).astype('int32')
         steps_before = T.cumsum(real, axis=0) - real
-        return self._inputs(x) + [T.ge(steps_before, i) for i in range(1, self.depth + 1)]
+        return [T.ge(steps_before, i) for i in range(1, self.depth + 1)]
 
     def _step(self, x_t, *exists_and_h):
         exists, h = exists_and_h[:self.depth], exists_and_h[self.depth:]

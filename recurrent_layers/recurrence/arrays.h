@@ -1,0 +1,75 @@
+// NumPy arrays for the steps, and the functions of a number that the steps call.
+
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+// glibc has these for vectors, too. It declares them so only under -ffast-math, which we do not want.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
+#if __GLIBC_PREREQ(2, 22)
+extern "C" __attribute__((simd("notinbranch"))) float expf(float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) double exp(double) noexcept;
+#endif
+#if __GLIBC_PREREQ(2, 35)
+extern "C" __attribute__((simd("notinbranch"))) float tanhf(float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) double tanh(double) noexcept;
+#endif
+#endif
+
+static inline float exponential(float x) { return expf(x); }
+static inline double exponential(double x) { return exp(x); }
+static inline float hyperbolic_tangent(float x) { return tanhf(x); }
+static inline double hyperbolic_tangent(double x) { return tanh(x); }
+static inline float absolute(float x) { return fabsf(x); }
+static inline double absolute(double x) { return fabs(x); }
+
+// An array whose last axis is contiguous; a copy if the given one is not so.
+template <typename element>
+class Input {
+    PyArrayObject* array;
+public:
+    explicit Input(PyArrayObject* given) : array(given) {
+        const int last = PyArray_NDIM(given) - 1;
+        bool is_fine = PyArray_ISBEHAVED_RO(given);
+        if (last >= 0 && PyArray_DIM(given, last) > 1)
+            is_fine = is_fine && PyArray_STRIDE(given, last) == sizeof(element);
+        for (int axis = 0; axis < last; ++axis)
+            is_fine = is_fine && PyArray_STRIDE(given, axis) % long(sizeof(element)) == 0;
+        if (is_fine)
+            Py_INCREF(given);
+        else
+            array = reinterpret_cast<PyArrayObject*>(PyArray_NewCopy(given, NPY_CORDER));
+        if (array == nullptr) throw std::bad_alloc();
+    }
+    Input(const Input&) = delete;
+    ~Input() { Py_DECREF(array); }
+    const element* data() const { return static_cast<const element*>(PyArray_DATA(array)); }
+    long dim(int axis) const { return PyArray_DIM(array, axis); }
+    // The way from one element to the next along an axis, in elements.
+    long stride(int axis) const { return PyArray_STRIDE(array, axis) / long(sizeof(element)); }
+};
+
+static real* output(PyArrayObject** given, std::initializer_list<npy_intp> shape) {
+    const int ndim = shape.size();
+    const int type = sizeof(real) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
+    if (*given == nullptr || !PyArray_ISCARRAY(*given) || PyArray_NDIM(*given) != ndim ||
+        !std::equal(shape.begin(), shape.end(), PyArray_DIMS(*given))) {
+        Py_XDECREF(*given);
+        *given = reinterpret_cast<PyArrayObject*>(
+            PyArray_EMPTY(ndim, const_cast<npy_intp*>(shape.begin()), type, 0));
+        if (*given == nullptr) throw std::bad_alloc();
+    }
+    return static_cast<real*>(PyArray_DATA(*given));
+}
+
+static void require(bool holds, const std::string& message) {
+    if (!holds) throw std::invalid_argument(message);
+}
+
+// Other threads of Python run while this exists.
+class WithoutPython {
+    PyThreadState* const state;
+public:
+    WithoutPython() : state(PyEval_SaveThread()) {}
+    ~WithoutPython() { PyEval_RestoreThread(state); }
+};

@@ -1,0 +1,232 @@
+"""The recurrence as one node of Theano's graph, which an optimization replaces by C code, or by scan."""
+
+import logging
+from collections import OrderedDict
+
+import numpy as np
+import theano
+import theano.tensor as T
+from theano.compile import optdb
+from theano.gof import graph, opt
+
+from recurrent_layers import theano_setup
+from recurrent_layers.recurrence import c_code
+from recurrent_layers.recurrence.step import Cell, Program, Unsupported
+
+_log = logging.getLogger(__name__)
+
+
+def iterate(inputs, step, x, context, nb_states, output_dim, truncate_gradient, return_sequences, name):
+    """Iterate a step over time, from states of zeros.
+
+    Parameters
+    ----------
+    inputs : callable
+        What the steps receive from x: takes x of all steps, or of one, and returns a list of variables.
+    step : callable
+        Takes what `inputs` gives for one step, the context of the step and the states before it, and returns
+        the states after it. The first of them is the output.
+    x : theano variable, (timesteps, nb_samples, input_dim)
+    context : list of theano variables, each (timesteps, nb_samples, 1)
+        What else the steps receive.
+    nb_states, output_dim : int
+        Each state is (nb_samples, output_dim).
+    truncate_gradient : int
+        Carry gradients through the last so many steps only; -1 for all.
+    return_sequences : bool
+    name : str
+
+    Returns
+    -------
+    theano variable
+        The outputs of all steps, (timesteps, nb_samples, output_dim), or of the last, (nb_samples, output_dim).
+    """
+    # A size of 1 might be broadcastable, which nothing after a step is.
+    x = T.unbroadcast(x, *range(x.ndim))
+    context = [T.unbroadcast(T.addbroadcast(variable, 2), 0, 1) for variable in context]
+    cell = Cell(inputs, step, nb_states, x.type, [variable.type for variable in context])
+    op = Recurrence(cell, output_dim, truncate_gradient, return_sequences, name)
+    return op(x, *context, *cell.given_weights)
+
+
+class Recurrence(theano.Op):
+    """All steps of a cell. Inputs: x, the context, the weights."""
+
+    def __init__(self, cell, output_dim, truncate_gradient, return_sequences, name):
+        self.cell, self.output_dim, self.truncate_gradient = cell, output_dim, truncate_gradient
+        self.return_sequences, self.name = return_sequences, name
+
+    def __str__(self):
+        return self.name
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_function"}
+
+    def make_node(self, *inputs):
+        state = self.cell.states_tm1[0].type
+        output = T.TensorType(state.dtype, (False,) * 3)() if self.return_sequences else state()
+        return theano.Apply(self, list(inputs), [output])
+
+    def infer_shape(self, node, shapes):
+        timesteps, nb_samples, _ = shapes[0]
+        return [((timesteps,) if self.return_sequences else ()) + (nb_samples, self.output_dim)]
+
+    def scanned(self, *inputs):
+        """The same by `theano.scan`."""
+        cell = self.cell
+        contexts = inputs[1:1 + len(cell.context_t)]
+        weights = OrderedDict(zip(cell.weights, inputs[1 + len(contexts):]))
+        received = theano.clone(cell.inputs, OrderedDict([(cell.x, inputs[0]), *weights.items()]))
+        own = cell.inputs_t + cell.context_t + cell.states_tm1
+
+        def step(*values):
+            return theano.clone(cell.states, OrderedDict([*zip(own, values), *weights.items()]))
+
+        zeros = T.unbroadcast(T.zeros((inputs[0].shape[1], self.output_dim)), 0, 1)
+        outputs, _ = theano.scan(step, sequences=received + list(contexts),
+                                 outputs_info=[zeros] * len(cell.states), truncate_gradient=self.truncate_gradient,
+                                 name=self.name)
+        h = outputs[0] if len(cell.states) > 1 else outputs
+        return [h if self.return_sequences else h[-1]]
+
+    def perform(self, node, inputs, output_storage):
+        _perform_scanned(self, node, inputs, output_storage)
+
+    def connection_pattern(self, node):
+        return [[variable.dtype.startswith("float")] for variable in node.inputs]
+
+    def L_op(self, inputs, outputs, output_gradients):
+        gradients = iter(RecurrenceGradient(self)(*inputs, *output_gradients, return_list=True))
+        return [next(gradients) if variable.dtype.startswith("float")
+                else theano.gradient.DisconnectedType()() for variable in inputs]
+
+    def R_op(self, inputs, eval_points):
+        return T.Rop(self.scanned(*inputs), inputs, eval_points)
+
+
+class RecurrenceGradient(theano.Op):
+    """The gradients of a `Recurrence`. Inputs: its inputs, and the gradient of its output."""
+
+    __props__ = ("recurrence",)
+
+    def __init__(self, recurrence):
+        self.recurrence = recurrence
+
+    def __str__(self):
+        return f"gradient of {self.recurrence.name}"
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_function"}
+
+    def make_node(self, *inputs):
+        wrt = self.wrt(inputs[:-1])
+        return theano.Apply(self, list(inputs), [variable.type() for variable in wrt])
+
+    def infer_shape(self, node, shapes):
+        return [shapes[node.inputs.index(variable)] for variable in self.wrt(node.inputs[:-1])]
+
+    def wrt(self, inputs):
+        """Those of the recurrence's inputs that have a gradient."""
+        return [variable for variable in inputs if variable.dtype.startswith("float")]
+
+    def scanned(self, *inputs):
+        """The same by `theano.scan`."""
+        # One input may be computed from another: each gradient is that of its own place.
+        own = [variable.type() for variable in inputs]
+        outputs = self.recurrence.scanned(*own[:-1])
+        gradients = T.grad(None, self.wrt(own[:-1]), known_grads=OrderedDict([(outputs[0], own[-1])]),
+                           disconnected_inputs='ignore')
+        return theano.clone(gradients, OrderedDict(zip(own, inputs)))
+
+    def perform(self, node, inputs, output_storage):
+        _perform_scanned(self, node, inputs, output_storage)
+
+    def grad(self, inputs, output_gradients):
+        own = [variable.type() for variable in inputs]
+        known = OrderedDict((output, gradient) for output, gradient
+                            in zip(self.scanned(*own), output_gradients)
+                            if not isinstance(gradient.type, theano.gradient.DisconnectedType))
+        gradients = T.grad(None, own, known_grads=known, disconnected_inputs='ignore')
+        return theano.clone(gradients, OrderedDict(zip(own, inputs)))
+
+
+def _perform_scanned(op, node, inputs, output_storage):
+    """Run an op of which no optimization has made something faster."""
+    if not hasattr(op, "_function"):
+        own = [variable.type() for variable in node.inputs]
+        op._function = theano.function(own, op.scanned(*own), on_unused_input="ignore")
+    for storage, value in zip(output_storage, op._function(*inputs)):
+        storage[0] = value
+
+
+# ---- Optimizations --------------------------------------------------------------------------------------------
+
+
+@opt.optimizer
+def recurrence_in_c(fgraph):
+    """Replace each recurrence and its gradient by C code, where its step allows it."""
+    if not theano.config.cxx:
+        return
+    forwards = {}
+    for node in fgraph.toposort()[::-1]:
+        is_gradient = isinstance(node.op, RecurrenceGradient)
+        if not is_gradient and not isinstance(node.op, Recurrence):
+            continue
+        try:
+            if is_gradient:
+                _gradient_in_c(fgraph, node, forwards)
+            else:
+                _steps_in_c(fgraph, node, forwards)
+        except Unsupported as reason:
+            op = node.op.recurrence if is_gradient else node.op
+            _log.info("%s runs by scan: its step has %s", op.name, reason)
+
+
+def _settings(recurrence):
+    return T.constant(np.array([theano_setup.threads(), recurrence.output_dim, recurrence.truncate_gradient], "int64"))
+
+
+def _steps_in_c(fgraph, node, forwards):
+    op = node.op
+    key = (op, *node.inputs)
+    if key not in forwards:
+        loops = c_code.forward(Program(op.cell), op.name, op.return_sequences)
+        forwards[key] = loops(*node.inputs, _settings(op), return_list=True)
+    fgraph.replace_validate(node.outputs[0], forwards[key][0], reason="recurrence_in_c")
+
+
+def _gradient_in_c(fgraph, node, forwards):
+    op, inputs = node.op.recurrence, node.inputs[:-1]
+    cell = op.cell
+    wrt = node.op.wrt(inputs)
+    used = [(variable, output) for variable, output in zip(wrt, node.outputs) if fgraph.clients(output)]
+    first_weight = 1 + len(cell.context_t)
+    positions = [node.inputs.index(variable) for variable, _ in used]
+    own = [cell.x] + cell.context_t + cell.weights
+    program = Program(cell, [own[position] for position in positions], op.return_sequences)
+    x_is_used, weights = 0 in positions, [position - first_weight for position in positions if position > 0]
+    steps = c_code.forward(program, op.name, op.return_sequences)
+    gradient = c_code.backward(program, str(node.op), op.return_sequences, x_is_used, weights)
+    outputs = steps(*inputs, _settings(op), return_list=True)
+    saved = outputs if op.return_sequences else outputs[1:]
+    results = gradient(*inputs, *saved, node.inputs[-1], _settings(op), return_list=True)
+    fgraph.replace_all_validate([(output, result) for (_, output), result in zip(used, results)],
+                                reason="recurrence_in_c")
+    forwards[(op, *inputs)] = outputs
+
+
+@opt.optimizer
+def recurrence_by_scan(fgraph):
+    """Replace each recurrence and its gradient by `theano.scan`."""
+    for node in fgraph.toposort()[::-1]:
+        if isinstance(node.op, (Recurrence, RecurrenceGradient)):
+            own = [variable.type() for variable in node.inputs]
+            outputs = node.op.scanned(*own)
+            # The constants of a cell would else belong to several function graphs.
+            copies = graph.clone_get_equiv(own, outputs, copy_inputs=False, copy_orphans=True)
+            outputs = theano.clone([copies[output] for output in outputs], OrderedDict(zip(own, node.inputs)))
+            fgraph.replace_all_validate(list(zip(node.outputs, outputs)), reason="recurrence_by_scan")
+
+
+optdb.register("recurrence_in_c", recurrence_in_c, 0.02, "fast_run", "recurrence")
+optdb.register("recurrence_by_scan", recurrence_by_scan, 0.03, "fast_run", "fast_compile", "recurrence")

@@ -1,0 +1,305 @@
+"""The graph of one step, forwards and backwards, reduced to what can be written as loops over numbers.
+
+A step of a cell is made of elementwise functions and of products with weights. So is its gradient. `Program`
+finds out what of the forward steps the backward steps need again.
+"""
+
+from collections import OrderedDict
+
+import theano
+import theano.tensor as T
+from theano.compile import optdb
+from theano.gof import FunctionGraph, Query, graph
+from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
+
+# So cheap that computing them again is faster than storing them.
+CHEAP = (theano.scalar.Add, theano.scalar.Sub, theano.scalar.Mul, theano.scalar.Neg, theano.scalar.Sqr,
+         theano.scalar.Clip, theano.scalar.Switch, theano.scalar.Second, theano.scalar.Identity, theano.scalar.Cast,
+         theano.scalar.Abs, theano.scalar.Maximum, theano.scalar.Minimum, theano.scalar.LogicalComparison,
+         theano.scalar.BinaryBitOp, theano.scalar.UnaryBitOp)  # fmt: skip
+
+
+class Unsupported(Exception):
+    """The step has something that is neither elementwise nor a product with a weight; scan can do it."""
+
+
+class Cell:
+    """One step of a recurrence, as a graph without shared variables.
+
+    Attributes
+    ----------
+    x : theano variable, (timesteps, nb_samples, input_dim)
+    inputs : list of theano variables
+        What the steps receive from x, for all of them at once.
+    x_t, inputs_t : theano variable, list of theano variables
+        The same for a single step.
+    context_t : list of theano variables, each (nb_samples, 1)
+        What else a step receives.
+    states_tm1 : list of theano variables, each (nb_samples, output_dim)
+    states : list of theano variables
+        The states after the step, as a graph of `inputs_t`, `context_t`, `states_tm1` and `weights`.
+    weights : list of theano variables
+        All else that `inputs` and `states` depend on.
+    given_weights : list of theano variables
+        What stands for `weights` where the layer is used.
+    """
+
+    def __init__(self, inputs, step, nb_states, x_type, context_types):
+        self.x, self.x_t = x_type(), T.TensorType(x_type.dtype, (False, False))()
+        self.context_t = [T.TensorType(context.dtype, (False, True))() for context in context_types]
+        self.states_tm1 = [T.matrix() for _ in range(nb_states)]
+        of_all, of_one = inputs(self.x), inputs(self.x_t)
+        self.inputs_t = [variable.type() for variable in of_one]
+        states = list(step(*self.inputs_t, *self.context_t, *self.states_tm1))
+        own = {self.x, self.x_t, *self.inputs_t, *self.context_t, *self.states_tm1}
+        self.given_weights = []
+        for variable in graph.inputs(of_all + of_one + states):
+            if variable not in own and not isinstance(variable, graph.Constant):
+                own.add(variable)
+                self.given_weights.append(variable)
+        self.weights = [weight.type() for weight in self.given_weights]
+        replace = dict(zip(self.given_weights, self.weights))
+        clones = theano.clone(of_all + of_one + states, replace)
+        self.inputs, self.states = clones[:len(of_all)], clones[2 * len(of_all):]
+        self.projected_t = clones[len(of_all):2 * len(of_all)]
+
+    def states_of_x_t(self):
+        """The states after the step, as a graph of x_t instead of inputs_t."""
+        return theano.clone(self.states, dict(zip(self.inputs_t, self.projected_t)))
+
+
+class Product:
+    """A product ``left . weight`` of the step, and the gradient of what it gives."""
+
+    def __init__(self, output, left, weight, gradient=None):
+        self.output, self.left, self.weight, self.gradient = output, left, weight, gradient
+
+
+class Program:
+    """What the steps compute, forwards and backwards.
+
+    Parameters
+    ----------
+    cell : Cell
+    gradients_of : list of theano variables
+        Those of ``cell.x`` and ``cell.weights`` whose gradients are wanted.
+    output_at_all_steps : bool
+        Whether each step's output has a gradient from outside, or only that of the last.
+
+    Attributes
+    ----------
+    x_t, context_t, states_tm1, weights : as of the cell
+    states : list of theano variables
+        The states after the step.
+    saved_states : list of int
+        Which states the backward steps need.
+    saved : list of theano variables
+        What else the forward steps compute and the backward steps need again.
+    carried : list of theano variables
+        The gradients of the states that come from the step after.
+    output_gradient : theano variable
+        The gradient of the step's output that comes from outside.
+    carried_on : list of theano variables
+        The gradients of the states before the step.
+    x_gradient : theano variable or None
+    products : list of Product
+        Those whose weight's gradient is wanted.
+    sums : list of (theano variable, theano variable)
+        A weight that is a vector, and what to sum over samples for its gradient.
+
+    Raises
+    ------
+    Unsupported
+        If the step cannot be written in this way.
+    """
+
+    def __init__(self, cell, gradients_of=(), output_at_all_steps=False):
+        states = [T.tensor_copy(state) for state in cell.states_of_x_t()]
+        carried = [state.type() for state in cell.states_tm1]
+        output_gradient = cell.states_tm1[0].type()
+        dots = [node for node in graph.io_toposort([], states) if isinstance(node.op, T.Dot)]
+        dots = [node for node in dots if matrix(node.inputs[1]) in gradients_of] if gradients_of else []
+        vectors = [weight for weight in cell.weights if weight in gradients_of and weight.ndim == 1]
+        others = [weight for weight in cell.weights if weight in gradients_of and weight.ndim not in (1, 2)]
+        if others:
+            raise Unsupported(f"a weight with {others[0].ndim} dimensions")
+        wrt_x = [cell.x_t] if cell.x in gradients_of else []
+        targets = wrt_x + cell.states_tm1 + [node.outputs[0] for node in dots] + vectors
+        gradients = []
+        if gradients_of:
+            known = OrderedDict(zip(states, carried))
+            if output_at_all_steps:
+                known[states[0]] = carried[0] + output_gradient
+            gradients = theano.grad(None, targets, known_grads=known, disconnected_inputs='ignore')
+        inputs = ([cell.x_t] + cell.context_t + cell.states_tm1 + cell.weights + carried + [output_gradient])
+        parts = [inputs, states, gradients, [node.outputs[0] for node in dots], [node.inputs[0] for node in dots]]
+        parts = _simplified(parts)
+        inputs, self.states, gradients, outputs, lefts = parts
+
+        inputs, gradients = iter(inputs), iter(gradients)
+
+        def take(iterator, like):
+            return [next(iterator) for _ in like]
+
+        (self.x_t,), self.context_t = take(inputs, [0]), take(inputs, cell.context_t)
+        self.states_tm1, self.weights = take(inputs, cell.states_tm1), take(inputs, cell.weights)
+        self.carried, (self.output_gradient,) = take(inputs, carried), take(inputs, [0])
+        self.x_gradient = next(gradients) if wrt_x else None
+        self.carried_on = take(gradients, cell.states_tm1) if gradients_of else []
+        weights = dict(zip(cell.weights, self.weights))
+        self.products = [Product(output, left, weights[matrix(node.inputs[1])], gradient) for output, left, node, gradient
+                         in zip(outputs, lefts, dots, take(gradients, dots))]
+        if any(isinstance(node.inputs[1].owner and node.inputs[1].owner.op, DimShuffle) for node in dots):
+            raise Unsupported("a product with a transposed weight")
+        self.sums = [(weights[vector], _summand(gradient)) for vector, gradient in zip(vectors, gradients)]
+        self.leaves = {self.x_t, *self.context_t, *self.states_tm1, *self.weights, *self.carried, self.output_gradient}
+        self.forward = self.states
+        self.backward = [variable for variable in [self.x_gradient] + self.carried_on
+                         + [product.gradient for product in self.products] + [summand for _, summand in self.sums]
+                         if variable is not None]
+        for variable in self.forward + self.backward:
+            self._check(variable)
+        self.saved_states, self.saved = self._find_saved() if gradients_of else ([], [])
+
+    def ancestors(self, variables, stop=()):
+        """The computed variables that `variables` depend on, themselves included, in order of computation."""
+        found, stop = {}, set(stop) | self.leaves
+
+        def visit(variable):
+            if variable in found or variable in stop or is_constant(variable) or vector_weight(variable) is not None:
+                return
+            for argument in arguments(variable.owner):
+                visit(argument)
+            found[variable] = True
+
+        for variable in variables:
+            visit(variable)
+        return list(found)
+
+    def _check(self, variable):
+        seen = {}
+        stack = [variable]
+        while stack:
+            variable = stack.pop()
+            if variable in seen:
+                continue
+            seen[variable] = True
+            if is_constant(variable) or variable in self.leaves:
+                if variable in self.weights:
+                    raise Unsupported(f"{variable.type} neither multiplied nor added as a vector")
+                continue
+            if variable.owner is None:
+                raise Unsupported(f"an array as a constant: {variable}")
+            node = variable.owner
+            if isinstance(node.op, T.Dot):
+                left, right = node.inputs
+                if matrix(right) not in self.weights or left.ndim != 2 or right.ndim != 2:
+                    raise Unsupported("a product that is not one with a weight")
+                stack.append(left)
+            elif isinstance(node.op, DimShuffle):
+                if vector_weight(variable) not in self.weights:
+                    raise Unsupported(f"{node.op} of something else than a weight")
+            elif isinstance(node.op, Elemwise):
+                if len(node.outputs) != 1 or len(node.op.scalar_op.make_node(*[
+                        theano.scalar.get_scalar_type(argument.dtype)() for argument in node.inputs]).outputs) != 1:
+                    raise Unsupported(f"{node.op}")
+                stack.extend(node.inputs)
+            else:
+                raise Unsupported(f"{node.op}")
+
+    def _find_saved(self):
+        """What to keep of the forward steps: what is dear to compute, and what products have on their left."""
+        forward, backward = self.ancestors(self.forward), self.ancestors(self.backward)
+        from_outside = {*self.carried, self.output_gradient}
+        for variable in backward:
+            if any(argument in from_outside for argument in arguments(variable.owner)):
+                from_outside.add(variable)
+        saved_states, saved = set(), {}
+
+        def need(variable):
+            if variable in self.states_tm1:
+                saved_states.add(self.states_tm1.index(variable))
+            elif is_given(variable):
+                pass
+            elif variable in self.states:
+                saved_states.add(self.states.index(variable))
+            elif variable in forward or not isinstance(variable.owner.op, Elemwise):
+                saved[variable] = True
+            else:
+                for argument in arguments(variable.owner):
+                    need(argument)
+
+        def is_given(variable):
+            return variable in self.leaves or is_constant(variable) or vector_weight(variable) is not None
+
+        def is_cheap(variable):
+            if is_given(variable) or variable in saved:
+                return True
+            if variable in self.states:
+                return self.states.index(variable) in saved_states
+            node = variable.owner
+            return (isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, CHEAP)
+                    and all(map(is_cheap, arguments(node))))
+
+        for product in self.products:
+            need(product.left)
+        lefts = set(saved)
+        for variable in self.backward + [argument for variable in backward if variable in from_outside
+                                         for argument in arguments(variable.owner)]:
+            if variable not in from_outside:
+                need(variable)
+        for variable in list(saved):
+            if variable not in lefts:
+                del saved[variable]
+                if not is_cheap(variable):
+                    saved[variable] = True
+        return sorted(saved_states), list(saved)
+
+
+def arguments(node):
+    """The inputs of a node that its value depends on."""
+    return node.inputs[:1] if isinstance(node.op, (T.Dot, DimShuffle)) else node.inputs
+
+
+def is_constant(variable):
+    """Whether it is a number."""
+    return isinstance(variable, graph.Constant) and variable.data.size == 1
+
+
+def vector_weight(variable):
+    """The vector of which `variable` is the row; None if it is no row."""
+    node = variable.owner
+    if node is not None and isinstance(node.op, DimShuffle) and node.op.new_order == ('x', 0):
+        return node.inputs[0]
+    return None
+
+
+def matrix(right):
+    """The matrix that a product has on its right, be it transposed."""
+    node = right.owner
+    if node is not None and isinstance(node.op, DimShuffle) and node.op.new_order == (1, 0):
+        return node.inputs[0]
+    return right
+
+
+def is_transposed(right):
+    return right.owner is not None
+
+
+def _summand(gradient):
+    """What the gradient of a vector sums over samples."""
+    while gradient.owner is not None and isinstance(gradient.owner.op, DimShuffle):
+        gradient = gradient.owner.inputs[0]
+    node = gradient.owner
+    if node is None or not isinstance(node.op, Sum) or node.op.axis != (0,) or node.inputs[0].ndim != 2:
+        raise Unsupported("a vector that is not added to each sample")
+    return node.inputs[0]
+
+
+def _simplified(parts):
+    """The same lists of variables after Theano's canonical simplifications; the first holds the inputs."""
+    outputs = [variable for part in parts[1:] for variable in part]
+    fgraph = FunctionGraph(parts[0], outputs, clone=True)
+    optdb.query(Query(include=['fast_run'], exclude=['recurrence'], position_cutoff=1.01)).optimize(fgraph)
+    variables = iter(fgraph.outputs)
+    return [fgraph.inputs] + [[next(variables) for _ in part] for part in parts[1:]]

@@ -1,0 +1,261 @@
+"""The recurrence in C against the plain scan: outputs and all gradients."""
+
+import pickle
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+from conftest import masked_input
+from theano.scan_module.scan_op import Scan
+
+import recurrent_layers as rl
+from recurrent_layers import GRU, LSTM, JZS1, SimpleRNN, theano_setup
+from recurrent_layers.recurrence.c_code import Loops
+
+IN_C = theano.compile.get_mode("FAST_RUN")
+BY_SCAN = theano.compile.get_mode("FAST_COMPILE")
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+
+
+def ops(function, kind):
+    return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, kind)]
+
+
+def is_in_c(function):
+    return bool(ops(function, Loops)) and not ops(function, Scan)
+
+
+def functions(layer, mask=None, with_x=True, modes=(IN_C, BY_SCAN)):
+    """The layer's output and gradients as a function of x, the output's gradient and the mask, in each mode."""
+    if mask is not None:
+        masked_input(layer, mask)
+    y = layer.get_output()
+    y_gradient = y.type()
+    gradients = T.grad(T.sum(y * y_gradient), layer.params + [layer.input] * with_x)
+    given = [layer.input, y_gradient] + [mask] * (mask is not None)
+    return [theano.function(given, [y] + gradients, mode=mode) for mode in modes]
+
+
+def values(layer, nb_samples, timesteps, masked=False):
+    """Input, gradient of the output and mask; weights that are not small."""
+    for param in layer.params:
+        value = param.get_value()
+        param.set_value((value + np.random.normal(0, 0.3, value.shape)).astype(value.dtype))
+    x = np.random.randn(nb_samples, timesteps, layer.input_dim).astype(theano.config.floatX)
+    shape = (nb_samples, timesteps, layer.output_dim) if layer.return_sequences else (nb_samples, layer.output_dim)
+    y_gradient = np.random.randn(*shape).astype(theano.config.floatX)
+    mask = (np.random.rand(nb_samples, timesteps) < 0.7).astype(theano.config.floatX)
+    return [x, y_gradient] + [mask] * masked
+
+
+def assert_same(results, references):
+    for result, reference in zip(results, references):
+        assert result.dtype == reference.dtype and result.shape == reference.shape
+        largest = np.abs(reference).max() if reference.size else 0
+        assert np.abs(result - reference).max(initial=0) <= TOLERANCE[str(result.dtype)] * largest
+
+
+@pytest.fixture(params=["float32", "float64"])
+def floatX(request):
+    with theano.change_flags(floatX=request.param):
+        yield request.param
+
+
+@pytest.mark.parametrize("return_sequences, masked, truncate_gradient", [(False, False, -1), (True, True, 3)])
+def test_outputs_and_gradients_are_those_of_scan(recurrent, floatX, return_sequences, masked, truncate_gradient):
+    layer = recurrent(7, 67, return_sequences=return_sequences, truncate_gradient=truncate_gradient)
+    in_c, by_scan = functions(layer, T.matrix() if masked else None)
+    assert is_in_c(in_c) and not is_in_c(by_scan)
+    # More than a tile and less than one in each direction, threads with different numbers of samples.
+    for nb_samples, timesteps in [(13, 9), (1, 1), (2, 3)]:
+        given = values(layer, nb_samples, timesteps, masked)
+        assert_same(in_c(*given), by_scan(*given))
+
+
+@pytest.mark.parametrize("output_dim", [1, 16, 129])
+@pytest.mark.parametrize("input_dim", [1, 65])
+def test_all_sizes(input_dim, output_dim):
+    layer = GRU(input_dim, output_dim, activation="tanh")
+    in_c, by_scan = functions(layer)
+    given = values(layer, nb_samples=5, timesteps=4)
+    assert_same(in_c(*given), by_scan(*given))
+
+
+def test_sums_over_many_steps_are_exact_enough():
+    with theano.change_flags(floatX="float32"):
+        layer = LSTM(3, 5)
+        in_c, _ = functions(layer)
+        given = values(layer, nb_samples=40, timesteps=700)
+    with theano.change_flags(floatX="float64"):
+        exact = LSTM(3, 5, weights=[param.get_value() for param in layer.params])
+        _, by_scan = functions(exact)
+    references = by_scan(*given)
+    for result, reference in zip(in_c(*given), references):
+        assert np.abs(result - reference).max() <= 1e-5 * np.abs(reference).max()
+
+
+ACTIVATIONS = {
+    "relu": "relu", "softplus": "softplus", "linear": "linear", "hard_sigmoid": "hard_sigmoid",
+    "gelu": lambda x: x * T.nnet.sigmoid(1.702 * x),
+    "leaky": lambda x: T.switch(x > 0, x, 0.1 * x),
+    "elu": T.nnet.elu,
+    "softsign": lambda x: x / (1 + abs(x)),
+    "minimum": lambda x: T.minimum(x, 0.5) ** 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_elementwise_activations_run_in_c(activation):
+    layer = LSTM(4, 20, activation=ACTIVATIONS[activation])
+    in_c, by_scan = functions(layer)
+    assert is_in_c(in_c)
+    given = values(layer, nb_samples=3, timesteps=5)
+    assert_same(in_c(*given), by_scan(*given))
+
+
+@pytest.mark.parametrize("activation", ["softmax", lambda x: x - x.mean(axis=1, keepdims=True)])
+def test_other_activations_run_by_scan(activation, caplog):
+    layer = SimpleRNN(4, 5, activation=activation)
+    with caplog.at_level("INFO", "recurrent_layers"):
+        in_c, by_scan = functions(layer)
+    assert not is_in_c(in_c) and ops(in_c, Scan)
+    assert "SimpleRNN runs by scan: its step has" in caplog.text
+    given = values(layer, nb_samples=3, timesteps=5)
+    assert_same(in_c(*given), by_scan(*given))
+
+
+def test_the_optimization_can_be_excluded():
+    layer = GRU(4, 5)
+    in_c, excluded = functions(layer, modes=(IN_C, IN_C.excluding("recurrence_in_c")))
+    assert is_in_c(in_c) and ops(excluded, Scan) and not is_in_c(excluded)
+    given = values(layer, nb_samples=3, timesteps=5)
+    assert_same(in_c(*given), excluded(*given))
+
+
+def test_without_any_optimization_the_numbers_are_the_same():
+    layer = GRU(4, 5)
+    bare, by_scan = functions(layer, modes=(theano.Mode("py", None), BY_SCAN))
+    given = values(layer, nb_samples=3, timesteps=5)
+    assert_same(bare(*given), by_scan(*given))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_reach_the_output(recurrent, value):
+    layer = recurrent(4, 18, return_sequences=True)
+    in_c, by_scan = (theano.function([layer.input], layer.get_output(), mode=mode) for mode in (IN_C, BY_SCAN))
+    x = np.random.randn(3, 5, 4)
+    x[1, 2, 3] = value
+    result, reference = in_c(x), by_scan(x)
+    assert np.array_equal(np.isnan(result), np.isnan(reference))
+    assert np.isnan(value) <= np.isnan(result[1, 2:]).all()
+    finite = ~np.isnan(reference)
+    assert np.allclose(result[finite], reference[finite], rtol=1e-10, atol=0)
+
+
+def test_views_of_any_strides_are_read_rightly():
+    layer = GRU(4, 6)
+    x, given = T.tensor3(), values(layer, nb_samples=3, timesteps=5)[0]
+    layer.input = x[::-1, ::-1, ::-1]
+    in_c, by_scan = (theano.function([x], layer.get_output(), mode=mode) for mode in (IN_C, BY_SCAN))
+    for strange in (given, given.transpose(1, 0, 2).copy().transpose(1, 0, 2), np.repeat(given, 2, axis=2)[:, :, ::2]):
+        assert_same([in_c(strange)], [by_scan(strange)])
+
+
+def test_a_stack_and_an_initial_dropout_of_it_run_in_c():
+    first, second = JZS1(3, 8, return_sequences=True), LSTM(8, 6)
+    second.set_previous(first)
+    y = second.get_output()
+    gradients = T.grad(T.sum(T.sqr(y)), first.params + second.params)
+    in_c, by_scan = (theano.function([first.input], [y] + gradients, mode=mode) for mode in (IN_C, BY_SCAN))
+    assert is_in_c(in_c)
+    x = np.random.randn(4, 7, 3)
+    assert_same(in_c(x), by_scan(x))
+
+
+def test_steps_run_once_for_output_and_gradients():
+    in_c, _ = functions(LSTM(3, 4), with_x=False)
+    assert len(ops(in_c, Loops)) == 2
+
+
+def test_gradients_of_gradients():
+    layer = GRU(3, 4, inner_activation="sigmoid")
+    gradient = T.grad(T.sum(T.sqr(layer.get_output())), layer.U_h)
+    second = T.grad(T.sum(T.sqr(gradient)), [layer.U_z, layer.input])
+    one, other = (theano.function([layer.input], second, mode=mode) for mode in (IN_C, BY_SCAN))
+    x = np.random.randn(2, 4, 3)
+    assert_same(one(x), other(x))
+    U_z = layer.U_z.get_value()
+    first_order = theano.function([layer.input], T.sum(T.sqr(gradient)), mode=BY_SCAN)
+    shift = np.zeros_like(U_z)
+    shift[1, 2] = 1e-5
+    ends = []
+    for sign in (1, -1):
+        layer.U_z.set_value(U_z + sign * shift)
+        ends.append(first_order(x))
+    assert np.isclose((ends[0] - ends[1]) / 2e-5, other(x)[0][1, 2], rtol=1e-4)
+
+
+def test_r_op():
+    layer = GRU(3, 4, inner_activation="sigmoid")
+    direction = np.random.randn(4, 4)
+    y = layer.get_output()
+    derivative = theano.function([layer.input], T.Rop(y, layer.U_h, T.constant(direction)), mode=BY_SCAN)
+    output, x, U_h = theano.function([layer.input], y, mode=BY_SCAN), np.random.randn(2, 4, 3), layer.U_h.get_value()
+    expected = derivative(x)
+    layer.U_h.set_value(U_h + 1e-6 * direction)
+    ahead = output(x)
+    layer.U_h.set_value(U_h - 1e-6 * direction)
+    assert np.allclose((ahead - output(x)) / 2e-6, expected, atol=1e-7)
+
+
+def test_shapes_are_known_without_running_it():
+    layer = GRU(3, 4, return_sequences=True)
+    function = theano.function([layer.input], layer.get_output().shape, mode=IN_C)
+    assert not ops(function, Loops)
+    assert function(np.zeros((2, 7, 3))).tolist() == [2, 7, 4]
+
+
+def test_no_timesteps_and_no_samples():
+    layer = GRU(3, 4)
+    in_c, _ = functions(layer)
+    with pytest.raises(ValueError, match="no timesteps"):
+        in_c(np.zeros((2, 0, 3)), np.zeros((2, 4)))
+    results = in_c(np.zeros((0, 2, 3)), np.zeros((0, 4)))
+    assert results[0].shape == (0, 4) and not any(result.any() for result in results)
+
+
+def test_what_does_not_fit_is_refused():
+    layer = GRU(3, 4)
+    in_c, _ = functions(layer)
+    with pytest.raises(ValueError, match=r"weight.*3.*5"):
+        in_c(np.zeros((2, 6, 5)), np.zeros((2, 4)))
+    layer.U_h.set_value(np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="weight.*3.*4"):
+        in_c(np.zeros((2, 6, 3)), np.zeros((2, 4)))
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch):
+    results = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(theano_setup, "threads", lambda threads=threads: threads)
+        np.random.seed(3)
+        layer = LSTM(5, 9)
+        results.append(functions(layer, modes=[IN_C])[0](*values(layer, nb_samples=11, timesteps=6)))
+    for result in results[1:]:
+        for one, other in zip(result, results[0]):
+            assert np.allclose(one, other, rtol=1e-13, atol=0)
+
+
+def test_graphs_can_be_pickled():
+    layer = GRU(3, 4)
+    y = layer.get_output()
+    x = np.random.randn(2, 5, 3)
+    expected = theano.function([layer.input], y)(x)
+    x_again, y_again = pickle.loads(pickle.dumps((layer.input, y), protocol=-1))
+    assert np.array_equal(theano.function([x_again], y_again)(x), expected)
+
+
+def test_every_layer_of_a_kind_shares_the_compiled_code():
+    first, second = (functions(rl.GRU(3, n), modes=[IN_C])[0] for n in (4, 5))
+    assert [node.op for node in ops(first, Loops)] == [node.op for node in ops(second, Loops)]
