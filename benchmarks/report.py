@@ -1,0 +1,206 @@
+"""What `compare.py` found, as tables in Markdown and as a picture."""
+
+import matplotlib
+from cases import COMPARISONS, FIRST_STEP_TARGETS, LINEAR, MEMORY_TARGET, OUR_GRU, SIZES, TARGETS
+
+matplotlib.use("Agg")  # Draws into files, so that no display is needed.
+
+
+def table(header, rows):
+    """A table in Markdown; all columns but those of words are set to the right."""
+    words = {"layer", "size", "mathematics", "target", "worst at", "verdict", "what", "of"}
+    line = ["---" if name in words else "---:" for name in header]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [header, line, *rows])
+
+
+def milliseconds(seconds):
+    """A time with three digits."""
+    value = 1000 * seconds
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def as_text(results):
+    """Everything as Markdown.
+
+    Parameters
+    ----------
+    results : dict
+        As `compare.py` writes it to compare.json.
+
+    Returns
+    -------
+    str
+    """
+    parts = [machine_line(results), "Times in milliseconds, medians; ratio is our time over the peer's."]
+    for peer in COMPARISONS:
+        rows = pair_rows([pair for pair in results["pairs"] if pair["peer"] == peer])
+        if rows:
+            theirs = "GRU" if peer == OUR_GRU else peer.split(" ")[0]
+            header = ["layer", "size", "mathematics", "forward: ours", theirs, "ratio", "train: ours", theirs, "ratio",
+                      "of sgemm, forward / train"]  # fmt: skip
+            parts += [f"### Over {peer}", table(header, rows)]
+    if results["memory"]:
+        parts += ["### Memory of a training step", table(["layer", "timesteps", "ours, MB", "torch, MB", "ratio"],
+                                                         memory_rows(results["memory"]))]
+    if results["first_step"]:
+        rows = [(name, f"{seconds:.1f}") for name, seconds in results["first_step"].items()]
+        parts += ["### First training step of an LSTM model, imports included",
+                  table(["of", "seconds"], [(f"{name} cache", seconds) for name, seconds in rows])]
+    if results["growth"]:
+        rows = [(row["layer"], row["what"], row["value"], milliseconds(row["ours"]), milliseconds(row["theirs"]),
+                 f"{row['ours'] / row['theirs']:.2f}") for row in results["growth"]]
+        parts += ["### Growth of a training step", table(["layer", "what", "value", "ours", "torch", "ratio"], rows)]
+    parts += ["### Targets", table(["target", "limit", "worst", "worst at", "measured", "verdict"], verdicts(results))]
+    if results["failures"]:
+        parts += ["### Failures", "\n".join("- " + failure.strip().replace("\n", "\n  ")
+                                            for failure in results["failures"])]
+    return "\n\n".join(parts) + "\n"
+
+
+def machine_line(results):
+    """The machine, the versions, and the environment where it matters."""
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    text = f"{machine['processor']}; {machine['cores']} cores; {versions}; {machine['date']}"
+    if results["sgemm"]:
+        text += f"; sgemm {results['sgemm'] / 1e9:.0f} GFLOP/s"
+    settings = [f"{name}={value}" for name, value in machine["environment"].items()]
+    return text + ("; with " + ", ".join(settings) if settings else "") + "."
+
+
+def pair_rows(pairs):
+    """A row for each layer, size and mathematics, the forward pass and the training step in it."""
+    found = {}
+    for pair in pairs:
+        found.setdefault((pair["layer"], pair["size"], pair["math"]), {})[pair["kind"]] = pair
+    rows = []
+    for key, kinds in found.items():
+        row, shares = list(key), []
+        for kind in ("forward", "train"):
+            if kind not in kinds:
+                row += ["", "", ""]
+                continue
+            pair = kinds[kind]
+            row += [*(milliseconds(pair[who]["median"]) for who in ("ours", "theirs")), f"{pair['ratio']:.2f}"]
+            shares.append(f"{100 * pair['of_sgemm']:.0f} %" if pair["of_sgemm"] else "?")
+        rows.append(row + [" / ".join(shares)])
+    return rows
+
+
+def memory_rows(memory):
+    """A row for each layer and number of timesteps, ours and torch's in it."""
+    rows = {}
+    for entry in memory:
+        rows.setdefault((entry["layer"], entry["steps"]), {})[entry["who"]] = entry["bytes"]
+    return [(*key, f"{row['ours'] / 1e6:.1f}", f"{row['torch'] / 1e6:.1f}", f"{row['ours'] / row['torch']:.2f}")
+            for key, row in rows.items() if {"ours", "torch"} <= set(row)]
+
+
+# ---- Targets ----------------------------------------------------------------------------------------------
+
+
+def verdicts(results):
+    """For each target: limit, worst value, where it was, how much of it was measured, and whether it is met."""
+    rows = []
+    for target in TARGETS:
+        for kind in ("forward", "train"):
+            pairs = [pair for pair in results["pairs"] if pair["peer"] == target.peer and pair["kind"] == kind
+                     and pair["layer"] in target.layers and pair["size"] in target.sizes]
+            values = {f"{pair['layer']} {pair['size']}, {pair['math']}": pair["ratio"] for pair in pairs}
+            total = len(target.layers) * len(target.sizes) * len(COMPARISONS[target.peer][1])
+            rows.append(verdict(f"{target.text}: {kind}", getattr(target, kind), values, total))
+    for name, limit in FIRST_STEP_TARGETS.items():
+        seconds = results["first_step"].get(name)
+        values = {} if seconds is None else {f"{name} cache": seconds}
+        rows.append(verdict(f"first training step, {name} cache, s", limit, values, 1))
+    long = SIZES["long"][1]
+    sizes = {(entry["who"], entry["layer"], entry["steps"]): entry["bytes"] for entry in results["memory"]}
+    over_torch = {f"{layer} {steps} steps": value / sizes["torch", layer, steps]
+                  for (who, layer, steps), value in sizes.items()
+                  if who == "ours" and steps == long and sizes.get(("torch", layer, steps))}
+    growth = {f"{layer} {steps} to {2 * steps} steps": sizes[who, layer, 2 * steps] / value
+              for (who, layer, steps), value in sizes.items()
+              if who == "ours" and value and (who, layer, 2 * steps) in sizes}
+    rows.append(verdict("memory of training at long, over torch", MEMORY_TARGET, over_torch, 2))
+    rows.append(verdict("memory at twice the timesteps, over that at once", LINEAR, growth, 4))
+    return rows
+
+
+def verdict(text, limit, values, total):
+    """A row of the table of targets.
+
+    Parameters
+    ----------
+    text : str
+    limit : float
+        The highest value aimed at.
+    values : dict of str to float
+        What was found, by where.
+    total : int
+        How many values it takes to be sure.
+    """
+    if not values:
+        return text, f"≤ {limit}", "", "", f"0 of {total}", "not measured"
+    where = max(values, key=values.get)
+    answer = "NOT met" if values[where] > limit else "met" if len(values) >= total else "met so far"
+    return text, f"≤ {limit}", f"{values[where]:.2f}", where, f"{len(values)} of {total}", answer
+
+
+# ---- Picture ----------------------------------------------------------------------------------------------
+
+
+def draw(results, path):
+    """Save a picture: all ratios, and how the time of a training step grows."""
+    from matplotlib import pyplot as plt
+
+    rows = {}
+    for pair in results["pairs"]:
+        name = f"{pair['layer']} {pair['size']}" + (" (defaults)" if pair["math"] == "defaults" else "")
+        rows.setdefault((list(COMPARISONS).index(pair["peer"]), pair["peer"], name), {})[pair["kind"]] = pair["ratio"]
+    rows = sorted(rows.items(), key=lambda row: row[0][0])
+    columns = 2 if results["growth"] else 1
+    figure, axes = plt.subplots(1, columns, figsize=(7 * columns, max(4, 0.2 * len(rows) + 1)), squeeze=False)
+    draw_ratios(axes[0][0], rows)
+    if results["growth"]:
+        draw_growth(axes[0][1], results["growth"])
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def draw_ratios(axis, rows):
+    """Draw a line for each pair: the forward pass open, the training step filled, a colour for each peer."""
+    for place, ((peer, _, _), kinds) in enumerate(rows):
+        for kind, ratio in kinds.items():
+            axis.plot(ratio, place, "o", color=f"C{peer}", markersize=5,
+                      fillstyle="full" if kind == "train" else "none")  # fmt: skip
+    for peer in sorted({(number, name) for (number, name, _), _ in rows}):
+        axis.plot([], [], "o", color=f"C{peer[0]}", label="over " + peer[1])
+    axis.axvline(1.0, color="black", linewidth=1)
+    axis.set_xscale("log")
+    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)]
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    axis.minorticks_off()
+    axis.set_yticks(range(len(rows)), [name for (_, _, name), _ in rows], fontsize=7)
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_xlabel("our time over the peer's: forward pass (open), training step (filled)")
+    if rows:
+        axis.legend(fontsize=7, loc="best")
+
+
+def draw_growth(axis, growth):
+    """Draw the time of a training step by timesteps and by output_dim, ours and torch's."""
+    curves = {}
+    for row in growth:
+        for who, label in (("ours", "ours"), ("theirs", "torch")):
+            curves.setdefault((row["layer"], row["what"], label), []).append((row["value"], 1000 * row[who]))
+    for (layer, what, who), points in curves.items():
+        axis.plot(*zip(*points), marker="o" if what == "timesteps" else "s", color="C0" if layer == "LSTM" else "C1",
+                  linestyle="-" if who == "ours" else ":", label=f"{layer} by {what}, {who}")  # fmt: skip
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xlabel("timesteps, or output_dim")
+    axis.set_ylabel("training step, ms")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7)
