@@ -14,6 +14,7 @@ WEIGHTS = {
     "JZS2": "W_z U_z b_z U_r b_r W_h U_h b_h Pmat",
     "JZS3": "W_z U_z b_z W_r U_r b_r W_h U_h b_h",
 }
+MATHS = ("torch", "defaults")
 JZS = ("JZS1", "JZS2", "JZS3")
 KERAS_LAYERS = ("SimpleRNN", "GRU", "LSTM")
 
@@ -29,11 +30,11 @@ QUICK_PEERS = (TORCH, TORCHRECURRENT, OUR_GRU)
 # Which mathematics each layer is compared in: "torch" is tanh and sigmoid, "defaults" is hard_sigmoid and so on.
 # Those of the JZS layers are torch's.
 COMPARISONS = {
-    TORCH: (("LSTM", "GRU"), ("torch", "defaults")),
+    TORCH: (("LSTM", "GRU"), MATHS),
     TORCHRECURRENT: (JZS, ("torch",)),
     KERAS: (KERAS_LAYERS, ("defaults",)),
     KERAS_PREPARED: (KERAS_LAYERS, ("defaults",)),
-    OUR_GRU: (("SimpleRNN", "SimpleDeepRNN"), ("torch", "defaults")),
+    OUR_GRU: (("SimpleRNN", "SimpleDeepRNN"), MATHS),
 }
 
 
@@ -93,14 +94,15 @@ class Pair(NamedTuple):
         return self.peer != OUR_GRU
 
 
-def pairs(layers, sizes, peers, maths=("torch", "defaults")):
+def pairs(layers, sizes, peers, maths=MATHS):
     """All pairs of these layers, sizes, peers and mathematics, those of one function of ours side by side."""
     chosen = [Pair(peer, size, Case(layer, *SIZES[size], kind, math))
               for peer in peers for layer in COMPARISONS[peer][0] if layer in layers
               for math in COMPARISONS[peer][1] if math in maths
               for size in sizes for kind in ("forward", "train")]  # fmt: skip
-    order = list(WEIGHTS)
-    return sorted(chosen, key=lambda pair: (order.index(pair.case.layer), pair.case.math, list(SIZES).index(pair.size)))
+    layer_order, size_order = list(WEIGHTS), list(SIZES)
+    return sorted(chosen, key=lambda pair: (layer_order.index(pair.case.layer), MATHS.index(pair.case.math),
+                                            size_order.index(pair.size), pair.case.kind))
 
 
 def weights(case: Case):

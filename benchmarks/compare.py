@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 import report
-from cases import COMPARISONS, QUICK_LAYERS, QUICK_PEERS, QUICK_SIZES, SIZES, TORCH, WEIGHTS, Case, flops, pairs, sized
+from cases import COMPARISONS, MATHS, QUICK_LAYERS, QUICK_PEERS, QUICK_SIZES, SIZES, TORCH, WEIGHTS, flops, pairs, sized
 from tqdm import tqdm
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -97,7 +97,7 @@ class Worker:
         self.log = log
         with open(log, "w") as stream:
             self.process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=stream, universal_newlines=True)  # fmt: skip
+                                            stderr=stream, text=True)  # fmt: skip
 
     def ask(self, do, **order):
         """Give an order and wait for the answer."""
@@ -203,7 +203,7 @@ def tasks_of(results, workers, options):
     """All that is to be measured, as (name, function) pairs; each adds to the results."""
     yield "sgemm", lambda: measure_sgemm(results, workers)
     if "times" in options.parts:
-        maths = ("torch",) if options.quick else ("torch", "defaults")
+        maths = MATHS[:1] if options.quick else MATHS
         for pair in pairs(options.only, options.sizes, options.beside, maths):
             yield (f"{pair.case} over {pair.peer}",
                    lambda pair=pair: results["pairs"].append(measure_pair(pair, results, workers, options.rounds)))
@@ -229,8 +229,6 @@ def measure_sgemm(results, workers):
     """Keep the best rate of matrix products that was ever seen."""
     rate = workers["ours"].ask("sgemm")
     results["sgemm"] = max(rate or 0, results["sgemm"] or 0) or None
-    for pair in results["pairs"]:
-        pair["of_sgemm"] = results["sgemm"] and flops(Case(*pair["case"])) / pair["ours"]["median"] / results["sgemm"]
 
 
 def measure_pair(pair, results, workers, rounds):
@@ -243,7 +241,7 @@ def measure_pair(pair, results, workers, rounds):
     ours, theirs = map(summary, in_turns(contestants, rounds))
     return {"peer": pair.peer, "layer": pair.case.layer, "size": pair.size, "math": pair.case.math,
             "kind": pair.case.kind, "case": pair.case, "ours": ours, "theirs": theirs, "difference": difference,
-            "ratio": ours["median"] / theirs["median"], "of_sgemm": None}  # fmt: skip
+            "ratio": ours["median"] / theirs["median"], "flops": flops(pair.case)}  # fmt: skip
 
 
 def in_turns(contestants, rounds):

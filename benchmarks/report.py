@@ -33,7 +33,7 @@ def as_text(results):
     """
     parts = [machine_line(results), "Times in milliseconds, medians; ratio is our time over the peer's."]
     for peer in COMPARISONS:
-        rows = pair_rows([pair for pair in results["pairs"] if pair["peer"] == peer])
+        rows = pair_rows([pair for pair in results["pairs"] if pair["peer"] == peer], results["sgemm"])
         if rows:
             theirs = "GRU" if peer == OUR_GRU else peer.split(" ")[0]
             header = ["layer", "size", "mathematics", "forward: ours", theirs, "ratio", "train: ours", theirs, "ratio",
@@ -61,14 +61,14 @@ def machine_line(results):
     """The machine, the versions, and the environment where it matters."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    text = f"{machine['processor']}; {machine['cores']} cores; {versions}; {machine['date']}"
+    text = f"{machine['processor']}; {versions}; {machine['date']}"
     if results["sgemm"]:
         text += f"; sgemm {results['sgemm'] / 1e9:.0f} GFLOP/s"
     settings = [f"{name}={value}" for name, value in machine["environment"].items()]
     return text + ("; with " + ", ".join(settings) if settings else "") + "."
 
 
-def pair_rows(pairs):
+def pair_rows(pairs, sgemm):
     """A row for each layer, size and mathematics, the forward pass and the training step in it."""
     found = {}
     for pair in pairs:
@@ -82,7 +82,7 @@ def pair_rows(pairs):
                 continue
             pair = kinds[kind]
             row += [*(milliseconds(pair[who]["median"]) for who in ("ours", "theirs")), f"{pair['ratio']:.2f}"]
-            shares.append(f"{100 * pair['of_sgemm']:.0f} %" if pair["of_sgemm"] else "?")
+            shares.append(f"{100 * pair['flops'] / pair['ours']['median'] / sgemm:.0f} %" if sgemm else "?")
         rows.append(row + [" / ".join(shares)])
     return rows
 
@@ -93,7 +93,7 @@ def memory_rows(memory):
     for entry in memory:
         rows.setdefault((entry["layer"], entry["steps"]), {})[entry["who"]] = entry["bytes"]
     return [(*key, f"{row['ours'] / 1e6:.1f}", f"{row['torch'] / 1e6:.1f}", f"{row['ours'] / row['torch']:.2f}")
-            for key, row in rows.items() if {"ours", "torch"} <= set(row)]
+            for key, row in rows.items() if row.get("ours") and row.get("torch")]
 
 
 # ---- Targets ----------------------------------------------------------------------------------------------
