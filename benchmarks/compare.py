@@ -3,7 +3,8 @@
 Each implementation runs in a process of its own, and they take turns (A B A B): a round of ours, a round of the
 peer's, while the other one waits. Times are medians over the calls of all rounds, in float32, on all cores, with the
 same input, and the same weights where both compute the same; then their numbers must agree. The peers are installed
-into environments of their own on first use. Run it with the Python that has this package with its extra "test".
+into environments of their own on first use. Run it with the Python that has this package with its extra "test";
+today's torch needs 3.10 or 3.11.
 """
 
 import argparse
@@ -40,14 +41,14 @@ PARTS = ("times", "memory", "first-step", "growth")
 def main(arguments=None):
     """Measure, and write and print what was found."""
     options = parse(arguments)
-    limits = {name: os.environ[name] for name in LIMITING if name in os.environ}
-    for name, value in limits.items():
+    settings = {name: os.environ[name] for name in (*LIMITING, "THEANO_FLAGS") if name in os.environ}
+    for name, value in settings.items():
         print(f"warning: {name}={value} is set, so not everything here may be as fast as it can be", file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
-    results = {"machine": {}, "options": {name: str(value) for name, value in vars(options).items()}, "sgemm": None,
-               "pairs": [], "memory": [], "first_step": {}, "growth": [], "failures": []}
+    results = {"machine": {}, "rounds": options.rounds, "sgemm": None, "pairs": [], "memory": [], "first_step": {},
+               "growth": [], "failures": []}  # fmt: skip
     with Workers(options) as workers:
-        results["machine"] = machine(workers, limits)
+        results["machine"] = machine(workers, settings)
         measure(results, workers, options)
     text = report.as_text(results)
     (options.out / "compare.md").write_text(text, encoding="utf-8")
@@ -138,11 +139,11 @@ class Workers:
             self.running[name] = self.new(name)
         return self.running[name]
 
-    def new(self, name):
+    def new(self, name, log=""):
         """Start a process of its own for a worker of this name."""
         command, environment = self.command(name), environment_of(name, self.options.cache)
         (self.options.cache / "home").mkdir(parents=True, exist_ok=True)
-        return Worker(command, environment, self.options.out / f"{name}.log")
+        return Worker(command, environment, self.options.out / f"{log or name}.log")
 
     def command(self, name):
         """How to start it: ours and Keras on our Theano in this Python, the others in their environments."""
@@ -174,14 +175,14 @@ def python_of(directory, requirements):
     return python
 
 
-def machine(workers, limits):
+def machine(workers, settings):
     """The machine and the versions of everything."""
-    ours = workers["ours"].ask("about")
-    about = dict(ours)
+    about = dict(workers["ours"].ask("about"))
     versions = {name: about[name] for name in ("recurrent_layers", "Python", "Theano", "NumPy", "BLAS")}
     versions.update((name, value) for name, value in workers["torch"].ask("about") if name != "Python")
-    return {"processor": about["processor"], "cores": os.cpu_count(), "versions": versions, "environment": limits,
-            "date": time.strftime("%Y-%m-%d"), "report": ours}  # fmt: skip
+    return {"processor": about["processor"], "platform": about["platform"], "compiler": about["compiler"],
+            "scan loop": about["scan loop"], "cores": os.cpu_count(), "versions": versions, "environment": settings,
+            "date": time.strftime("%Y-%m-%d")}  # fmt: skip
 
 
 # ---- What is measured -------------------------------------------------------------------------------------
@@ -206,7 +207,7 @@ def tasks_of(results, workers, options):
         maths = MATHS[:1] if options.quick else MATHS
         for pair in pairs(options.only, options.sizes, options.beside, maths):
             yield (f"{pair.case} over {pair.peer}",
-                   lambda pair=pair: results["pairs"].append(measure_pair(pair, results, workers, options.rounds)))
+                   lambda pair=pair: results["pairs"].append(measure_pair(pair, workers, options.rounds)))
     layers = [layer for layer in ("LSTM", "GRU") if layer in options.only]
     if "memory" in options.parts:
         for case in (sized(layer, size="long", steps=steps) for layer in layers for steps in (500, 1000, 2000)):
@@ -231,7 +232,7 @@ def measure_sgemm(results, workers):
     results["sgemm"] = max(rate or 0, results["sgemm"] or 0) or None
 
 
-def measure_pair(pair, results, workers, rounds):
+def measure_pair(pair, workers, rounds):
     """Times of ours and of the peer, in turns."""
     contestants = [(workers["ours"], pair.case), (workers[WORKER_OF[pair.peer]], pair.peer_case)]
     outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
@@ -258,6 +259,7 @@ def in_turns(contestants, rounds):
     -------
     list of list of float
     """
+
     def turn(worker, case, repeats):
         time.sleep(PAUSE)
         return worker.ask("run", case=case, repeats=repeats)
@@ -278,7 +280,7 @@ def summary(seconds):
 
 def measure_memory(case, who, workers):
     """By how much training grows a new process."""
-    worker = workers.new(who)
+    worker = workers.new(who, f"{who}-memory")
     try:
         return {"layer": case.layer, "steps": case.steps, "who": who, "bytes": worker.ask("memory", case=case)}
     finally:
@@ -287,15 +289,16 @@ def measure_memory(case, who, workers):
 
 def measure_first_step(options):
     """Seconds from the start of Python to the end of the first training step, Theano's cache empty and then warm."""
-    found = {}
     with tempfile.TemporaryDirectory(dir=options.cache) as cache, open(options.out / "first-step.log", "w") as log:
         environment = environment_of("first-step", pathlib.Path(cache))
-        for name in ("empty", "warm"):
+
+        def seconds():
             began = time.perf_counter()
             subprocess.run([sys.executable, str(HERE / "workers.py"), "first-step"], env=environment, check=True,
                            stdout=log, stderr=log)  # fmt: skip
-            found[name] = time.perf_counter() - began
-    return found
+            return time.perf_counter() - began
+
+        return {"empty": seconds(), "warm": float(np.median([seconds() for _ in range(3)]))}
 
 
 def measure_growth(what, value, case, workers, rounds):

@@ -158,18 +158,19 @@ def draw(results, path):
         name = f"{pair['layer']} {pair['size']}" + (" (defaults)" if pair["math"] == "defaults" else "")
         rows.setdefault((list(COMPARISONS).index(pair["peer"]), pair["peer"], name), {})[pair["kind"]] = pair["ratio"]
     rows = sorted(rows.items(), key=lambda row: row[0][0])
-    columns = 2 if results["growth"] else 1
-    figure, axes = plt.subplots(1, columns, figsize=(7 * columns, max(4, 0.2 * len(rows) + 1)), squeeze=False)
-    draw_ratios(axes[0][0], rows)
-    if results["growth"]:
-        draw_growth(axes[0][1], results["growth"])
+    grown = list(dict.fromkeys(row["what"] for row in results["growth"]))
+    mosaic = [["ratios", what] for what in grown] or [["ratios"]]
+    figure, axes = plt.subplot_mosaic(mosaic, figsize=(6.5 * len(mosaic[0]), max(4, 0.16 * len(rows) + 1)))
+    draw_ratios(axes["ratios"], rows)
+    for what in grown:
+        draw_growth(axes[what], what, [row for row in results["growth"] if row["what"] == what])
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
 def draw_ratios(axis, rows):
-    """Draw a line for each pair: the forward pass open, the training step filled, a colour for each peer."""
+    """Draw a row for each layer and size, a colour for each peer: forward pass open, training step filled."""
     for place, ((peer, _, _), kinds) in enumerate(rows):
         for kind, ratio in kinds.items():
             axis.plot(ratio, place, "o", color=f"C{peer}", markersize=5,
@@ -178,10 +179,13 @@ def draw_ratios(axis, rows):
         axis.plot([], [], "o", color=f"C{peer[0]}", label="over " + peer[1])
     axis.axvline(1.0, color="black", linewidth=1)
     axis.set_xscale("log")
-    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)]
-    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    ticks = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+    axis.set_xticks(ticks)
+    axis.set_xticklabels([str(tick) for tick in ticks])
     axis.minorticks_off()
-    axis.set_yticks(range(len(rows)), [name for (_, _, name), _ in rows], fontsize=7)
+    axis.set_yticks(range(len(rows)))
+    axis.set_yticklabels([name for (_, _, name), _ in rows], fontsize=7)
+    axis.margins(y=0.02)
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     axis.set_xlabel("our time over the peer's: forward pass (open), training step (filled)")
@@ -189,18 +193,20 @@ def draw_ratios(axis, rows):
         axis.legend(fontsize=7, loc="best")
 
 
-def draw_growth(axis, growth):
-    """Draw the time of a training step by timesteps and by output_dim, ours and torch's."""
-    curves = {}
-    for row in growth:
-        for who, label in (("ours", "ours"), ("theirs", "torch")):
-            curves.setdefault((row["layer"], row["what"], label), []).append((row["value"], 1000 * row[who]))
-    for (layer, what, who), points in curves.items():
-        axis.plot(*zip(*points), marker="o" if what == "timesteps" else "s", color="C0" if layer == "LSTM" else "C1",
-                  linestyle="-" if who == "ours" else ":", label=f"{layer} by {what}, {who}")  # fmt: skip
-    axis.set_xscale("log", base=2)
+def draw_growth(axis, what, growth):
+    """Draw the time of a training step, ours and torch's."""
+    for layer in dict.fromkeys(row["layer"] for row in growth):
+        rows = [row for row in growth if row["layer"] == layer]
+        for who, label, line in (("ours", "ours", "o-"), ("theirs", "torch", "o:")):
+            axis.plot([row["value"] for row in rows], [1000 * row[who] for row in rows], line,
+                      label=f"{layer}, {label}", color="C0" if layer == "LSTM" else "C1")  # fmt: skip
+    ticks = sorted({row["value"] for row in growth})
+    axis.set_xscale("log")
     axis.set_yscale("log")
-    axis.set_xlabel("timesteps, or output_dim")
+    axis.set_xticks(ticks)
+    axis.set_xticklabels([str(tick) for tick in ticks])
+    axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+    axis.set_xlabel(what)
     axis.set_ylabel("training step, ms")
     axis.grid(alpha=0.3)
     axis.legend(fontsize=7)

@@ -198,6 +198,7 @@ class Worker:
 
     def prepare(self, case):
         """Compile and warm up; the last output of the first sample, or the loss, for comparison with others."""
+        self.cases.clear()  # Weights may have been trained since.
         program = self._ready(Case(*case))
         first = np.asarray(program.call())
         timed(program.call, 2)
