@@ -102,8 +102,9 @@ class Worker:
 
     def ask(self, do, **order):
         """Give an order and wait for the answer."""
-        self.process.stdin.write(json.dumps(dict(order, do=do)) + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # Then there is no answer either.
+            self.process.stdin.write(json.dumps(dict(order, do=do)) + "\n")
+            self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"a worker ended; it said:\n{self.log.read_text()[-2000:]}")
@@ -135,7 +136,7 @@ class Workers:
             worker.end()
 
     def __getitem__(self, name):
-        if name not in self.running:
+        if name not in self.running or self.running[name].process.poll() is not None:
             self.running[name] = self.new(name)
         return self.running[name]
 
@@ -253,7 +254,7 @@ def in_turns(contestants, rounds):
     contestants : list of (Worker, Case)
         Prepared already.
     rounds : int
-        How many turns each has.
+        How many turns each has, after one that does not count.
 
     Returns
     -------
@@ -266,9 +267,10 @@ def in_turns(contestants, rounds):
 
     repeats = [max(1, round(TURN / min(turn(worker, case, 2)))) for worker, case in contestants]
     seconds = [[] for _ in contestants]
-    for _ in range(rounds):
+    for number in range(rounds + 1):
         for (worker, case), times, found in zip(contestants, repeats, seconds):
-            found.extend(turn(worker, case, times))
+            latest = turn(worker, case, times)
+            found.extend(latest if number else [])
     return seconds
 
 
