@@ -240,10 +240,11 @@ def measure_pair(pair, workers, rounds):
     difference = float(np.abs(np.subtract(*outputs)).max()) if pair.same_numbers else None
     if difference is not None and not difference < 1e-4:
         raise ValueError(f"the two do not compute the same: they differ by {difference}")
+    before = busy()
     ours, theirs = map(summary, in_turns(contestants, rounds))
     return {"peer": pair.peer, "layer": pair.case.layer, "size": pair.size, "math": pair.case.math,
             "kind": pair.case.kind, "case": pair.case, "ours": ours, "theirs": theirs, "difference": difference,
-            "ratio": ours["median"] / theirs["median"], "flops": flops(pair.case)}  # fmt: skip
+            "ratio": ours["median"] / theirs["median"], "flops": flops(pair.case), "busy": max(before, busy())}  # fmt: skip
 
 
 def in_turns(contestants, rounds):
@@ -272,6 +273,25 @@ def in_turns(contestants, rounds):
             latest = turn(worker, case, times)
             found.extend(latest if number else [])
     return seconds
+
+
+def busy(seconds=0.2):
+    """What share of the processors others use while all workers wait, from 0 to 1; 0 where that is not known."""
+    try:
+        time.sleep(PAUSE)
+        begin = processor_times()
+        time.sleep(seconds)
+        spent = processor_times() - begin
+    except OSError:
+        return 0.0
+    idle, iowait = 3, 4
+    return float(1 - (spent[idle] + spent[iowait]) / spent.sum())
+
+
+def processor_times():
+    """The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
+    with open("/proc/stat") as stream:
+        return np.array(stream.readline().split()[1:9], dtype=float)
 
 
 def summary(seconds):

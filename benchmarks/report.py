@@ -3,6 +3,8 @@
 import matplotlib
 from cases import COMPARISONS, FIRST_STEP_TARGETS, LINEAR, MEMORY_TARGET, OUR_GRU, SIZES, TARGETS
 
+BUSY = 0.15  # From this share of the processors in use by others, times mean little.
+
 matplotlib.use("Agg")  # Draws into files, so that no display is needed.
 
 
@@ -39,6 +41,11 @@ def as_text(results):
             header = ["layer", "size", "mathematics", "forward: ours", theirs, "ratio", "train: ours", theirs, "ratio",
                       "of sgemm, forward / train"]  # fmt: skip
             parts += [f"### Over {peer}", table(header, rows)]
+    disturbed = [pair for pair in results["pairs"] if pair["busy"] > BUSY]
+    if disturbed:
+        names = "; ".join(f"{pair['layer']} {pair['size']}, {pair['math']}, {pair['kind']}, over {pair['peer']}"
+                          for pair in disturbed)
+        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
     if results["memory"]:
         parts += ["### Memory of a training step", table(["layer", "timesteps", "ours, MB", "torch, MB", "ratio"],
                                                          memory_rows(results["memory"]))]

@@ -74,7 +74,7 @@ def found(**changes):
 
 
 def pair(layer, size, kind, ours, theirs, peer="torch", math="torch"):
-    return {"peer": peer, "layer": layer, "size": size, "math": math, "kind": kind, "flops": 1e5,
+    return {"peer": peer, "layer": layer, "size": size, "math": math, "kind": kind, "flops": 1e5, "busy": 0.0,
             "ours": {"median": ours}, "theirs": {"median": theirs}, "ratio": ours / theirs}  # fmt: skip
 
 
@@ -130,6 +130,9 @@ def test_the_tables(tmp_path):
     assert "| GRU | timesteps | 50 | 10.0 | 20.0 | 0.50 |" in text
     assert "A processor; torch 2.13; 2020-02-02; sgemm 1 GFLOP/s; with OMP_NUM_THREADS=1." in text
     assert "- LSTM: it\n  broke" in text
+    assert "Not to be trusted" not in text
+    results["pairs"][1]["busy"] = 0.5
+    assert "busy: GRU small, torch, train, over torch." in report.as_text(results)
     report.draw(results, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
