@@ -244,7 +244,8 @@ def measure_pair(pair, workers, rounds):
     ours, theirs = map(summary, in_turns(contestants, rounds))
     return {"peer": pair.peer, "layer": pair.case.layer, "size": pair.size, "math": pair.case.math,
             "kind": pair.case.kind, "case": pair.case, "ours": ours, "theirs": theirs, "difference": difference,
-            "ratio": ours["median"] / theirs["median"], "flops": flops(pair.case), "busy": max(before, busy())}  # fmt: skip
+            "ratio": ours["median"] / theirs["median"], "flops": flops(pair.case),
+            "busy": max(before, busy())}  # fmt: skip
 
 
 def in_turns(contestants, rounds):
