@@ -26,8 +26,9 @@ from recurrent_layers import theano_fixes
 BLAS_SYMBOLS = [kind + routine + "_" for routine in ("gemm", "gemv", "ger", "dot", "axpy") for kind in "sd"]
 BLAS_SYMBOLS += ["openblas_get_num_threads", "openblas_set_num_threads", "goto_set_num_threads"]
 
-ENVIRONMENT_VARIABLES = ("THEANO_FLAGS", "THEANORC", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS",
-                         "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+# The first that is set counts, for OpenBLAS too.
+THREADS_VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+ENVIRONMENT_VARIABLES = ("THEANO_FLAGS", "THEANORC", "OPENBLAS_CORETYPE", *THREADS_VARIABLES)
 INSTALL_COMPILER = ("Debian, Ubuntu: apt install g++ python3-dev; Fedora: dnf install gcc-c++ python3-devel; "
                     "macOS: xcode-select --install; Windows with conda: conda install m2w64-toolchain")
 
@@ -207,7 +208,6 @@ def default_flags(user, compiler: Compiler, blas: Blas) -> Dict[str, str]:
     flags = {"blas.ldflags": blas.flags, "floatX": "float32"}
     if not compiler.path:
         flags["cxx"] = ""
-    # Flags that make compiled code faster belong here.
     # In files, names ignore case.
     return {name: value for name, value in flags.items() if {name, name.lower()}.isdisjoint(user)}
 
@@ -287,16 +287,16 @@ def _theano_flags(value: str):
             os.environ["THEANO_FLAGS"] = before
 
 
-def threads() -> int:
-    """How many threads our own C code may use: as many as OpenBLAS."""
-    for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
+def recurrence_threads() -> int:
+    """How many threads a recurrence in C may use: what the environment says for OpenBLAS, else one a processor."""
+    for name in THREADS_VARIABLES:
         value = os.environ.get(name, "")
         if value.isdigit() and int(value) > 0:
             return int(value)
-    return _processors()
+    return _usable_processors()
 
 
-def _processors() -> int:
+def _usable_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -312,7 +312,7 @@ def report() -> List[Tuple[str, str]]:
     setup = prepare()
     config = sys.modules["theano"].config
     processor, instructions = _processor()
-    processors = _processors()
+    processors = _usable_processors()
     core, threads = "", processors
     compiler, blas = f"{setup.compiler.path} ({setup.compiler.version})", config.blas.ldflags
     if not config.cxx:
@@ -324,28 +324,30 @@ def report() -> List[Tuple[str, str]]:
         blas = f"OpenBLAS {_version('scipy-openblas32')}, core type {core}, threads {threads}"
     elif not blas:
         blas = "that of NumPy: " + setup.blas.problem
+    recurrences = "scan"
+    if config.cxx:
+        recurrences = f"C, threads {recurrence_threads()}, flags {' '.join(_flags_of_recurrences())}"
     loop = "C" if config.cxx and sys.modules.get(theano_fixes.SCAN_EXTENSION, True) else "Python"
     rows = [("recurrent_layers", getattr(recurrent_layers, "__version__", "unknown")),
             ("Python", platform.python_version()), ("Theano", _version("Theano")),
             ("NumPy", _version("numpy")), ("SciPy", _version("scipy")), ("platform", platform.platform()),
             ("processor", f"{processor}, {processors} usable"), ("compiler", compiler), ("BLAS", blas),
-            ("floatX", config.floatX), ("scan loop", loop), ("compiledir", config.compiledir)]
+            ("floatX", config.floatX), ("recurrences", recurrences), ("scan loop", loop),
+            ("compiledir", config.compiledir)]
     rows += [("flag of ours", f"{name}={value}") for name, value in setup.ours.items()]
     rows += [("flag of yours", f"{name}={value}") for name, value in setup.user.items()]
     variables = [name for name in ENVIRONMENT_VARIABLES if name in os.environ]
     rows += [("environment", f"{name}={os.environ[name]}") for name in variables]
-    reasons = slow_reasons(config, loop, core, threads, processors, instructions)
+    reasons = slow_reasons(config, core, threads, processors, instructions)
     return rows + [("slow because", reason) for reason in reasons]
 
 
-def slow_reasons(config, loop: str, core: str, threads: int, processors: int, instructions: str) -> List[str]:
+def slow_reasons(config, core: str, threads: int, processors: int, instructions: str) -> List[str]:
     """Say why Theano is slower than it could be on this machine, the worst first.
 
     Parameters
     ----------
     config : theano.config
-    loop : str
-        In which language scan loops: `"C"` or `"Python"`.
     core, threads : str, int
         The core type for which OpenBLAS runs (empty if it is not used), and its threads.
     processors, instructions : int, str
@@ -366,9 +368,17 @@ def slow_reasons(config, loop: str, core: str, threads: int, processors: int, in
                        "OMP_NUM_THREADS")
     if config.floatX == "float64":
         reasons.append("floatX=float64 takes about twice the time of THEANO_FLAGS=floatX=float32")
-    if config.cxx and loop == "Python":
-        reasons.append("scan loops in Python, as it must on Python 3.11; on 3.10 and older it loops in C")
+    if "recurrence_in_c" in config.optimizer_excluding.split(":"):
+        reasons.append("recurrences run by scan, because optimizer_excluding says so")
     return reasons
+
+
+def _flags_of_recurrences() -> List[str]:
+    from theano.gof.cmodule import GCC_compiler
+
+    from recurrent_layers.recurrence import COMPILER_FLAGS
+    of_processor = [flag for flag in GCC_compiler.compile_args() if flag.startswith("-march")]
+    return ["-O3", "-fno-math-errno", *COMPILER_FLAGS, *of_processor]
 
 
 def _processor() -> Tuple[str, str]:

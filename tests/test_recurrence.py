@@ -10,7 +10,7 @@ from conftest import masked_input
 from theano.scan_module.scan_op import Scan
 
 import recurrent_layers as rl
-from recurrent_layers import GRU, LSTM, JZS1, SimpleRNN, theano_setup
+from recurrent_layers import GRU, JZS1, LSTM, SimpleRNN, theano_setup
 from recurrent_layers.recurrence.c_code import Loops
 
 IN_C = theano.compile.get_mode("FAST_RUN")
@@ -56,21 +56,29 @@ def assert_same(results, references):
         assert np.abs(result - reference).max(initial=0) <= TOLERANCE[str(result.dtype)] * largest
 
 
-@pytest.fixture(params=["float32", "float64"])
-def floatX(request):
-    with theano.change_flags(floatX=request.param):
-        yield request.param
-
-
-@pytest.mark.parametrize("return_sequences, masked, truncate_gradient", [(False, False, -1), (True, True, 3)])
-def test_outputs_and_gradients_are_those_of_scan(recurrent, floatX, return_sequences, masked, truncate_gradient):
-    layer = recurrent(7, 67, return_sequences=return_sequences, truncate_gradient=truncate_gradient)
+def check(layer, masked):
     in_c, by_scan = functions(layer, T.matrix() if masked else None)
     assert is_in_c(in_c) and not is_in_c(by_scan)
     # More than a tile and less than one in each direction, threads with different numbers of samples.
     for nb_samples, timesteps in [(13, 9), (1, 1), (2, 3)]:
         given = values(layer, nb_samples, timesteps, masked)
         assert_same(in_c(*given), by_scan(*given))
+
+
+def test_outputs_and_gradients_are_those_of_scan_in_float32(recurrent):
+    with theano.change_flags(floatX="float32"):
+        check(recurrent(7, 67, return_sequences=True, truncate_gradient=3), masked=True)
+
+
+def test_outputs_and_gradients_are_those_of_scan_in_float64(recurrent):
+    check(recurrent(7, 67), masked=False)
+
+
+@pytest.mark.parametrize("return_sequences, masked, truncate_gradient", [
+    (True, False, -1), (True, True, -1), (False, True, 2), (False, False, 1), (True, True, 100),
+])  # fmt: skip
+def test_masks_truncation_and_sequences(return_sequences, masked, truncate_gradient):
+    check(GRU(3, 20, return_sequences=return_sequences, truncate_gradient=truncate_gradient), masked)
 
 
 @pytest.mark.parametrize("output_dim", [1, 16, 129])
@@ -107,11 +115,7 @@ ACTIVATIONS = {
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 def test_elementwise_activations_run_in_c(activation):
-    layer = LSTM(4, 20, activation=ACTIVATIONS[activation])
-    in_c, by_scan = functions(layer)
-    assert is_in_c(in_c)
-    given = values(layer, nb_samples=3, timesteps=5)
-    assert_same(in_c(*given), by_scan(*given))
+    check(SimpleRNN(4, 20, activation=ACTIVATIONS[activation]), masked=False)
 
 
 @pytest.mark.parametrize("activation", ["softmax", lambda x: x - x.mean(axis=1, keepdims=True)])
@@ -181,11 +185,9 @@ def test_steps_run_once_for_output_and_gradients():
 def test_gradients_of_gradients():
     layer = GRU(3, 4, inner_activation="sigmoid")
     gradient = T.grad(T.sum(T.sqr(layer.get_output())), layer.U_h)
-    second = T.grad(T.sum(T.sqr(gradient)), [layer.U_z, layer.input])
-    one, other = (theano.function([layer.input], second, mode=mode) for mode in (IN_C, BY_SCAN))
-    x = np.random.randn(2, 4, 3)
-    assert_same(one(x), other(x))
-    U_z = layer.U_z.get_value()
+    second = theano.function([layer.input], T.grad(T.sum(T.sqr(gradient)), layer.U_z), mode=BY_SCAN)
+    x, U_z = np.random.randn(2, 4, 3), layer.U_z.get_value()
+    expected = second(x)[1, 2]
     first_order = theano.function([layer.input], T.sum(T.sqr(gradient)), mode=BY_SCAN)
     shift = np.zeros_like(U_z)
     shift[1, 2] = 1e-5
@@ -193,7 +195,7 @@ def test_gradients_of_gradients():
     for sign in (1, -1):
         layer.U_z.set_value(U_z + sign * shift)
         ends.append(first_order(x))
-    assert np.isclose((ends[0] - ends[1]) / 2e-5, other(x)[0][1, 2], rtol=1e-4)
+    assert np.isclose((ends[0] - ends[1]) / 2e-5, expected, rtol=1e-4)
 
 
 def test_r_op():
@@ -238,7 +240,7 @@ def test_what_does_not_fit_is_refused():
 def test_the_number_of_threads_changes_nothing(monkeypatch):
     results = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(theano_setup, "threads", lambda threads=threads: threads)
+        monkeypatch.setattr(theano_setup, "recurrence_threads", lambda threads=threads: threads)
         np.random.seed(3)
         layer = LSTM(5, 9)
         results.append(functions(layer, modes=[IN_C])[0](*values(layer, nb_samples=11, timesteps=6)))

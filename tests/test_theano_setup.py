@@ -102,12 +102,12 @@ def test_import_advice_fits_the_cause():
 
 
 def test_slow_reasons():
-    def reasons(loop="C", core="SkylakeX", threads=4, **changes):
-        config = dict(cxx="g++", optimizer="fast_run", mode="Mode", floatX="float32",
+    def reasons(core="SkylakeX", threads=4, **changes):
+        config = dict(cxx="g++", optimizer="fast_run", optimizer_excluding="", mode="Mode", floatX="float32",
                       blas=SimpleNamespace(ldflags="-lscipy_openblas"))
         config.update(changes)
         config = SimpleNamespace(**config)
-        return " ".join(theano_setup.slow_reasons(config, loop, core, threads, 4, "sse avx512f"))
+        return " ".join(theano_setup.slow_reasons(config, core, threads, 4, "sse avx512f"))
     assert reasons() == ""
     assert "no compiler" in reasons(cxx="", blas=SimpleNamespace(ldflags=""), core="")
     assert "through NumPy" in reasons(blas=SimpleNamespace(ldflags=""), core="")
@@ -115,7 +115,19 @@ def test_slow_reasons():
     assert "1 of 4 processors" in reasons(threads=1)
     assert "float64" in reasons(floatX="float64")
     assert "mode=FAST_COMPILE" in reasons(mode="FAST_COMPILE")
-    assert "Python 3.11" in reasons(loop="Python")
+    assert "run by scan" in reasons(optimizer_excluding="fusion:recurrence_in_c")
+
+
+@pytest.mark.parametrize("environment, expected", [
+    ({}, None), ({"OMP_NUM_THREADS": "3"}, 3), ({"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "1"}, 1),
+    ({"OMP_NUM_THREADS": "4,2"}, None),
+])
+def test_threads_of_recurrences(monkeypatch, environment, expected):
+    for name in theano_setup.THREADS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert theano_setup.recurrence_threads() == (expected or len(os.sched_getaffinity(0)))
 
 
 def test_compiler_of_the_user_wins():

@@ -93,12 +93,10 @@ class Recurrence(theano.Op):
         _perform_scanned(self, node, inputs, output_storage)
 
     def connection_pattern(self, node):
-        return [[variable.dtype.startswith("float")] for variable in node.inputs]
+        return [[k in differentiable(node.inputs)] for k in range(len(node.inputs))]
 
     def L_op(self, inputs, outputs, output_gradients):
-        gradients = iter(RecurrenceGradient(self)(*inputs, *output_gradients, return_list=True))
-        return [next(gradients) if variable.dtype.startswith("float")
-                else theano.gradient.DisconnectedType()() for variable in inputs]
+        return in_place_of_all(RecurrenceGradient(self)(*inputs, *output_gradients, return_list=True), inputs)
 
     def R_op(self, inputs, eval_points):
         return T.Rop(self.scanned(*inputs), inputs, eval_points)
@@ -119,35 +117,43 @@ class RecurrenceGradient(theano.Op):
         return {name: value for name, value in vars(self).items() if name != "_function"}
 
     def make_node(self, *inputs):
-        wrt = self.wrt(inputs[:-1])
-        return theano.Apply(self, list(inputs), [variable.type() for variable in wrt])
+        return theano.Apply(self, list(inputs), [inputs[k].type() for k in differentiable(inputs[:-1])])
 
     def infer_shape(self, node, shapes):
-        return [shapes[node.inputs.index(variable)] for variable in self.wrt(node.inputs[:-1])]
-
-    def wrt(self, inputs):
-        """Those of the recurrence's inputs that have a gradient."""
-        return [variable for variable in inputs if variable.dtype.startswith("float")]
+        return [shapes[k] for k in differentiable(node.inputs[:-1])]
 
     def scanned(self, *inputs):
         """The same by `theano.scan`."""
         # One input may be computed from another: each gradient is that of its own place.
         own = [variable.type() for variable in inputs]
         outputs = self.recurrence.scanned(*own[:-1])
-        gradients = T.grad(None, self.wrt(own[:-1]), known_grads=OrderedDict([(outputs[0], own[-1])]),
-                           disconnected_inputs='ignore')
+        gradients = T.grad(None, [own[k] for k in differentiable(own[:-1])],
+                           known_grads=OrderedDict([(outputs[0], own[-1])]), disconnected_inputs='ignore')
         return theano.clone(gradients, OrderedDict(zip(own, inputs)))
 
     def perform(self, node, inputs, output_storage):
         _perform_scanned(self, node, inputs, output_storage)
 
+    def connection_pattern(self, node):
+        return [[k in differentiable(node.inputs)] * len(node.outputs) for k in range(len(node.inputs))]
+
     def grad(self, inputs, output_gradients):
         own = [variable.type() for variable in inputs]
-        known = OrderedDict((output, gradient) for output, gradient
-                            in zip(self.scanned(*own), output_gradients)
+        known = OrderedDict((output, gradient) for output, gradient in zip(self.scanned(*own), output_gradients)
                             if not isinstance(gradient.type, theano.gradient.DisconnectedType))
-        gradients = T.grad(None, own, known_grads=known, disconnected_inputs='ignore')
-        return theano.clone(gradients, OrderedDict(zip(own, inputs)))
+        gradients = T.grad(None, [own[k] for k in differentiable(own)], known_grads=known, disconnected_inputs='ignore')
+        return in_place_of_all(theano.clone(gradients, OrderedDict(zip(own, inputs))), inputs)
+
+
+def differentiable(inputs):
+    """The positions of the inputs that have a gradient: all but masks and the like."""
+    return [k for k, variable in enumerate(inputs) if variable.dtype.startswith("float")]
+
+
+def in_place_of_all(gradients, inputs):
+    """The gradients of the inputs that have one, and what stands for those of the others."""
+    found = dict(zip(differentiable(inputs), gradients))
+    return [found.get(k, theano.gradient.DisconnectedType()()) for k in range(len(inputs))]
 
 
 def _perform_scanned(op, node, inputs, output_storage):
@@ -183,7 +189,8 @@ def recurrence_in_c(fgraph):
 
 
 def _settings(recurrence):
-    return T.constant(np.array([theano_setup.threads(), recurrence.output_dim, recurrence.truncate_gradient], "int64"))
+    settings = [theano_setup.recurrence_threads(), recurrence.output_dim, recurrence.truncate_gradient]
+    return T.constant(np.array(settings, "int64"))
 
 
 def _steps_in_c(fgraph, node, forwards):
@@ -197,20 +204,17 @@ def _steps_in_c(fgraph, node, forwards):
 
 def _gradient_in_c(fgraph, node, forwards):
     op, inputs = node.op.recurrence, node.inputs[:-1]
-    cell = op.cell
-    wrt = node.op.wrt(inputs)
-    used = [(variable, output) for variable, output in zip(wrt, node.outputs) if fgraph.clients(output)]
-    first_weight = 1 + len(cell.context_t)
-    positions = [node.inputs.index(variable) for variable, _ in used]
-    own = [cell.x] + cell.context_t + cell.weights
-    program = Program(cell, [own[position] for position in positions], op.return_sequences)
-    x_is_used, weights = 0 in positions, [position - first_weight for position in positions if position > 0]
+    wanted = [(k, output) for k, output in zip(differentiable(inputs), node.outputs) if fgraph.clients(output)]
+    own = [op.cell.x] + op.cell.context_t + op.cell.weights
+    program = Program(op.cell, [own[k] for k, _ in wanted], op.return_sequences)
     steps = c_code.forward(program, op.name, op.return_sequences)
-    gradient = c_code.backward(program, str(node.op), op.return_sequences, x_is_used, weights)
+    first_weight = 1 + len(op.cell.context_t)
+    gradients = c_code.backward(program, str(node.op), op.return_sequences, own[wanted[0][0]] is op.cell.x,
+                                [k - first_weight for k, _ in wanted if k >= first_weight])  # fmt: skip
     outputs = steps(*inputs, _settings(op), return_list=True)
-    saved = outputs if op.return_sequences else outputs[1:]
-    results = gradient(*inputs, *saved, node.inputs[-1], _settings(op), return_list=True)
-    fgraph.replace_all_validate([(output, result) for (_, output), result in zip(used, results)],
+    kept = outputs if op.return_sequences else outputs[1:]
+    results = gradients(*inputs, *kept, node.inputs[-1], _settings(op), return_list=True)
+    fgraph.replace_all_validate([(output, result) for (_, output), result in zip(wanted, results)],
                                 reason="recurrence_in_c")
     forwards[(op, *inputs)] = outputs
 

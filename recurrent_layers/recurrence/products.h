@@ -9,10 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <list>
 #include <new>
-#include <system_error>
-#include <thread>
 #include <vector>
+
+#include <pthread.h>
+#include <sched.h>
 
 namespace products {
 
@@ -127,6 +129,15 @@ struct Packed {
             }
         }
     }
+
+    // The same for several steps, whose rows are `a_step` and `c_step` apart; in tiles of rows or of steps.
+    void multiply_steps(long steps, long rows, const real* a, long a_step, long a_row, real* c, long c_step, long c_row,
+                        bool add) const {
+        if (rows >= steps)
+            for (long t = 0; t < steps; ++t) multiply(rows, a + t * a_step, a_row, c + t * c_step, c_row, add);
+        else
+            for (long i = 0; i < rows; ++i) multiply(steps, a + i * a_row, a_step, c + i * c_row, c_step, add);
+    }
 };
 
 // c += a' . b, where c has `rows` rows, for the columns [first, last) of b and c, no more than WIDTH.
@@ -148,18 +159,44 @@ inline void multiply_transposed(long rows, long depth, const real* a, long a_row
         for (long j = first; j < last; ++j) c[i * c_row + j] += sum[i * width + j - first];
 }
 
+// A thread that runs task(number).
+class Thread {
+    const std::function<void(long)>& task;
+    const long number;
+    pthread_t thread;
+    bool runs;
+
+    static void* run(void* self) {
+        static_cast<Thread*>(self)->task(static_cast<Thread*>(self)->number);
+        return nullptr;
+    }
+
+public:
+    Thread(const std::function<void(long)>& task, long number) : task(task), number(number) {
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+#ifdef __linux__
+        // Linux often puts a new thread where its maker is busy, and moves it after milliseconds: too late for us.
+        cpu_set_t processors;
+        const int processor = sched_getcpu();
+        if (processor >= 0 && sched_getaffinity(0, sizeof(processors), &processors) == 0) {
+            CPU_CLR(processor, &processors);
+            if (CPU_COUNT(&processors) > 0) pthread_attr_setaffinity_np(&attributes, sizeof(processors), &processors);
+        }
+#endif
+        runs = pthread_create(&thread, &attributes, run, this) == 0;
+        pthread_attr_destroy(&attributes);
+        if (!runs) run(this);  // The system gives us no more threads.
+    }
+    Thread(const Thread&) = delete;
+    ~Thread() { if (runs) pthread_join(thread, nullptr); }
+};
+
 // task(0), ..., task(n - 1), each in a thread of its own, the first in this one.
 inline void in_threads(long n, const std::function<void(long)>& task) {
-    std::vector<std::thread> threads;
-    for (long i = 1; i < n; ++i) {
-        try {
-            threads.emplace_back(task, i);
-        } catch (const std::system_error&) {
-            task(i);  // The system gives us no more threads.
-        }
-    }
+    std::list<Thread> threads;
+    for (long i = 1; i < n; ++i) threads.emplace_back(task, i);
     task(0);
-    for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace products

@@ -5,6 +5,7 @@ finds out what of the forward steps the backward steps need again.
 """
 
 from collections import OrderedDict
+from typing import NamedTuple
 
 import theano
 import theano.tensor as T
@@ -68,11 +69,13 @@ class Cell:
         return theano.clone(self.states, dict(zip(self.inputs_t, self.projected_t)))
 
 
-class Product:
-    """A product ``left . weight`` of the step, and the gradient of what it gives."""
+class Product(NamedTuple):
+    """A product ``left . weight`` of the step, what it gives, and the gradient of that."""
 
-    def __init__(self, output, left, weight, gradient=None):
-        self.output, self.left, self.weight, self.gradient = output, left, weight, gradient
+    left: theano.Variable
+    weight: theano.Variable
+    output: theano.Variable
+    gradient: theano.Variable
 
 
 class Program:
@@ -83,7 +86,7 @@ class Program:
     cell : Cell
     gradients_of : list of theano variables
         Those of ``cell.x`` and ``cell.weights`` whose gradients are wanted.
-    output_at_all_steps : bool
+    return_sequences : bool
         Whether each step's output has a gradient from outside, or only that of the last.
 
     Attributes
@@ -113,52 +116,49 @@ class Program:
         If the step cannot be written in this way.
     """
 
-    def __init__(self, cell, gradients_of=(), output_at_all_steps=False):
+    def __init__(self, cell, gradients_of=(), return_sequences=False):
         states = [T.tensor_copy(state) for state in cell.states_of_x_t()]
         carried = [state.type() for state in cell.states_tm1]
         output_gradient = cell.states_tm1[0].type()
         dots = [node for node in graph.io_toposort([], states) if isinstance(node.op, T.Dot)]
-        dots = [node for node in dots if matrix(node.inputs[1]) in gradients_of] if gradients_of else []
+        dots = [node for node in dots if matrix(node.inputs[1]) in gradients_of]
+        if any(is_transposed(node.inputs[1]) for node in dots):
+            raise Unsupported("a product with a transposed weight")
         vectors = [weight for weight in cell.weights if weight in gradients_of and weight.ndim == 1]
-        others = [weight for weight in cell.weights if weight in gradients_of and weight.ndim not in (1, 2)]
-        if others:
-            raise Unsupported(f"a weight with {others[0].ndim} dimensions")
+        for weight in cell.weights:
+            if weight in gradients_of and weight.ndim not in (1, 2):
+                raise Unsupported(f"a weight with {weight.ndim} dimensions")
         wrt_x = [cell.x_t] if cell.x in gradients_of else []
         targets = wrt_x + cell.states_tm1 + [node.outputs[0] for node in dots] + vectors
         gradients = []
         if gradients_of:
             known = OrderedDict(zip(states, carried))
-            if output_at_all_steps:
+            if return_sequences:
                 known[states[0]] = carried[0] + output_gradient
             gradients = theano.grad(None, targets, known_grads=known, disconnected_inputs='ignore')
-        inputs = ([cell.x_t] + cell.context_t + cell.states_tm1 + cell.weights + carried + [output_gradient])
-        parts = [inputs, states, gradients, [node.outputs[0] for node in dots], [node.inputs[0] for node in dots]]
-        parts = _simplified(parts)
-        inputs, self.states, gradients, outputs, lefts = parts
-
-        inputs, gradients = iter(inputs), iter(gradients)
+        inputs, states, gradients, outputs, lefts = map(iter, _simplified([
+            [cell.x_t, *cell.context_t, *cell.states_tm1, *cell.weights, *carried, output_gradient],
+            states, gradients, [node.outputs[0] for node in dots], [node.inputs[0] for node in dots]]))
 
         def take(iterator, like):
             return [next(iterator) for _ in like]
 
-        (self.x_t,), self.context_t = take(inputs, [0]), take(inputs, cell.context_t)
+        self.states = list(states)
+        self.x_t, self.context_t = next(inputs), take(inputs, cell.context_t)
         self.states_tm1, self.weights = take(inputs, cell.states_tm1), take(inputs, cell.weights)
-        self.carried, (self.output_gradient,) = take(inputs, carried), take(inputs, [0])
+        self.carried, self.output_gradient = take(inputs, carried), next(inputs)
         self.x_gradient = next(gradients) if wrt_x else None
         self.carried_on = take(gradients, cell.states_tm1) if gradients_of else []
         weights = dict(zip(cell.weights, self.weights))
-        self.products = [Product(output, left, weights[matrix(node.inputs[1])], gradient) for output, left, node, gradient
-                         in zip(outputs, lefts, dots, take(gradients, dots))]
-        if any(isinstance(node.inputs[1].owner and node.inputs[1].owner.op, DimShuffle) for node in dots):
-            raise Unsupported("a product with a transposed weight")
+        self.products = [Product(left, weights[matrix(node.inputs[1])], output, gradient)
+                         for node, left, output, gradient in zip(dots, lefts, outputs, take(gradients, dots))]
         self.sums = [(weights[vector], _summand(gradient)) for vector, gradient in zip(vectors, gradients)]
         self.leaves = {self.x_t, *self.context_t, *self.states_tm1, *self.weights, *self.carried, self.output_gradient}
         self.forward = self.states
         self.backward = [variable for variable in [self.x_gradient] + self.carried_on
                          + [product.gradient for product in self.products] + [summand for _, summand in self.sums]
                          if variable is not None]
-        for variable in self.forward + self.backward:
-            self._check(variable)
+        self._check(self.forward + self.backward)
         self.saved_states, self.saved = self._find_saved() if gradients_of else ([], [])
 
     def ancestors(self, variables, stop=()):
@@ -176,36 +176,28 @@ class Program:
             visit(variable)
         return list(found)
 
-    def _check(self, variable):
-        seen = {}
-        stack = [variable]
+    def _check(self, variables):
+        """Look for what cannot be written as loops and products."""
+        seen, stack = set(), list(variables)
         while stack:
             variable = stack.pop()
-            if variable in seen:
+            if variable in seen or is_constant(variable) or vector_weight(variable) in self.weights:
                 continue
-            seen[variable] = True
-            if is_constant(variable) or variable in self.leaves:
-                if variable in self.weights:
-                    raise Unsupported(f"{variable.type} neither multiplied nor added as a vector")
+            seen.add(variable)
+            if variable in self.weights:
+                raise Unsupported(f"a weight, {variable.type}, elsewhere than on the right of a product or as a bias")
+            if variable in self.leaves:
                 continue
-            if variable.owner is None:
-                raise Unsupported(f"an array as a constant: {variable}")
             node = variable.owner
+            if node is None:
+                raise Unsupported(f"the constant {variable}")
             if isinstance(node.op, T.Dot):
                 left, right = node.inputs
-                if matrix(right) not in self.weights or left.ndim != 2 or right.ndim != 2:
-                    raise Unsupported("a product that is not one with a weight")
-                stack.append(left)
-            elif isinstance(node.op, DimShuffle):
-                if vector_weight(variable) not in self.weights:
-                    raise Unsupported(f"{node.op} of something else than a weight")
-            elif isinstance(node.op, Elemwise):
-                if len(node.outputs) != 1 or len(node.op.scalar_op.make_node(*[
-                        theano.scalar.get_scalar_type(argument.dtype)() for argument in node.inputs]).outputs) != 1:
-                    raise Unsupported(f"{node.op}")
-                stack.extend(node.inputs)
-            else:
-                raise Unsupported(f"{node.op}")
+                if matrix(right) not in self.weights or left.broadcastable != (False, False):
+                    raise Unsupported("a product that is not one of a state or an input with a weight")
+            elif not isinstance(node.op, Elemwise) or len(node.outputs) > 1:
+                raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
+            stack += arguments(node)
 
     def _find_saved(self):
         """What to keep of the forward steps: what is dear to compute, and what products have on their left."""
@@ -244,8 +236,12 @@ class Program:
         for product in self.products:
             need(product.left)
         lefts = set(saved)
-        for variable in self.backward + [argument for variable in backward if variable in from_outside
-                                         for argument in arguments(variable.owner)]:
+        for variable in backward:
+            if variable in from_outside:
+                for argument in arguments(variable.owner):
+                    if argument not in from_outside:
+                        need(argument)
+        for variable in self.backward:
             if variable not in from_outside:
                 need(variable)
         for variable in list(saved):
