@@ -1,5 +1,6 @@
 """What may happen between epochs and batches: progress, history, checkpoints, stopping early."""
 
+import csv
 import math
 import os
 import time
@@ -147,6 +148,63 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
+
+    def plot(self, figure=None):
+        """Draw what was measured over the epochs, counted from 1: a panel for the loss, another for the accuracy.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            Where to draw; a new one of pyplot by default, which notebooks show by themselves.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            For changes, or for its `savefig`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed; the message says how to get it.
+        ValueError
+            If no epoch was finished.
+        """
+        try:
+            from matplotlib import pyplot as plt
+            from matplotlib.ticker import MaxNLocator
+        except ImportError as error:
+            raise ImportError('history.plot() draws with matplotlib: pip install "recurrent-layers[plot]"') from error
+        if not self.history:
+            raise ValueError("there is nothing to plot: no epoch was finished")
+        titles = {"loss": "loss", "acc": "accuracy"}
+        names = list(dict.fromkeys(name[len("val_"):] if name.startswith("val_") else name for name in self.history))
+        if figure is None:
+            figure = plt.figure(figsize=(5 * len(names), 3.5), constrained_layout=True)
+        for axes, name in zip(np.ravel(figure.subplots(1, len(names))), names):
+            for key, label in ((name, "training"), ("val_" + name, "validation")):
+                if key in self.history:
+                    values = self.history[key]
+                    axes.plot(np.array(self.epoch[-len(values):]) + 1, values, ".-", label=label)
+            axes.set(xlabel="epoch", ylabel=titles.get(name, name))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(alpha=0.3)
+            axes.legend()
+        return figure
+
+    def to_csv(self, path):
+        """Write a table of the epochs, counted from 0 as in `epoch`, with a column for each measure.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; one that is there is replaced.
+        """
+        with open(path, "w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["epoch", *self.history])
+            # What was not measured from the beginning has fewer values.
+            columns = [[""] * (len(self.epoch) - len(values)) + values for values in self.history.values()]
+            writer.writerows(zip(self.epoch, *columns))
 
 
 class ModelCheckpoint(Callback):

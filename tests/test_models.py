@@ -1,4 +1,5 @@
 import json
+import sys
 
 import h5py
 import numpy as np
@@ -361,6 +362,39 @@ class TestCallbacks:
         assert calls == ["on_train_begin"] + 6 * epoch + ["on_train_end"]
         assert recorder.params["nb_epoch"] == 6 and recorder.params["nb_sample"] == 20
         assert recorder.params["metrics"] == ["loss", "val_loss"]
+
+    def test_a_history_can_be_plotted(self):
+        matplotlib = pytest.importorskip("matplotlib")
+        matplotlib.use("Agg")
+        _, history = self.fit(show_accuracy=True)
+        loss, accuracy = history.plot().axes
+        assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy")
+        for axes, name in ((loss, "loss"), (accuracy, "acc")):
+            assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation"]
+            for line, key in zip(axes.lines, (name, "val_" + name)):
+                assert line.get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
+                assert list(line.get_ydata()) == history.history[key]
+        own = matplotlib.figure.Figure()
+        assert history.plot(own) is own and len(own.axes) == 2
+
+    def test_a_history_becomes_a_table(self, tmp_path):
+        _, history = self.fit()
+        history.history["late"] = [0.5]
+        history.to_csv(tmp_path / "history.csv")
+        lines = (tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()
+        assert lines[0] == "epoch,loss,val_loss,late"
+        rows = [line.split(",") for line in lines[1:]]
+        assert [row[0] for row in rows] == list("012345") and [row[3] for row in rows] == [""] * 5 + ["0.5"]
+        assert [float(row[1]) for row in rows] == history.history["loss"]
+
+    def test_a_history_without_epochs_or_matplotlib_says_so(self, monkeypatch):
+        history = callbacks.History()
+        history.on_train_begin()
+        with pytest.raises(ValueError, match="no epoch"):
+            history.plot()
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        with pytest.raises(ImportError, match=r"recurrent-layers\[plot\]"):
+            history.plot()
 
     def test_early_stopping(self, capsys):
         _, history = self.fit(callbacks.EarlyStopping(patience=1, verbose=1))
