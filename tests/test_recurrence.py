@@ -11,7 +11,9 @@ from theano.scan_module.scan_op import Scan
 
 import recurrent_layers as rl
 from recurrent_layers import GRU, JZS1, LSTM, SimpleRNN, theano_setup
+from recurrent_layers.layers.recurrent import Recurrent
 from recurrent_layers.recurrence.c_code import Loops
+from recurrent_layers.recurrence.ops import Scannable
 
 IN_C = theano.compile.get_mode("FAST_RUN")
 BY_SCAN = theano.compile.get_mode("FAST_COMPILE")
@@ -129,6 +131,113 @@ def test_other_activations_run_by_scan(activation, caplog):
     assert_same(in_c(*given), by_scan(*given))
 
 
+class Cell(Recurrent):
+    """A cell of one's own."""
+
+    param_names = ("W", "U", "b")
+
+    def _inputs(self, x):
+        return [T.dot(x, self.W) + self.b]
+
+
+class Bottleneck(Cell):
+    """Other numbers of columns than those of input and state, and vectors of that size."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        floatX = theano.config.floatX
+        self.V = theano.shared(np.random.randn(self.output_dim, 40).astype(floatX))
+        self.c = theano.shared(np.random.randn(40).astype(floatX))
+        self.V_back = theano.shared(np.random.randn(40, self.output_dim).astype(floatX))
+        self.b_x = theano.shared(np.random.randn(self.input_dim).astype(floatX))
+        self.params = [self.W, self.V, self.c, self.V_back, self.b_x]
+
+    def _inputs(self, x):
+        return [T.dot(x * self.b_x, self.W)]
+
+    def _step(self, x_t, h_tm1):
+        return T.tanh(x_t + T.dot(T.tanh(T.dot(h_tm1, self.V) + self.c), self.V_back))
+
+
+class Swapped(Cell):
+    nb_states = 3
+
+    def _step(self, x_t, h_tm1, a_tm1, b_tm1):
+        h_t = T.tanh(x_t + T.dot(a_tm1, self.U) + T.dot(h_tm1, self.U))
+        return h_t, b_tm1 * 0.5 + T.dot(h_t, self.U), a_tm1
+
+
+class Linear(Cell):
+    def _step(self, x_t, h_tm1):
+        return T.dot(h_tm1, self.U) + x_t
+
+
+class Tied(Cell):
+    nb_states = 2
+
+    def _step(self, x_t, h_tm1, g_tm1):
+        h_t = T.tanh(x_t + T.dot(h_tm1, self.U)) * T.nnet.sigmoid(T.dot(h_tm1, self.U))
+        return h_t, h_t
+
+
+@pytest.mark.parametrize("cell", [Bottleneck, Swapped, Linear, Tied])
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_cells_of_ones_own_run_in_c(cell, return_sequences):
+    layer = cell(3, 5, return_sequences=return_sequences)
+    check(layer, masked=return_sequences)
+
+
+class Slope(Cell):
+    """A weight that is neither a matrix nor a vector."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.slope = theano.shared(np.full((1,), 0.7), broadcastable=(True,))
+        self.params += [self.slope]
+
+    def _step(self, x_t, h_tm1):
+        return T.tanh(self.slope * (x_t + T.dot(h_tm1, self.U)))
+
+
+class Faded(Cell):
+    """A context that is learned."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.speed = theano.shared(0.3)
+        self.params += [self.speed]
+
+    def _context(self, x, mask):
+        return [T.cumsum(T.ones_like(x[:, :, :1]), axis=0) * self.speed]
+
+    def _step(self, x_t, time, h_tm1):
+        return T.tanh(x_t + T.dot(h_tm1, self.U) * T.exp(-time))
+
+
+@pytest.mark.parametrize("cell", [Slope, Faded])
+def test_cells_that_c_cannot_do_run_by_scan(cell):
+    layer = cell(3, 5)
+    in_c, by_scan = functions(layer)
+    assert not is_in_c(in_c)
+    given = values(layer, nb_samples=3, timesteps=4)
+    assert_same(in_c(*given), by_scan(*given))
+
+
+def test_a_column_is_computed_again_rather_than_kept():
+    layer = Faded(3, 5)
+    layer.params.remove(layer.speed)
+    check(layer, masked=False)
+
+
+def test_floatX_at_compilation_does_not_matter():
+    with theano.change_flags(floatX="float32"):
+        layer = GRU(3, 4)
+        given = values(layer, nb_samples=2, timesteps=3)
+        y = layer.get_output()
+    for mode in (IN_C, BY_SCAN):
+        assert theano.function([layer.input], y, mode=mode)(given[0]).dtype == "float32"
+
+
 def test_the_optimization_can_be_excluded():
     layer = GRU(4, 5)
     in_c, excluded = functions(layer, modes=(IN_C, IN_C.excluding("recurrence_in_c")))
@@ -166,13 +275,14 @@ def test_views_of_any_strides_are_read_rightly():
         assert_same([in_c(strange)], [by_scan(strange)])
 
 
-def test_a_stack_and_an_initial_dropout_of_it_run_in_c():
+def test_a_stack_runs_in_c():
     first, second = JZS1(3, 8, return_sequences=True), LSTM(8, 6)
     second.set_previous(first)
     y = second.get_output()
     gradients = T.grad(T.sum(T.sqr(y)), first.params + second.params)
     in_c, by_scan = (theano.function([first.input], [y] + gradients, mode=mode) for mode in (IN_C, BY_SCAN))
     assert is_in_c(in_c)
+    assert ops(by_scan, Scan) and not ops(by_scan, Scannable)
     x = np.random.randn(4, 7, 3)
     assert_same(in_c(x), by_scan(x))
 
@@ -232,9 +342,23 @@ def test_what_does_not_fit_is_refused():
     in_c, _ = functions(layer)
     with pytest.raises(ValueError, match=r"weight.*3.*5"):
         in_c(np.zeros((2, 6, 5)), np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="gradient of the output"):
+        in_c(np.zeros((2, 6, 3)), np.zeros((2, 5)))
     layer.U_h.set_value(np.zeros((3, 3)))
     with pytest.raises(ValueError, match="weight.*3.*4"):
         in_c(np.zeros((2, 6, 3)), np.zeros((2, 4)))
+    simple = SimpleRNN(3, 4)
+    for param, shape in zip(simple.params, [(3, 4000), (4000, 4000), (4000,)]):
+        param.set_value(np.zeros(shape))
+    with pytest.raises(ValueError, match="4000.*4"):
+        theano.function([simple.input], simple.get_output(), mode=IN_C)(np.zeros((2, 6, 3)))
+
+
+def test_a_gradient_without_timesteps_is_refused():
+    layer = SimpleRNN(3, 4, activation="linear")
+    gradient = T.grad(T.sum(layer.get_output()), layer.b)
+    with pytest.raises(ValueError, match="no timesteps"):
+        theano.function([layer.input], gradient, mode=IN_C)(np.zeros((2, 0, 3)))
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch):

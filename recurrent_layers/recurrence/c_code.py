@@ -8,17 +8,24 @@ import hashlib
 import pathlib
 import re
 
+import numpy as np
 import theano
 import theano.tensor as T
 
 from recurrent_layers.recurrence.step import Unsupported
-from recurrent_layers.recurrence.writer import Place, StepWriter, Widths, indented
+from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths, indented
 
 # Beside those of Theano, -O3 and -fno-math-errno. NaN and infinity stay what they are.
 COMPILER_FLAGS = ["-fno-trapping-math", "-pthread"]
 HEADERS = [(pathlib.Path(__file__).parent / name).read_text() for name in ("products.h", "arrays.h")]
 
-# Sizes of outputs: of an input, along an axis; or the second of the settings, which are the last input.
+# The last input of an op: so many threads, the output_dim, truncate_gradient.
+def settings(threads, output_dim, truncate_gradient):
+    """Make it."""
+    return T.constant(np.array([threads, output_dim, truncate_gradient], "int64"))
+
+
+# Sizes of outputs: of an input, along an axis; or the second of the settings.
 TIMESTEPS, NB_SAMPLES, INPUT_DIM = (0, 0), (0, 1), (0, 2)
 OUTPUT_DIM = (-1, 1)
 
@@ -86,7 +93,7 @@ class Loops(theano.Op):
 
     def c_code_cache_version(self):
         digest = hashlib.sha256("\n".join(HEADERS).encode()).digest()
-        return (int.from_bytes(digest[:8], "big"),)
+        return (1, int.from_bytes(digest[:8], "big"))  # The first for this file.
 
 
 class Kept:
@@ -97,7 +104,7 @@ class Kept:
         self.is_state = isinstance(key, int)
 
     def at(self, t):
-        return Place(f"{self.name} + ({t}) * batch * {self.width} + first * {self.width}", self.width)
+        return Place(f"{self.name} + ({t}) * batch * {self.width} + first * {self.width}", self.width, self.width)
 
 
 def forward(program, name, return_sequences):
@@ -118,15 +125,14 @@ def forward(program, name, return_sequences):
     code = _Code(program, return_sequences)
     step, end, stores, rolling = [], [], [], []
     if not return_sequences:
-        code.lines += [f'require(timesteps > 0, "{name}: the input has no timesteps");',
-                       "real* const last_output = output(out[0], {batch, output_dim});"]
+        code.lines.append("real* const last_output = output(out[0], {batch, output_dim});")
     for number, kept in enumerate(code.kept, start=not return_sequences):
         code.lines.append(f"real* const {kept.name} = output(out[{number}], {{timesteps, batch, {kept.width}}});")
         if not kept.is_state:
             stores.append((kept.key, kept.at("t")))
     for k, state in enumerate(program.states):
         if k in code.kept_states:
-            step += code.state_before(k)
+            step += code.add_state_before(k)
             stores.append((state, code.kept_states[k].at("t")))
         else:
             rolling.append(f"state{k}")
@@ -175,6 +181,9 @@ def backward(program, name, return_sequences, gradient_of_x, gradients_of):
                    "const long truncate_gradient = settings[2];",
                    "const long stop = truncate_gradient > 0 ? std::max(timesteps - truncate_gradient, 0L) : 0;",
                    "const long steps = timesteps - stop;"]
+    sizes = ["timesteps", "batch", "output_dim"][not return_sequences:]
+    code.lines += [f'require(output_gradient.dim({axis}) == {size}, "the gradient of the output has another shape");'
+                   for axis, size in enumerate(sizes)]
     if return_sequences:
         code.places[program.output_gradient] = Place(
             "output_gradient.data() + t * output_gradient.stride(0) + first * output_gradient.stride(1)",
@@ -185,7 +194,7 @@ def backward(program, name, return_sequences, gradient_of_x, gradients_of):
                   "                carried0 + ((timesteps - 1) % 2 * rows + i) * output_dim);"]
     for k, state_gradient in enumerate(program.carried_on):
         if k in code.kept_states:
-            step += code.state_before(k)
+            step += code.add_state_before(k)
         rolling.append(f"carried{k}")
         step += [f"const real* const carried{k}_t = carried{k} + t % 2 * rows * output_dim;",
                  f"real* const carried{k}_tm1 = carried{k} + (t + 1) % 2 * rows * output_dim;"]
@@ -205,14 +214,15 @@ def backward(program, name, return_sequences, gradient_of_x, gradients_of):
             code.lines.append(f"real* const {kept.name} = scratch.get(steps * batch * {kept.width});")
             stores.append((product.gradient, kept.at("t - stop")))
     if any(product.left is program.x_t for product in program.products):
-        step += code.x_in_order()
-    for n, (_, summand) in enumerate(program.sums):
-        sums.append((summand, f"sum{n}"))
-        code.lines.append(f"std::vector<double> sums{n}(threads * output_dim);")
-        begin.append(f"real* const sum{n} = scratch.get(output_dim);")
-        step.append(f"std::fill_n(sum{n}, output_dim, real(0));")
+        step += code.add_x_in_order()
+    for n, (vector, summand) in enumerate(program.sums):
+        width = code.widths.of_vector(vector)
+        sums.append((summand, Total(f"sum{n}", width)))
+        code.lines.append(f"std::vector<double> sums{n}(threads * {width});")
+        begin.append(f"real* const sum{n} = scratch.get({width});")
+        step.append(f"std::fill_n(sum{n}, {width}, real(0));")
         # float32 is enough for the samples of one step, but not for all steps.
-        end.append(f"for (long j = 0; j < output_dim; ++j) sums{n}[thread * output_dim + j] += sum{n}[j];")
+        end.append(f"for (long j = 0; j < {width}; ++j) sums{n}[thread * {width} + j] += sum{n}[j];")
     writer = code.writer(stores, sums)
     code.loop_over_time("for (long t = timesteps - 1; t >= stop; --t)", writer, step + writer.lines + end, rolling,
                         begin, [])
@@ -227,7 +237,7 @@ class _Code:
     """The lines of an op, and what forward and backward steps have in common."""
 
     def __init__(self, program, return_sequences):
-        self.program = program
+        self.program, self.return_sequences = program, return_sequences
         self.dtype = program.x_t.dtype
         if self.dtype not in ("float32", "float64"):
             raise Unsupported(f"an input of {self.dtype}")
@@ -266,6 +276,8 @@ class _Code:
                 lines.append(f"const real* const values{k} = weight{k}.data();")
         lines += [f'require({width} == {other}, "a weight does not fit: {width} is " + std::to_string({width}) + '
                   f'", {other} is " + std::to_string({other}));' for width, other in self.widths.checks()]
+        if not self.return_sequences:
+            lines.append('require(timesteps > 0, "the input has no timesteps, and so there is no last one");')
         return lines + ["products::Scratch scratch;", "real* const zeros = scratch.zeros(output_dim);"]
 
     def op(self, name, shapes):
@@ -278,8 +290,8 @@ class _Code:
         number, axis = re.match(r"weight(\d+)\.dim\((\d)\)", width).groups()
         return (self.first_weight + int(number), int(axis))
 
-    def state_before(self, k):
-        """Find a kept state of the step before, which is zero before the first step."""
+    def add_state_before(self, k):
+        """Let a step find a kept state of the step before, zero before the first; returns what it does for that."""
         kept = self.kept_states[k]
         self.places[self.program.states_tm1[k]] = Place(f"state{k}_tm1", f"state{k}_row")
         return [f"const real* const state{k}_tm1 = t > 0 ? {kept.at('t - 1').at} : zeros;",
@@ -318,8 +330,8 @@ class _Code:
                        "    products::in_threads(threads, [&](long thread) {",
                        *indented(indented(lines)), "    });", "}"]  # fmt: skip
 
-    def x_in_order(self):
-        """What a step does so that all rows of x are as far from each other, as those of other arrays are."""
+    def add_x_in_order(self):
+        """Have all rows of x as far from each other as those of other arrays; returns what a step does for that."""
         self.lines += [
             "const bool is_in_order = batch == 1 || timesteps == 1 || x.stride(0) == batch * x.stride(1);",
             "real* const x_copy = is_in_order ? nullptr : scratch.get(steps * batch * input_dim);",
@@ -337,10 +349,11 @@ class _Code:
         for output, k in enumerate(gradients_of, start=first_output):
             weight, name = program.weights[k], f"gradient_of_weight{k}"
             if weight in sums:
-                self.lines.append(f"real* const {name} = output(out[{output}], {{output_dim}});")
-                last += ["for (long j = 0; j < output_dim; ++j) {", "    double sum = 0;",
+                width = self.widths.of_vector(weight)
+                self.lines.append(f"real* const {name} = output(out[{output}], {{{width}}});")
+                last += [f"for (long j = 0; j < {width}; ++j) {{", "    double sum = 0;",
                          "    for (long thread = 0; thread < threads; ++thread)",
-                         f"        sum += {sums[weight]}[thread * output_dim + j];", f"    {name}[j] = sum;", "}"]
+                         f"        sum += {sums[weight]}[thread * {width} + j];", f"    {name}[j] = sum;", "}"]
                 continue
             self.lines += [f"const long rows{k} = weight{k}.dim(0), columns{k} = weight{k}.dim(1);",
                            f"real* const {name} = output(out[{output}], {{rows{k}, columns{k}}});",

@@ -1,17 +1,17 @@
 """The recurrence as one node of Theano's graph, which an optimization replaces by C code, or by scan."""
 
 import logging
+import sys
 from collections import OrderedDict
 
-import numpy as np
 import theano
 import theano.tensor as T
 from theano.compile import optdb
-from theano.gof import graph, opt
+from theano.gof import opt
 
 from recurrent_layers import theano_setup
 from recurrent_layers.recurrence import c_code
-from recurrent_layers.recurrence.step import Cell, Program, Unsupported
+from recurrent_layers.recurrence.step import Program, Unsupported, substitute, trace
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +44,38 @@ def iterate(inputs, step, x, context, nb_states, output_dim, truncate_gradient, 
     # A size of 1 might be broadcastable, which nothing after a step is.
     x = T.unbroadcast(x, *range(x.ndim))
     context = [T.unbroadcast(T.addbroadcast(variable, 2), 0, 1) for variable in context]
-    cell = Cell(inputs, step, nb_states, x.type, [variable.type for variable in context])
+    cell, weights = trace(inputs, step, nb_states, x.type, [variable.type for variable in context])
     op = Recurrence(cell, output_dim, truncate_gradient, return_sequences, name)
-    return op(x, *context, *cell.given_weights)
+    return op(x, *context, *weights)
 
 
-class Recurrence(theano.Op):
+class Scannable(theano.Op):
+    """Something that `theano.scan` can do. An optimization replaces it; without any, it does so itself."""
+
+    def scanned(self, *inputs):
+        """The outputs, by `theano.scan`."""
+        raise NotImplementedError
+
+    def scanned_anew(self, inputs):
+        """The same of new variables, as (variables, outputs): no input is part of another."""
+        own = [variable.type() for variable in inputs]
+        return own, self.scanned(*own)
+
+    def perform(self, node, inputs, output_storage):
+        if not hasattr(self, "_function"):
+            self._function = theano.function(*self.scanned_anew(node.inputs), on_unused_input="ignore")
+        for storage, value in zip(output_storage, self._function(*inputs)):
+            storage[0] = value
+
+    def R_op(self, inputs, eval_points):
+        given = [(variable, point) for variable, point in zip(inputs, eval_points) if point is not None]
+        return T.Rop(self.scanned(*inputs), [variable for variable, _ in given], [point for _, point in given])
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_function"}
+
+
+class Recurrence(Scannable):
     """All steps of a cell. Inputs: x, the context, the weights."""
 
     def __init__(self, cell, output_dim, truncate_gradient, return_sequences, name):
@@ -58,9 +84,6 @@ class Recurrence(theano.Op):
 
     def __str__(self):
         return self.name
-
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_function"}
 
     def make_node(self, *inputs):
         state = self.cell.states_tm1[0].type
@@ -72,25 +95,22 @@ class Recurrence(theano.Op):
         return [((timesteps,) if self.return_sequences else ()) + (nb_samples, self.output_dim)]
 
     def scanned(self, *inputs):
-        """The same by `theano.scan`."""
         cell = self.cell
         contexts = inputs[1:1 + len(cell.context_t)]
-        weights = OrderedDict(zip(cell.weights, inputs[1 + len(contexts):]))
-        received = theano.clone(cell.inputs, OrderedDict([(cell.x, inputs[0]), *weights.items()]))
+        weights = dict(zip(cell.weights, inputs[1 + len(contexts):]))
+        received = substitute(cell.inputs, {cell.x: inputs[0], **weights})
         own = cell.inputs_t + cell.context_t + cell.states_tm1
 
         def step(*values):
-            return theano.clone(cell.states, OrderedDict([*zip(own, values), *weights.items()]))
+            return substitute(cell.states, {**dict(zip(own, values)), **weights})
 
-        zeros = T.unbroadcast(T.zeros((inputs[0].shape[1], self.output_dim)), 0, 1)
+        zeros = T.zeros((inputs[0].shape[1], self.output_dim), cell.states_tm1[0].dtype)
+        zeros = T.unbroadcast(zeros, 0, 1)
         outputs, _ = theano.scan(step, sequences=received + list(contexts),
                                  outputs_info=[zeros] * len(cell.states), truncate_gradient=self.truncate_gradient,
                                  name=self.name)
         h = outputs[0] if len(cell.states) > 1 else outputs
         return [h if self.return_sequences else h[-1]]
-
-    def perform(self, node, inputs, output_storage):
-        _perform_scanned(self, node, inputs, output_storage)
 
     def connection_pattern(self, node):
         return [[k in differentiable(node.inputs)] for k in range(len(node.inputs))]
@@ -98,11 +118,8 @@ class Recurrence(theano.Op):
     def L_op(self, inputs, outputs, output_gradients):
         return in_place_of_all(RecurrenceGradient(self)(*inputs, *output_gradients, return_list=True), inputs)
 
-    def R_op(self, inputs, eval_points):
-        return T.Rop(self.scanned(*inputs), inputs, eval_points)
 
-
-class RecurrenceGradient(theano.Op):
+class RecurrenceGradient(Scannable):
     """The gradients of a `Recurrence`. Inputs: its inputs, and the gradient of its output."""
 
     __props__ = ("recurrence",)
@@ -113,9 +130,6 @@ class RecurrenceGradient(theano.Op):
     def __str__(self):
         return f"gradient of {self.recurrence.name}"
 
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_function"}
-
     def make_node(self, *inputs):
         return theano.Apply(self, list(inputs), [inputs[k].type() for k in differentiable(inputs[:-1])])
 
@@ -123,26 +137,23 @@ class RecurrenceGradient(theano.Op):
         return [shapes[k] for k in differentiable(node.inputs[:-1])]
 
     def scanned(self, *inputs):
-        """The same by `theano.scan`."""
-        # One input may be computed from another: each gradient is that of its own place.
-        own = [variable.type() for variable in inputs]
-        outputs = self.recurrence.scanned(*own[:-1])
-        gradients = T.grad(None, [own[k] for k in differentiable(own[:-1])],
-                           known_grads=OrderedDict([(outputs[0], own[-1])]), disconnected_inputs='ignore')
-        return theano.clone(gradients, OrderedDict(zip(own, inputs)))
-
-    def perform(self, node, inputs, output_storage):
-        _perform_scanned(self, node, inputs, output_storage)
+        return gradients_by_scan(self.recurrence, inputs[:-1], inputs[-1:])
 
     def connection_pattern(self, node):
         return [[k in differentiable(node.inputs)] * len(node.outputs) for k in range(len(node.inputs))]
 
     def grad(self, inputs, output_gradients):
-        own = [variable.type() for variable in inputs]
-        known = OrderedDict((output, gradient) for output, gradient in zip(self.scanned(*own), output_gradients)
-                            if not isinstance(gradient.type, theano.gradient.DisconnectedType))
-        gradients = T.grad(None, [own[k] for k in differentiable(own)], known_grads=known, disconnected_inputs='ignore')
-        return in_place_of_all(theano.clone(gradients, OrderedDict(zip(own, inputs))), inputs)
+        return in_place_of_all(gradients_by_scan(self, inputs, output_gradients), inputs)
+
+
+def gradients_by_scan(op, inputs, output_gradients):
+    """The gradients of what an op computes, of all inputs that have one."""
+    own, outputs = op.scanned_anew(inputs)
+    known = OrderedDict((output, gradient.type()) for output, gradient in zip(outputs, output_gradients)
+                        if not isinstance(gradient.type, theano.gradient.DisconnectedType))
+    gradients = T.grad(None, [own[k] for k in differentiable(own)], known_grads=known, disconnected_inputs='ignore')
+    given = {known[output]: gradient for output, gradient in zip(outputs, output_gradients) if output in known}
+    return substitute(gradients, {**dict(zip(own, inputs)), **given})
 
 
 def differentiable(inputs):
@@ -156,22 +167,13 @@ def in_place_of_all(gradients, inputs):
     return [found.get(k, theano.gradient.DisconnectedType()()) for k in range(len(inputs))]
 
 
-def _perform_scanned(op, node, inputs, output_storage):
-    """Run an op of which no optimization has made something faster."""
-    if not hasattr(op, "_function"):
-        own = [variable.type() for variable in node.inputs]
-        op._function = theano.function(own, op.scanned(*own), on_unused_input="ignore")
-    for storage, value in zip(output_storage, op._function(*inputs)):
-        storage[0] = value
-
-
 # ---- Optimizations --------------------------------------------------------------------------------------------
 
 
 @opt.optimizer
 def recurrence_in_c(fgraph):
     """Replace each recurrence and its gradient by C code, where its step allows it."""
-    if not theano.config.cxx:
+    if not theano.config.cxx or sys.platform == "win32":
         return
     forwards = {}
     for node in fgraph.toposort()[::-1]:
@@ -189,8 +191,7 @@ def recurrence_in_c(fgraph):
 
 
 def _settings(recurrence):
-    settings = [theano_setup.recurrence_threads(), recurrence.output_dim, recurrence.truncate_gradient]
-    return T.constant(np.array(settings, "int64"))
+    return c_code.settings(theano_setup.recurrence_threads(), recurrence.output_dim, recurrence.truncate_gradient)
 
 
 def _steps_in_c(fgraph, node, forwards):
@@ -206,6 +207,8 @@ def _gradient_in_c(fgraph, node, forwards):
     op, inputs = node.op.recurrence, node.inputs[:-1]
     wanted = [(k, output) for k, output in zip(differentiable(inputs), node.outputs) if fgraph.clients(output)]
     own = [op.cell.x] + op.cell.context_t + op.cell.weights
+    if any(own[k] in op.cell.context_t for k, _ in wanted):
+        raise Unsupported("a context whose gradient is wanted")
     program = Program(op.cell, [own[k] for k, _ in wanted], op.return_sequences)
     steps = c_code.forward(program, op.name, op.return_sequences)
     first_weight = 1 + len(op.cell.context_t)
@@ -224,11 +227,8 @@ def recurrence_by_scan(fgraph):
     """Replace each recurrence and its gradient by `theano.scan`."""
     for node in fgraph.toposort()[::-1]:
         if isinstance(node.op, (Recurrence, RecurrenceGradient)):
-            own = [variable.type() for variable in node.inputs]
-            outputs = node.op.scanned(*own)
-            # The constants of a cell would else belong to several function graphs.
-            copies = graph.clone_get_equiv(own, outputs, copy_inputs=False, copy_orphans=True)
-            outputs = theano.clone([copies[output] for output in outputs], OrderedDict(zip(own, node.inputs)))
+            own, outputs = node.op.scanned_anew(node.inputs)
+            outputs = substitute(outputs, dict(zip(own, node.inputs)))
             fgraph.replace_all_validate(list(zip(node.outputs, outputs)), reason="recurrence_by_scan")
 
 

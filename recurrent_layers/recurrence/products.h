@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <list>
 #include <new>
@@ -165,9 +166,15 @@ class Thread {
     const long number;
     pthread_t thread;
     bool runs;
+    std::exception_ptr error;
 
-    static void* run(void* self) {
-        static_cast<Thread*>(self)->task(static_cast<Thread*>(self)->number);
+    static void* run(void* given) {
+        Thread* const self = static_cast<Thread*>(given);
+        try {
+            self->task(self->number);
+        } catch (...) {
+            self->error = std::current_exception();
+        }
         return nullptr;
     }
 
@@ -175,7 +182,7 @@ public:
     Thread(const std::function<void(long)>& task, long number) : task(task), number(number) {
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
-#ifdef __linux__
+#ifdef __GLIBC__
         // Linux often puts a new thread where its maker is busy, and moves it after milliseconds: too late for us.
         cpu_set_t processors;
         const int processor = sched_getcpu();
@@ -189,14 +196,21 @@ public:
         if (!runs) run(this);  // The system gives us no more threads.
     }
     Thread(const Thread&) = delete;
-    ~Thread() { if (runs) pthread_join(thread, nullptr); }
+    ~Thread() { join(); }
+    void join() {
+        if (runs) pthread_join(thread, nullptr);
+        runs = false;
+    }
+    void rethrow() const { if (error) std::rethrow_exception(error); }
 };
 
-// task(0), ..., task(n - 1), each in a thread of its own, the first in this one.
+// task(0), ..., task(n - 1), each in a thread of its own, the first in this one. What one of them throws, this throws.
 inline void in_threads(long n, const std::function<void(long)>& task) {
     std::list<Thread> threads;
     for (long i = 1; i < n; ++i) threads.emplace_back(task, i);
     task(0);
+    for (Thread& thread : threads) thread.join();
+    for (const Thread& thread : threads) thread.rethrow();
 }
 
 }  // namespace products

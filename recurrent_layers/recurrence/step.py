@@ -5,7 +5,7 @@ finds out what of the forward steps the backward steps need again.
 """
 
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import List, NamedTuple
 
 import theano
 import theano.tensor as T
@@ -24,49 +24,64 @@ class Unsupported(Exception):
     """The step has something that is neither elementwise nor a product with a weight; scan can do it."""
 
 
-class Cell:
+class Cell(NamedTuple):
     """One step of a recurrence, as a graph without shared variables.
 
     Attributes
     ----------
-    x : theano variable, (timesteps, nb_samples, input_dim)
-    inputs : list of theano variables
-        What the steps receive from x, for all of them at once.
-    x_t, inputs_t : theano variable, list of theano variables
-        The same for a single step.
+    x, x_t : theano variable
+        The input of all steps, (timesteps, nb_samples, input_dim), and of one.
+    inputs, projected_t : list of theano variables
+        What all steps receive from x, and what one receives from x_t.
+    inputs_t : list of theano variables
+        What one receives, as the step is given it.
     context_t : list of theano variables, each (nb_samples, 1)
-        What else a step receives.
+        What else it receives.
     states_tm1 : list of theano variables, each (nb_samples, output_dim)
     states : list of theano variables
         The states after the step, as a graph of `inputs_t`, `context_t`, `states_tm1` and `weights`.
     weights : list of theano variables
-        All else that `inputs` and `states` depend on.
-    given_weights : list of theano variables
-        What stands for `weights` where the layer is used.
+        All else that there is.
     """
 
-    def __init__(self, inputs, step, nb_states, x_type, context_types):
-        self.x, self.x_t = x_type(), T.TensorType(x_type.dtype, (False, False))()
-        self.context_t = [T.TensorType(context.dtype, (False, True))() for context in context_types]
-        self.states_tm1 = [T.matrix() for _ in range(nb_states)]
-        of_all, of_one = inputs(self.x), inputs(self.x_t)
-        self.inputs_t = [variable.type() for variable in of_one]
-        states = list(step(*self.inputs_t, *self.context_t, *self.states_tm1))
-        own = {self.x, self.x_t, *self.inputs_t, *self.context_t, *self.states_tm1}
-        self.given_weights = []
-        for variable in graph.inputs(of_all + of_one + states):
-            if variable not in own and not isinstance(variable, graph.Constant):
-                own.add(variable)
-                self.given_weights.append(variable)
-        self.weights = [weight.type() for weight in self.given_weights]
-        replace = dict(zip(self.given_weights, self.weights))
-        clones = theano.clone(of_all + of_one + states, replace)
-        self.inputs, self.states = clones[:len(of_all)], clones[2 * len(of_all):]
-        self.projected_t = clones[len(of_all):2 * len(of_all)]
+    x: theano.Variable
+    x_t: theano.Variable
+    inputs: List[theano.Variable]
+    projected_t: List[theano.Variable]
+    inputs_t: List[theano.Variable]
+    context_t: List[theano.Variable]
+    states_tm1: List[theano.Variable]
+    states: List[theano.Variable]
+    weights: List[theano.Variable]
 
     def states_of_x_t(self):
         """The states after the step, as a graph of x_t instead of inputs_t."""
-        return theano.clone(self.states, dict(zip(self.inputs_t, self.projected_t)))
+        return substitute(self.states, dict(zip(self.inputs_t, self.projected_t)))
+
+
+def trace(inputs, step, nb_states, x_type, context_types):
+    """Run `inputs` and `step` of :func:`recurrent_layers.recurrence.iterate` once, to see what they do.
+
+    Returns
+    -------
+    Cell, list of theano variables
+        The cell, and what stands for its weights where it is used.
+    """
+    # Shared variables have test values, the variables here have none.
+    with theano.change_flags(compute_test_value="off"):
+        x, x_t = x_type(), T.TensorType(x_type.dtype, (False, False))()
+        context_t = [T.TensorType(context.dtype, (False, True))() for context in context_types]
+        states_tm1 = [T.matrix() for _ in range(nb_states)]
+        of_all, of_one = inputs(x), inputs(x_t)
+        inputs_t = [variable.type() for variable in of_one]
+        states = list(step(*inputs_t, *context_t, *states_tm1))
+        own = {x, x_t, *inputs_t, *context_t, *states_tm1}
+        given = [variable for variable in dict.fromkeys(graph.inputs(of_all + of_one + states))
+                 if variable not in own and not isinstance(variable, graph.Constant)]
+        weights = [weight.type() for weight in given]
+        clones = iter(theano.clone(of_all + of_one + states, dict(zip(given, weights))))
+        of_all, of_one, states = ([next(clones) for _ in part] for part in (of_all, of_one, states))
+    return Cell(x, x_t, of_all, of_one, inputs_t, context_t, states_tm1, states, weights), given
 
 
 class Product(NamedTuple):
@@ -92,6 +107,10 @@ class Program:
     Attributes
     ----------
     x_t, context_t, states_tm1, weights : as of the cell
+    leaves : set of theano variables
+        All that a step, forwards or backwards, is given.
+    forward, backward : list of theano variables
+        What forward and backward steps compute in the end.
     states : list of theano variables
         The states after the step.
     saved_states : list of int
@@ -121,13 +140,13 @@ class Program:
         carried = [state.type() for state in cell.states_tm1]
         output_gradient = cell.states_tm1[0].type()
         dots = [node for node in graph.io_toposort([], states) if isinstance(node.op, T.Dot)]
-        dots = [node for node in dots if matrix(node.inputs[1]) in gradients_of]
+        dots = [node for node in dots if weight_of(node.inputs[1]) in gradients_of]
         if any(is_transposed(node.inputs[1]) for node in dots):
             raise Unsupported("a product with a transposed weight")
         vectors = [weight for weight in cell.weights if weight in gradients_of and weight.ndim == 1]
         for weight in cell.weights:
-            if weight in gradients_of and weight.ndim not in (1, 2):
-                raise Unsupported(f"a weight with {weight.ndim} dimensions")
+            if weight.ndim not in (1, 2) or any(weight.broadcastable):
+                raise Unsupported(f"a weight that is neither a matrix nor a vector: {weight.type}")
         wrt_x = [cell.x_t] if cell.x in gradients_of else []
         targets = wrt_x + cell.states_tm1 + [node.outputs[0] for node in dots] + vectors
         gradients = []
@@ -150,7 +169,7 @@ class Program:
         self.x_gradient = next(gradients) if wrt_x else None
         self.carried_on = take(gradients, cell.states_tm1) if gradients_of else []
         weights = dict(zip(cell.weights, self.weights))
-        self.products = [Product(left, weights[matrix(node.inputs[1])], output, gradient)
+        self.products = [Product(left, weights[weight_of(node.inputs[1])], output, gradient)
                          for node, left, output, gradient in zip(dots, lefts, outputs, take(gradients, dots))]
         self.sums = [(weights[vector], _summand(gradient)) for vector, gradient in zip(vectors, gradients)]
         self.leaves = {self.x_t, *self.context_t, *self.states_tm1, *self.weights, *self.carried, self.output_gradient}
@@ -193,14 +212,19 @@ class Program:
                 raise Unsupported(f"the constant {variable}")
             if isinstance(node.op, T.Dot):
                 left, right = node.inputs
-                if matrix(right) not in self.weights or left.broadcastable != (False, False):
+                if weight_of(right) not in self.weights or left.broadcastable != (False, False):
                     raise Unsupported("a product that is not one of a state or an input with a weight")
             elif not isinstance(node.op, Elemwise) or len(node.outputs) > 1:
                 raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
             stack += arguments(node)
 
     def _find_saved(self):
-        """What to keep of the forward steps: what is dear to compute, and what products have on their left."""
+        """What to keep of the forward steps.
+
+        First, all that the backward steps take from the forward steps, and what products have on their left; then,
+        without what is cheap to compute from the rest. Lefts stay, since the gradients of weights take them as they
+        are.
+        """
         forward, backward = self.ancestors(self.forward), self.ancestors(self.backward)
         from_outside = {*self.carried, self.output_gradient}
         for variable in backward:
@@ -215,7 +239,7 @@ class Program:
                 pass
             elif variable in self.states:
                 saved_states.add(self.states.index(variable))
-            elif variable in forward or not isinstance(variable.owner.op, Elemwise):
+            elif (variable in forward or not isinstance(variable.owner.op, Elemwise)) and not is_column(variable):
                 saved[variable] = True
             else:
                 for argument in arguments(variable.owner):
@@ -252,6 +276,23 @@ class Program:
         return sorted(saved_states), list(saved)
 
 
+def substitute(outputs, replacements):
+    """The same outputs with other variables in the place of some, and with new constants.
+
+    Unlike `theano.clone`, it does not copy what the replacements depend on.
+
+    Parameters
+    ----------
+    outputs : list of theano variables
+    replacements : dict of theano variables
+    """
+    # A constant may belong to one function graph only.
+    constants = [variable for variable in graph.inputs(outputs) if isinstance(variable, graph.Constant)]
+    copies = graph.clone_get_equiv(list(replacements), outputs, copy_inputs=False, copy_orphans=False,
+                                   memo={**{constant: constant.clone() for constant in constants}, **replacements})
+    return [copies[output] for output in outputs]
+
+
 def arguments(node):
     """The inputs of a node that its value depends on."""
     return node.inputs[:1] if isinstance(node.op, (T.Dot, DimShuffle)) else node.inputs
@@ -270,7 +311,7 @@ def vector_weight(variable):
     return None
 
 
-def matrix(right):
+def weight_of(right):
     """The matrix that a product has on its right, be it transposed."""
     node = right.owner
     if node is not None and isinstance(node.op, DimShuffle) and node.op.new_order == (1, 0):
@@ -280,6 +321,11 @@ def matrix(right):
 
 def is_transposed(right):
     return right.owner is not None
+
+
+def is_column(variable):
+    """Whether it has one value for each sample."""
+    return variable.broadcastable[-1:] == (True,)
 
 
 def _summand(gradient):

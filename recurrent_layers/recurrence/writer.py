@@ -1,6 +1,8 @@
 """Writes one step as C code: products, and between them loops over samples and columns."""
 
+import itertools
 import math
+from typing import NamedTuple
 
 import theano
 import theano.tensor as T
@@ -10,10 +12,11 @@ from theano.tensor.elemwise import Elemwise
 from recurrent_layers.recurrence.step import (
     Unsupported,
     arguments,
+    is_column,
     is_constant,
     is_transposed,
-    matrix,
     vector_weight,
+    weight_of,
 )
 
 _scalar, _nnet = theano.scalar, T.nnet.sigm
@@ -45,11 +48,19 @@ EXPRESSIONS_OF_REALS = {
 }
 
 
-class Place:
+class Place(NamedTuple):
     """Where a variable is: ``at`` points to the values of this thread's first sample, ``row`` leads to the next."""
 
-    def __init__(self, at, row):
-        self.at, self.row = at, row
+    at: str
+    row: str
+    width: str = "output_dim"
+
+
+class Total(NamedTuple):
+    """An array of C that values are added to, and its size."""
+
+    name: str
+    width: str
 
 
 class Widths:
@@ -60,6 +71,10 @@ class Widths:
         self.same, self.known = {}, {}
         for variable in program.ancestors(program.forward + program.backward):
             self.of(variable)
+        for variable in program.states + program.carried_on:
+            self._fit(variable, "output_dim")
+        if program.x_gradient is not None:
+            self._fit(program.x_gradient, "input_dim")
 
     def of(self, variable):
         """The number of columns; None for what is the same in all of them."""
@@ -67,12 +82,16 @@ class Widths:
             self.known[variable] = self._find(variable)
         return self._representative(self.known[variable])
 
+    def of_vector(self, weight):
+        """The size of a weight that is a vector."""
+        return self._representative(self.names[weight] + ".dim(0)")
+
     def checks(self):
         """Pairs of expressions that must be equal."""
         return [(width, self._representative(width)) for width in self.same]
 
     def _find(self, variable):
-        if variable.broadcastable[-1:] == (True,) or is_constant(variable):
+        if is_column(variable) or is_constant(variable):
             return None
         if vector_weight(variable) is not None:
             return self.names[vector_weight(variable)] + ".dim(0)"
@@ -82,13 +101,17 @@ class Widths:
         if isinstance(node.op, T.Dot):
             left, right = node.inputs
             rows, columns = (1, 0) if is_transposed(right) else (0, 1)
-            name = self.names[matrix(right)]
+            name = self.names[weight_of(right)]
             self._unite(f"{name}.dim({rows})", self.of(left))
             return f"{name}.dim({columns})"
         widths = [width for width in map(self.of, node.inputs) if width is not None]
         for width in widths[1:]:
             self._unite(width, widths[0])
         return widths[0] if widths else None
+
+    def _fit(self, variable, width):
+        if self.of(variable) is not None:
+            self._unite(self.of(variable), width)
 
     def _representative(self, width):
         while width in self.same:
@@ -106,7 +129,10 @@ class StepWriter:
     """Writes what one step does for the samples of one thread.
 
     A variable's level is the number of products between it and what is given. Products of a level come
-    first; then, for all of its variables with the same number of columns, one loop.
+    first; then, for all of its variables with the same number of columns, one loop. First of all, sums within
+    sums become one (`terms`, by sum); then the products among the terms of a sum are added up in one place
+    (`shared`, by product: the first of them); then loops are formed, and last, places found for what one
+    part of the step leaves for another.
 
     Parameters
     ----------
@@ -120,8 +146,8 @@ class StepWriter:
         C expressions for sample ``i`` of variables of a single column.
     stores : list of (variable, Place)
         What to compute, and where to put it.
-    sums : list of (variable, str)
-        What to sum over samples, and the C name of the array that it is added to.
+    sums : list of (variable, Total)
+        What to sum over samples, and what it is added to.
 
     Attributes
     ----------
@@ -201,7 +227,7 @@ class StepWriter:
                 self.loops.setdefault(self.loop_of[variable], ([], [], []))[0].append(variable)
         for part, pairs in ((1, self.stores), (2, self.sums)):
             for variable, target in pairs:
-                key = self._level(variable), self.widths.of(variable) or "output_dim"
+                key = self._level(variable), self.widths.of(variable) or target.width
                 self.loops.setdefault(key, ([], [], []))[part].append((variable, target))
 
     def _find_places(self):
@@ -236,19 +262,20 @@ class StepWriter:
 
     def _product(self, variable, begun):
         left, right = variable.owner.inputs
-        name = self.names[matrix(right), is_transposed(right)]
-        self.packed[name] = (matrix(right), is_transposed(right))
+        name = self.names[weight_of(right), is_transposed(right)]
+        self.packed[name] = (weight_of(right), is_transposed(right))
         place, source = self.places[variable], self.places[left]
         add = "true" if place.at in begun else "false"
         begun.add(place.at)
         if self._is_of_input(variable):
+            # Those of several steps at once; only forward steps have such products.
             return (f"if (t % ahead == 0) {name}.multiply_steps(std::min(ahead, timesteps - t), rows, {source.at}, "
                     f"x.stride(0), {source.row}, {place.at}, rows * {place.row}, {place.row}, {add});")
         return f"{name}.multiply(rows, {source.at}, {source.row}, {place.at}, {place.row}, {add});"
 
     def _loop(self, key):
         members, stores, sums = self.loops[key]
-        seen, before, within = set(), [], []
+        seen, before, within, numbers = set(), [], [], itertools.count()
 
         def value(variable):
             """The C expression of a variable; what it takes is added to the loop."""
@@ -262,8 +289,7 @@ class StepWriter:
             seen.add(variable)
             if variable in self.columns:
                 before.append(f"const {self._type(variable)} {name} = {self.columns[variable]};")
-            elif self.loop_of.get(variable) == key or (variable not in self.places
-                                                       and self.widths.of(variable) is None):  # fmt: skip
+            elif self.loop_of.get(variable) == key or self.widths.of(variable) is None:
                 within.append(self._definition(variable, name, value))
             else:
                 place = self.places[variable]
@@ -272,7 +298,7 @@ class StepWriter:
             return name
 
         def store(variable, place):
-            number = sum(line.startswith("real* const to") for line in before)
+            number = next(numbers)
             before.append(f"real* const to{number} = {place.at} + i * ({place.row});")
             within.append(f"to{number}[j] = {value(variable)};")
 
@@ -281,7 +307,7 @@ class StepWriter:
         for variable, place in stores:
             store(variable, place)
         for variable, total in sums:
-            within.append(f"{total}[j] += {value(variable)};")
+            within.append(f"{total.name}[j] += {value(variable)};")
         for variable in members:
             if variable in self.places and all(variable is not other for other, _ in stores):
                 store(variable, self.places[variable])
