@@ -93,6 +93,7 @@ def prepare() -> Setup:
         _import_theano(ours)
         complaint = complaint_about_machine(user, compiler, blas)
     theano_fixes.apply()
+    keep_freed_memory(os.environ)
     _setup = Setup(user, ours, compiler, blas, theano_was_first)
     if complaint:
         warnings.warn(complaint, RuntimeWarning, stacklevel=3)
@@ -298,6 +299,30 @@ def recurrence_threads() -> int:
 
 def _usable_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_freed_memory(environment) -> bool:
+    """Let the C library keep what is freed for what is allocated next, up to 512 MB.
+
+    A training step frees its arrays and allocates the same again a moment later. Where glibc gave them back to the
+    system, each page of them is mapped anew, which took a quarter of the time of a large step.
+
+    Parameters
+    ----------
+    environment : mapping
+        Environment variables, such as `os.environ`. Who has set one of glibc's own for this keeps it.
+
+    Returns
+    -------
+    bool
+        Whether that was done.
+    """
+    is_set = any(name.startswith(("MALLOC_TRIM_", "MALLOC_MMAP_")) for name in environment)
+    if is_set or platform.libc_ver()[0] != "glibc":
+        return False
+    trim_threshold, mmap_threshold = -1, -3
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(mmap_threshold, 32 * 2**20) and mallopt(trim_threshold, 512 * 2**20))
 
 
 # ---- The report -------------------------------------------------------------------------------------------

@@ -157,3 +157,8 @@ def test_the_process_that_measures_ours():
     assert len(seconds["answer"]) == 3 and min(seconds["answer"]) > 0
     assert np.isfinite(loss["answer"]).all()
     assert "dance" in error["error"]
+
+
+def test_the_readme_shows_the_results():
+    results = (BENCHMARKS / "results" / "compare.md").read_text(encoding="utf-8").strip()
+    assert results in (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")

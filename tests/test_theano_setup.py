@@ -1,5 +1,6 @@
 """What `theano_setup` decides, and what a fresh Python process then does."""
 import os
+import platform
 import site
 import subprocess
 import sys
@@ -128,6 +129,11 @@ def test_threads_of_recurrences(monkeypatch, environment, expected):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert theano_setup.recurrence_threads() == (expected or len(os.sched_getaffinity(0)))
+
+
+def test_freed_memory_is_kept_unless_the_user_says_otherwise():
+    assert theano_setup.keep_freed_memory({}) == (platform.libc_ver()[0] == "glibc")
+    assert not theano_setup.keep_freed_memory({"MALLOC_TRIM_THRESHOLD_": "131072"})
 
 
 def test_compiler_of_the_user_wins():
