@@ -60,7 +60,8 @@ TARGETS = [
 ]  # fmt: skip
 FIRST_STEP_TARGETS = {"empty": 45.0, "warm": 4.0}  # seconds
 MEMORY_TARGET = 1.5  # times that of torch
-LINEAR = 2.2  # Twice the timesteps may take so many times the memory.
+MEMORY_STEPS = (500, 1000, 2000, 4000)
+LINEAR = 1.1  # For the most of these steps, times the memory per step for the fewest. The square of steps would be 8.
 
 
 class Case(NamedTuple):

@@ -19,7 +19,20 @@ import time
 
 import numpy as np
 import report
-from cases import COMPARISONS, MATHS, QUICK_LAYERS, QUICK_PEERS, QUICK_SIZES, SIZES, TORCH, WEIGHTS, flops, pairs, sized
+from cases import (
+    COMPARISONS,
+    MATHS,
+    MEMORY_STEPS,
+    QUICK_LAYERS,
+    QUICK_PEERS,
+    QUICK_SIZES,
+    SIZES,
+    TORCH,
+    WEIGHTS,
+    flops,
+    pairs,
+    sized,
+)
 from tqdm import tqdm
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -211,7 +224,7 @@ def tasks_of(results, workers, options):
                    lambda pair=pair: results["pairs"].append(measure_pair(pair, workers, options.rounds)))
     layers = [layer for layer in ("LSTM", "GRU") if layer in options.only]
     if "memory" in options.parts:
-        for case in (sized(layer, size="long", steps=steps) for layer in layers for steps in (500, 1000, 2000)):
+        for case in (sized(layer, size="long", steps=steps) for layer in layers for steps in MEMORY_STEPS):
             for who in ("ours", "torch"):
                 yield (f"memory of {case}, {who}",
                        lambda case=case, who=who: results["memory"].append(measure_memory(case, who, workers)))

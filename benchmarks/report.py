@@ -1,7 +1,7 @@
 """What `compare.py` found, as tables in Markdown and as a picture."""
 
 import matplotlib
-from cases import COMPARISONS, FIRST_STEP_TARGETS, LINEAR, MEMORY_TARGET, OUR_GRU, SIZES, TARGETS
+from cases import COMPARISONS, FIRST_STEP_TARGETS, LINEAR, MEMORY_STEPS, MEMORY_TARGET, OUR_GRU, SIZES, TARGETS
 
 BUSY = 0.15  # From this share of the processors in use by others, times mean little.
 
@@ -125,11 +125,12 @@ def verdicts(results):
     over_torch = {f"{layer} {steps} steps": value / sizes["torch", layer, steps]
                   for (who, layer, steps), value in sizes.items()
                   if who == "ours" and steps == long and sizes.get(("torch", layer, steps))}
-    growth = {f"{layer} {steps} to {2 * steps} steps": sizes[who, layer, 2 * steps] / value
+    fewest, most = MEMORY_STEPS[0], MEMORY_STEPS[-1]
+    growth = {f"{layer} {fewest} to {most} steps": sizes[who, layer, most] / most / (value / fewest)
               for (who, layer, steps), value in sizes.items()
-              if who == "ours" and value and (who, layer, 2 * steps) in sizes}
+              if who == "ours" and steps == fewest and value and sizes.get((who, layer, most))}
     rows.append(verdict("memory of training at long, over torch", MEMORY_TARGET, over_torch, 2))
-    rows.append(verdict("memory at twice the timesteps, over that at once", LINEAR, growth, 4))
+    rows.append(verdict(f"memory of training per timestep, {most} steps over {fewest}", LINEAR, growth, 2))
     return rows
 
 

@@ -101,15 +101,19 @@ def test_a_target_is_met_when_all_of_it_was_measured():
 
 
 def test_targets_of_memory_and_of_the_first_step():
+    from cases import MEMORY_STEPS
+
     def memory(*, growth, over_torch):
-        sizes = {500: 10 / growth, 1000: 10, 2000: 10 * growth}
+        sizes = {steps: 10 * (steps / 1000) ** growth for steps in MEMORY_STEPS}
         return [{"layer": layer, "steps": steps, "who": who, "bytes": size * (1 if who == "ours" else 1 / over_torch)}
                 for layer in ("LSTM", "GRU") for steps, size in sizes.items() for who in ("ours", "torch")]  # fmt: skip
 
-    for growth, answer in ((2.0, "met"), (4.0, "NOT met")):
-        assert verdict(found(memory=memory(growth=growth, over_torch=1)), "memory at twice")[-1] == answer
+    for growth, worst, answer in ((1, "1.00", "met"), (1.1, "1.23", "NOT met"), (2, "8.00", "NOT met")):
+        row = verdict(found(memory=memory(growth=growth, over_torch=1)), "memory of training per timestep")
+        assert (row[0], row[2], row[3]) == (worst, "2 of 2", answer)
     for over_torch, answer in ((1.4, "met"), (1.6, "NOT met")):
-        assert verdict(found(memory=memory(growth=2, over_torch=over_torch)), "memory of training")[-1] == answer
+        results = found(memory=memory(growth=1, over_torch=over_torch))
+        assert verdict(results, "memory of training at long")[-1] == answer
     first = found(first_step={"empty": 44.0, "warm": 4.1})
     assert verdict(first, "first training step, empty")[-1] == "met"
     assert verdict(first, "first training step, warm")[-1] == "NOT met"

@@ -314,18 +314,20 @@ class _Code:
         begin, end : list of str
             What comes before and after.
         """
+        self.lines.append("products::Jobs packing;")
         for name, (weight, is_transposed) in sorted(writer.packed.items()):
             array = self.names[weight]
             rows, columns = (1, 0) if is_transposed else (0, 1)
-            self.lines.append(f"const products::Packed {name}(scratch, {array}.data(), {array}.stride({rows}), "
-                              f"{array}.stride({columns}), {array}.dim({rows}), {array}.dim({columns}));")
+            self.lines.append(f"const products::Packed {name}(scratch, packing, {array}.data(), "
+                              f"{array}.stride({rows}), {array}.stride({columns}), "
+                              f"{array}.dim({rows}), {array}.dim({columns}));")
         lines = ["const long first = batch * thread / threads, rows = batch * (thread + 1) / threads - first;",
                  # Few samples do not fill a tile, but several of their steps do.
                  "const long ahead = rows < products::TILE_ROWS ? 2 * products::TILE_ROWS : 1;",
                  "products::Scratch scratch;",
                  *[f"real* const {name} = scratch.get({size});" for name, size in writer.rooms],
                  *[f"real* const {name} = scratch.zeros(2 * rows * output_dim);" for name in rolling],
-                 *begin, loop + " {", *indented(step), "}", *end]  # fmt: skip
+                 *begin, "packing.take_and_wait();", loop + " {", *indented(step), "}", *end]  # fmt: skip
         self.lines += ["{", "    const WithoutPython released;",
                        "    products::in_threads(threads, [&](long thread) {",
                        *indented(indented(lines)), "    });", "}"]  # fmt: skip
@@ -345,7 +347,7 @@ class _Code:
         """Add up the gradients of weights over time."""
         program, last = self.program, []
         sums = {vector: f"sums{n}" for n, (vector, _) in enumerate(program.sums)}
-        self.lines.append("std::vector<std::function<void()>> jobs;")
+        self.lines.append("products::Jobs jobs;")
         for output, k in enumerate(gradients_of, start=first_output):
             weight, name = program.weights[k], f"gradient_of_weight{k}"
             if weight in sums:
@@ -359,7 +361,7 @@ class _Code:
                            f"real* const {name} = output(out[{output}], {{rows{k}, columns{k}}});",
                            f"std::fill_n({name}, rows{k} * columns{k}, real(0));",
                            f"for (long j = 0; j < columns{k}; j += products::WIDTH)",
-                           "    jobs.push_back([&, j] {",
+                           "    jobs.add([&, j] {",
                            f"        const long end = std::min(j + products::WIDTH, columns{k});"]
             for product in program.products:
                 if product.weight is weight:
@@ -370,9 +372,9 @@ class _Code:
                         f"                                      {gradient} + {skipped} * columns{k}, columns{k},",
                         f"                                      {name}, columns{k}, j, end);"]
             self.lines.append("    });")
-        self.lines += ["const WithoutPython released;", "std::atomic<long> next(0);",
-                       "products::in_threads(std::min<long>(settings[0], jobs.size()), [&](long) {",
-                       "    for (long job = next++; job < long(jobs.size()); job = next++) jobs[job]();", "});", *last]
+        self.lines += ["const WithoutPython released;",
+                       "products::in_threads(std::min<long>(settings[0], jobs.size()), [&](long) { jobs.take(); });",
+                       *last]
 
     def _left_of_all_steps(self, product):
         """Where the left sides of a product begin, the way from row to row, and how many rows of zeros are left out."""

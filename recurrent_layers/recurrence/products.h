@@ -107,15 +107,37 @@ inline void pack_panel(long depth, const real* b, long b_row, long b_column, lon
     }
 }
 
-// A matrix (depth, columns), packed.
-struct Packed {
-    long depth, columns;
-    real* panels;
+// Work in pieces: each thread that comes takes the next one, until none is left.
+class Jobs {
+    std::vector<std::function<void()>> jobs;
+    std::atomic<long> next{0}, done{0};
+public:
+    void add(std::function<void()> job) { jobs.push_back(std::move(job)); }
+    long size() const { return jobs.size(); }
+    void take() {
+        for (long job = next++; job < size(); job = next++) {
+            jobs[job]();
+            ++done;
+        }
+    }
+    // For jobs that throw nothing.
+    void take_and_wait() {
+        take();
+        while (done < size()) sched_yield();
+    }
+};
 
-    Packed(Scratch& scratch, const real* b, long b_row, long b_column, long depth, long columns)
+// A matrix (depth, columns), packed once the jobs are done.
+struct Packed {
+    const long depth, columns;
+    real* const panels;
+
+    Packed(Scratch& scratch, Jobs& jobs, const real* b, long b_row, long b_column, long depth, long columns)
         : depth(depth), columns(columns), panels(scratch.get(depth * padded(columns))) {
         for (long j = 0; j < columns; j += WIDTH)
-            pack_panel(depth, b, b_row, b_column, j, std::min(j + WIDTH, columns), panels + j * depth);
+            jobs.add([=] {
+                pack_panel(depth, b, b_row, b_column, j, std::min(j + WIDTH, columns), panels + j * depth);
+            });
     }
 
     // c = a . this, or c += a . this. Rows of c have room for padded(columns).
