@@ -29,14 +29,14 @@ def argument_parser(description, layer, output):
     argparse.ArgumentParser
         To which the example adds arguments of its own.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=_Help)
+    parser = argparse.ArgumentParser(description=description, formatter_class=Help)
     parser.add_argument("--layer", default=layer, choices=LAYERS, help="the recurrent layer")
     parser.add_argument("--seed", type=int, default=0, help="for all random numbers: one seed, one result")
     parser.add_argument("--output", default=output, help="file for the picture")
     return parser
 
 
-class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+class Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
     """Keeps the lines of the description, and says what the defaults are."""
 
 

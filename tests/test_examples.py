@@ -1,7 +1,9 @@
 """Each example runs as it stands, prints what it found and saves a picture."""
 
+import importlib
 import os
 import pathlib
+import random
 import re
 import subprocess
 import sys
@@ -108,6 +110,77 @@ def test_by_hand_learns(tmp_path, truncate_gradient):
     assert after < 0.8 * before
     assert after < naive
     assert_picture(tmp_path / "by_hand.png")
+
+
+@pytest.fixture
+def jozefowicz(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module("jozefowicz")
+
+
+def test_arithmetic_of_jozefowicz(jozefowicz):
+    rng, signs, digits, distractors = random.Random(0), set(), set(), set()
+    for _ in range(300):
+        text, begin = jozefowicz.arithmetic(rng, digits=8, distractors=3)
+        question, result = text[:begin], text[begin:]
+        assert re.fullmatch(r"([0-9+-][a-z]{0,3})+=", question)
+        a, sign, b = re.fullmatch(r"(\d{1,8})([+-])(\d{1,8})=", re.sub("[a-z]", "", question)).groups()
+        assert int(result) == (int(a) + int(b) if sign == "+" else int(a) - int(b))
+        signs.add(sign)
+        digits |= {len(a), len(b)}
+        distractors |= {len(letters) for letters in re.findall("[a-z]*", question)}
+    assert (signs, digits, distractors) == ({"+", "-"}, set(range(1, 9)), {0, 1, 2, 3})
+
+
+def test_xml_of_jozefowicz(jozefowicz):
+    depths = set()
+    for seed in range(20):
+        text, begin = jozefowicz.xml(random.Random(seed), tag=10, length=1000)
+        assert len(text) == 1000 and begin == 1
+        for document in text.split("\n")[:-1]:  # The last one is cut off.
+            tags = re.findall("<(/?)([a-z]{2,10})>", document)
+            assert "".join(f"<{slash}{name}>" for slash, name in tags) == document
+            opened = []
+            for slash, name in tags:
+                assert opened.pop() == name if slash else opened.append(name) is None
+                depths.add(len(opened))
+            assert not opened and len([slash for slash, _ in tags if not slash]) <= 50
+    assert depths >= {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("task, counted", [("Arithmetic", "0123456789-"), ("XML", "</>\nabcdefghijklmnopqrstuvwxyz")])
+def test_what_counts_in_jozefowicz(jozefowicz, task, counted):
+    X, y, counts = jozefowicz.batch(dict(jozefowicz.QUICK[task], name=task), random.Random(0), 50)
+    assert X.shape == y.shape == counts.shape + (len(jozefowicz.CHARACTERS[task]),)
+    assert (X[:, 1:] == y[:, :-1]).all()
+    targets = {jozefowicz.CHARACTERS[task][i] for i in y[counts > 0].argmax(axis=-1)}
+    assert targets == set(counted)
+    assert (counts.all() if task == "XML" else not counts[:, 0].any())
+
+
+def test_jozefowicz_resumes(tmp_path):
+    arguments = ["--quick", "--tasks", "Arithmetic", "--layers", "SimpleRNN", "LSTM", "LSTM-b", "--seeds", "1",
+                 "--updates", "2", "--budget", "5000", "--held-out", "50", "--output", "a.png"]
+    done = run("jozefowicz", tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"learning rate \S+, seed \d:", done.stdout)) == 3 * (3 + 1)
+    assert_picture(tmp_path / "a.png")
+    table = (tmp_path / "a.md").read_text(encoding="utf-8")
+    assert table in done.stdout
+    weights = [int(row.split("|")[4]) for row in table.splitlines() if row.startswith(("| SimpleRNN", "| LSTM"))]
+    assert len(weights) == 3 and all(abs(n - 5000) <= 100 for n in weights)
+    assert re.search(r"Best first, in the paper: LSTM-b, LSTM, SimpleRNN; here: [\w, -]+\.", table)
+    assert re.search(r"LSTM-b (beats|does not beat) LSTM: ", table)
+
+    results = tmp_path / "jozefowicz_results" / "quick"
+    next(results.glob("Arithmetic-LSTM-b-*-1.json")).unlink()
+    done = run("jozefowicz", tmp_path, *arguments)
+    assert re.findall(r"(.*), learning rate \S+, seed (\d):", done.stdout) == [("Arithmetic, LSTM-b", "1")]
+    assert (tmp_path / "a.md").read_text(encoding="utf-8") == table  # One seed, one result.
+
+    done = run("jozefowicz", tmp_path, "--quick", "--updates", "3")
+    assert done.returncode == 1
+    assert "other settings" in done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,310 @@
+"""Compare the layers as Jozefowicz, Zaremba and Sutskever did in 2015, on two of their tasks.
+
+Arithmetic: read two numbers to add or subtract, with letters strewn in that mean nothing, and write the result:
+"3e36d9-h1h39f94eeh43keg3c=-13991064". XML: predict each next character of tags that are opened at random and closed
+in the right order. The accuracy is the share of the characters that are right, in Arithmetic those of the result,
+each predicted from all that stand before it.
+
+    python examples/jozefowicz.py --quick
+    python examples/jozefowicz.py
+
+On two processor cores the first takes less than 10 minutes, with shorter numbers and tags, and the second less than
+2 hours. Started again, it goes on where it stopped: each run that ended is a file in --results.
+
+All layers have the same number of weights and see the same data. For each, the learning rate is the best of a few on
+validation data, after a shorter run; then come three runs with other seeds, and what they get right of test data is
+in the table, beside the paper's numbers. The picture shows how they learn.
+"""
+
+import argparse
+import functools
+import itertools
+import json
+import multiprocessing
+import os
+import pathlib
+import random
+import signal
+import string
+import sys
+import time
+
+import numpy as np
+from _common import Help, save
+from matplotlib import pyplot as plt
+
+from recurrent_layers.layers import GRU, JZS1, JZS2, JZS3, LSTM, SimpleDeepRNN, SimpleRNN, TimeDistributedDense
+from recurrent_layers.models import Sequential
+from recurrent_layers.optimizers import Adam
+
+# The functions of the paper, which are not the defaults of all layers. In the paper, LSTM-b is the LSTM that begins
+# with a bias of 1 at the forget gate, as ours does by default, and LSTM the one without.
+FUNCTIONS = dict(activation="tanh", inner_activation="sigmoid")
+LAYERS = {
+    "SimpleRNN": functools.partial(SimpleRNN, activation="tanh"),
+    "SimpleDeepRNN": functools.partial(SimpleDeepRNN, **FUNCTIONS),
+    "GRU": functools.partial(GRU, **FUNCTIONS),
+    "LSTM": functools.partial(LSTM, forget_bias_init="zero", **FUNCTIONS),
+    "LSTM-b": functools.partial(LSTM, forget_bias_init="one", **FUNCTIONS),
+    "JZS1": functools.partial(JZS1, **FUNCTIONS),
+    "JZS2": functools.partial(JZS2, **FUNCTIONS),
+    "JZS3": functools.partial(JZS3, **FUNCTIONS),
+}
+GATED = ("GRU", "LSTM", "LSTM-b", "JZS1", "JZS2", "JZS3")
+
+# Table 1 of the paper: its name of the layer, and the accuracies in percent. It has no SimpleDeepRNN.
+PAPER = {
+    "SimpleRNN": {"name": "Tanh", "Arithmetic": 29.493, "XML": 32.050},
+    "GRU": {"name": "GRU", "Arithmetic": 89.565, "XML": 45.963},
+    "LSTM": {"name": "LSTM", "Arithmetic": 89.228, "XML": 42.470},
+    "LSTM-b": {"name": "LSTM-b", "Arithmetic": 90.163, "XML": 44.434},
+    "JZS1": {"name": "MUT1", "Arithmetic": 92.135, "XML": 47.483},
+    "JZS2": {"name": "MUT2", "Arithmetic": 89.735, "XML": 47.324},
+    "JZS3": {"name": "MUT3", "Arithmetic": 90.728, "XML": 46.478},
+}
+
+CHARACTERS = {"Arithmetic": string.digits + "+-=" + string.ascii_lowercase,
+              "XML": "</>\n" + string.ascii_lowercase}
+FULL = {"Arithmetic": dict(digits=8, distractors=3, updates=40000), "XML": dict(tag=10, length=100, updates=20000)}
+QUICK = {"Arithmetic": dict(digits=2, distractors=1, updates=4000), "XML": dict(tag=10, length=60, updates=2500)}
+RATES = (0.001, 0.003, 0.01)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=Help)
+    parser.add_argument("--quick", action="store_true", help="smaller tasks and shorter runs")
+    parser.add_argument("--tasks", nargs="+", default=list(CHARACTERS), choices=CHARACTERS, help="which tasks")
+    parser.add_argument("--layers", nargs="+", default=list(LAYERS), choices=LAYERS, help="which layers")
+    parser.add_argument("--seeds", type=int, default=3, help="how many runs with the best learning rate")
+    parser.add_argument("--updates", type=int, help="how many updates in a run, if not as many as the task has")
+    parser.add_argument("--budget", type=int, default=50000, help="how many weights a network has, within 2 %%")
+    parser.add_argument("--held-out", type=int, default=1000, help="how many samples to validate and to test on")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many runs at a time")
+    parser.add_argument("--results", default="jozefowicz_results", help="directory for what each run found")
+    parser.add_argument("--output", default="jozefowicz.png", help="file for the picture; the table stands beside it")
+    args = parser.parse_args()
+
+    mode = "quick" if args.quick else "full"
+    tasks = {name: dict(task, name=name, budget=args.budget, updates=args.updates or task["updates"],
+                        held_out=args.held_out)
+             for name, task in (QUICK if args.quick else FULL).items()}
+    directory = pathlib.Path(args.results) / mode
+    remember(tasks, directory / "settings.json")
+    jobs = [(directory, tasks[name], layer, *size_for(layer, name, args.budget), args.seeds)
+            for name in args.tasks for layer in args.layers]
+
+    # Networks as small as these use one processor best, and so as many of them learn at a time as there are.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    began = time.time()
+    with multiprocessing.get_context("spawn").Pool(args.processes, let_interrupts_pass) as pool:
+        results = {(runs[0]["task"], runs[0]["layer"]): runs for runs in pool.imap_unordered(compare, jobs)}
+        pool.close()
+        pool.join()
+    print(f"{len(results)} comparisons in {(time.time() - began) / 60:.1f} minutes\n")
+
+    text = "\n".join(report(name, [results[name, layer] for layer in args.layers]) for name in args.tasks)
+    print(text)
+    path = pathlib.Path(args.output).with_suffix(".md")
+    path.write_text(text, encoding="utf-8")
+    print(f"table saved to {path}")
+    save(draw(results, args.tasks, args.layers), args.output)
+
+
+def remember(settings, path):
+    """Write down with which settings the results of a directory were found, and stop if they were others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = json.dumps(settings, indent=1)
+    if path.exists() and path.read_text() != settings:
+        sys.exit(f"The results in {path.parent} were found with other settings: choose another --results.")
+    path.write_text(settings)
+
+
+def let_interrupts_pass():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the main process, and that ends the others.
+
+
+# ---- the tasks ------------------------------------------------------------------------------
+
+
+def arithmetic(rng, digits, distractors):
+    """Two numbers to add or subtract, and the result: a text, and where its part to be predicted begins.
+
+    Each number has from 1 to `digits` digits. Before each character but the first, there are up to so many distractors.
+    """
+    a, b = (rng.randrange(10 ** rng.randint(1, digits)) for _ in range(2))
+    sign = rng.choice("+-")
+    question = f"{a}{sign}{b}="
+    noise = ["".join(rng.choices(string.ascii_lowercase, k=rng.randint(0, distractors))) for _ in question[1:]] + [""]
+    question = "".join(character + letters for character, letters in zip(question, noise))
+    return f"{question}{a + b if sign == '+' else a - b}", len(question)
+
+
+def xml(rng, tag, length):
+    """So many characters of documents, one a line, and where the part to be predicted begins.
+
+    At each turn it is as likely that the last tag is closed, which ends the document if it was the first, as that one
+    is opened, a name of 2 to `tag` letters. After 50 turns, tags are closed only.
+    """
+    text = ""
+    while len(text) < length:
+        stack, turn = [], 0
+        while stack or turn == 0:
+            if turn and (turn >= 50 or rng.random() < 0.5):
+                text += f"</{stack.pop()}>"
+            else:
+                stack.append("".join(rng.choices(string.ascii_lowercase, k=rng.randint(2, tag))))
+                text += f"<{stack[-1]}>"
+            turn += 1
+        text += "\n"
+    return text[:length], 1
+
+
+def batch(task, rng, size):
+    """So many samples of a task: one-hot characters, those that come next, and which of these count."""
+    if task["name"] == "Arithmetic":
+        samples = [arithmetic(rng, task["digits"], task["distractors"]) for _ in range(size)]
+    else:
+        samples = [xml(rng, task["tag"], task["length"]) for _ in range(size)]
+    length = max(len(text) for text, _ in samples)
+    characters = CHARACTERS[task["name"]]
+    index = {character: i for i, character in enumerate(characters)}
+    indices = np.array([[index[character] for character in text.ljust(length, characters[0])] for text, _ in samples])
+    one_hot = np.eye(len(characters), dtype="float32")[indices]
+    counts = np.array([np.arange(1, length) >= begin for _, begin in samples])
+    counts &= np.arange(1, length) < np.array([[len(text)] for text, _ in samples])
+    return one_hot[:, :-1], one_hot[:, 1:], counts.astype("float32")
+
+
+# ---- the networks ---------------------------------------------------------------------------
+
+
+def network(layer, size, characters):
+    return Sequential([LAYERS[layer](characters, size, return_sequences=True),
+                       TimeDistributedDense(size, characters, activation="softmax")])
+
+
+def size_for(layer, task, budget):
+    """The size of a layer with which the network has nearest to so many weights, and how many these are."""
+    def weights(size):
+        return network(layer, size, len(CHARACTERS[task])).count_params()
+
+    low, high = 1, max(2, int(budget ** 0.5))  # U alone has size ** 2 weights.
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if weights(middle) <= budget else (low, middle)
+    size = min(low, high, key=lambda size: abs(weights(size) - budget))
+    if abs(weights(size) - budget) > 0.02 * budget:
+        sys.exit(f"No size of {layer} comes within 2 % of {budget} weights: take a larger --budget.")
+    return size, weights(size)
+
+
+def compare(job):
+    """All runs of one layer on one task; returns those with the best learning rate."""
+    directory, task, layer, size, weights, seeds = job
+
+    def run(rate, seed, updates):
+        path = directory / f"{task['name']}-{layer}-{rate}-{seed}.json"
+        if not path.exists():
+            found = dict(task=task["name"], layer=layer, size=size, weights=weights, rate=rate, seed=seed)
+            found.update(learn(task, layer, size, rate, seed, updates))
+            print("{task}, {layer}, learning rate {rate}, seed {seed}: {test:.2f} % right after {seconds:.0f} s".format(
+                **found), flush=True)
+            unfinished = path.with_suffix(".part")  # An interruption leaves no half of a file.
+            unfinished.write_text(json.dumps(found))
+            unfinished.replace(path)
+        return json.loads(path.read_text())
+
+    tries = [run(rate, 0, -(-task["updates"] // 4)) for rate in RATES]
+    best = max(tries, key=lambda found: found["validation"][-1])["rate"]
+    return [run(best, seed, task["updates"]) for seed in range(1, seeds + 1)]
+
+
+def learn(task, layer, size, rate, seed, updates):
+    """Train a network: its accuracy on validation data while it learns, and on test data at last, in percent."""
+    began = time.time()
+    np.random.seed(seed)
+    model = network(layer, size, len(CHARACTERS[task["name"]]))
+    model.compile(loss="categorical_crossentropy", optimizer=Adam(lr=rate, clipnorm=1.0))
+
+    def accuracy(data):
+        X, y, counts = data
+        return 100 * model.evaluate(X, y, show_accuracy=True, sample_weight=counts, verbose=0)[1]
+
+    # A seed has the same data for all layers and learning rates; validation and test are the same for all seeds.
+    rng = random.Random(f"training {seed}")
+    validation, test = (batch(task, random.Random(name), task["held_out"]) for name in ("validation", "test"))
+    after, accuracies = [], []
+    for update in range(1, updates + 1):
+        X, y, counts = batch(task, rng, 32)
+        model.train_on_batch(X, y, sample_weight=counts)
+        if update % max(1, updates // 25) == 0 or update == updates:
+            after.append(update)
+            accuracies.append(accuracy(validation))
+    return dict(after=after, validation=accuracies, test=accuracy(test), seconds=time.time() - began)
+
+
+# ---- what was found -------------------------------------------------------------------------
+
+
+def report(task, results):
+    """A table in Markdown of the runs of each layer, and how the order differs from the paper's."""
+    results = sorted(results, key=lambda runs: -mean(runs))
+    lines = [f"## {task}", "",
+             "| layer | in the paper | its size | weights | learning rate | right (%) | in the paper (%) |",
+             "|---|---|---|---|---|---|---|"]
+    for runs in results:
+        paper = PAPER.get(runs[0]["layer"])
+        lines.append("| {layer} | {} | {size} | {weights} | {rate} | {} | {} |".format(
+            paper["name"] if paper else "", shown(runs), f"{paper[task]:.1f}" if paper else "", **runs[0]))
+
+    ours = {runs[0]["layer"]: runs for runs in results}
+    known = [layer for layer in ours if layer in PAPER]
+    lines += ["", "Best first, in the paper: {}; here: {}.".format(
+        ", ".join(sorted(known, key=lambda layer: -PAPER[layer][task])), ", ".join(known))]
+    clear, unclear = [], []
+    for better, worse in itertools.combinations(known, 2):
+        if PAPER[better][task] < PAPER[worse][task]:
+            gap = mean(ours[better]) - mean(ours[worse])
+            differs = clear if gap > spread(ours[better]) + spread(ours[worse]) else unclear
+            differs.append(f"{better} above {worse} (by {gap:.1f})")
+    lines += ["", "The other way round than in the paper, by more than the two spreads: {}; by less: {}.".format(
+        ", ".join(clear) or "none", ", ".join(unclear) or "none")]
+    for better, worse in [("LSTM-b", "LSTM")] + [(layer, "SimpleRNN") for layer in GATED]:
+        if better in ours and worse in ours:
+            verb = "beats" if mean(ours[better]) > mean(ours[worse]) else "does not beat"
+            lines += ["", f"{better} {verb} {worse}: {shown(ours[better])} % against {shown(ours[worse])} %."]
+    return "\n".join(lines) + "\n"
+
+
+def mean(runs):
+    return np.mean([found["test"] for found in runs])
+
+
+def spread(runs):
+    """The standard deviation over the seeds."""
+    return np.std([found["test"] for found in runs], ddof=1) if len(runs) > 1 else 0.0
+
+
+def shown(runs):
+    return f"{mean(runs):.1f} ± {spread(runs):.1f}"
+
+
+def draw(results, tasks, layers):
+    """Draw the accuracy on validation data over the updates: the mean over the seeds, and a band of their spread."""
+    figure, panels = plt.subplots(1, len(tasks), figsize=(1.5 + 5 * len(tasks), 4.5), squeeze=False)
+    for axes, task in zip(panels[0], tasks):
+        for layer in layers:
+            runs = results[task, layer]
+            curves = np.array([found["validation"] for found in runs])
+            middle, deviation = curves.mean(axis=0), curves.std(axis=0)
+            color = f"C{list(LAYERS).index(layer)}"
+            axes.plot(runs[0]["after"], middle, color, label=layer)
+            axes.fill_between(runs[0]["after"], middle - deviation, middle + deviation, color=color, alpha=0.2, lw=0)
+        axes.set(title=task, xlabel="updates", ylabel="characters right (%)")
+        axes.grid(alpha=0.3)
+    panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return figure
+
+
+if __name__ == "__main__":
+    main()
