@@ -67,7 +67,6 @@ CHARACTERS = {"Arithmetic": string.digits + "+-=" + string.ascii_lowercase,
               "XML": "</>\n" + string.ascii_lowercase}
 FULL = {"Arithmetic": dict(digits=8, distractors=3, updates=40000), "XML": dict(tag=10, length=100, updates=20000)}
 QUICK = {"Arithmetic": dict(digits=2, distractors=1, updates=4000), "XML": dict(tag=10, length=60, updates=2500)}
-RATES = (0.001, 0.003, 0.01)
 
 
 def main():
@@ -76,6 +75,7 @@ def main():
     parser.add_argument("--tasks", nargs="+", default=list(CHARACTERS), choices=CHARACTERS, help="which tasks")
     parser.add_argument("--layers", nargs="+", default=list(LAYERS), choices=LAYERS, help="which layers")
     parser.add_argument("--seeds", type=int, default=3, help="how many runs with the best learning rate")
+    parser.add_argument("--rates", nargs="+", type=float, default=(0.001, 0.003, 0.01), help="learning rates to try")
     parser.add_argument("--updates", type=int, help="how many updates in a run, if not as many as the task has")
     parser.add_argument("--budget", type=int, default=50000, help="how many weights a network has, within 2 %%")
     parser.add_argument("--held-out", type=int, default=1000, help="how many samples to validate and to test on")
@@ -90,7 +90,7 @@ def main():
              for name, task in (QUICK if args.quick else FULL).items()}
     directory = pathlib.Path(args.results) / mode
     remember(tasks, directory / "settings.json")
-    jobs = [(directory, tasks[name], layer, *size_for(layer, name, args.budget), args.seeds)
+    jobs = [(directory, tasks[name], layer, *size_for(layer, name, args.budget), args.rates, args.seeds)
             for name in args.tasks for layer in args.layers]
 
     # Networks as small as these use one processor best, and so as many of them learn at a time as there are.
@@ -200,7 +200,7 @@ def size_for(layer, task, budget):
 
 def compare(job):
     """All runs of one layer on one task; returns those with the best learning rate."""
-    directory, task, layer, size, weights, seeds = job
+    directory, task, layer, size, weights, rates, seeds = job
 
     def run(rate, seed, updates):
         path = directory / f"{task['name']}-{layer}-{rate}-{seed}.json"
@@ -214,7 +214,7 @@ def compare(job):
             unfinished.replace(path)
         return json.loads(path.read_text())
 
-    tries = [run(rate, 0, -(-task["updates"] // 4)) for rate in RATES]
+    tries = [run(rate, 0, -(-task["updates"] // 4)) for rate in rates]
     best = max(tries, key=lambda found: found["validation"][-1])["rate"]
     return [run(best, seed, task["updates"]) for seed in range(1, seeds + 1)]
 
