@@ -158,6 +158,22 @@ def test_what_counts_in_jozefowicz(jozefowicz, task, counted):
     assert (counts.all() if task == "XML" else not counts[:, 0].any())
 
 
+def test_help_and_errors_of_jozefowicz(tmp_path):
+    done = run("jozefowicz", tmp_path, "--help")
+    assert done.returncode == 0, done.stderr
+    for option in ("--quick", "--tasks", "--layers", "--seeds", "--results", "--output"):
+        assert option in done.stdout
+    assert "python examples/jozefowicz.py --quick" in done.stdout
+
+    done = run("jozefowicz", tmp_path, "--layers", "Transformer")
+    assert done.returncode == 2
+    assert all(layer in done.stderr.splitlines()[-1] for layer in LAYERS + ["LSTM-b"])
+
+    done = run("jozefowicz", tmp_path, "--layers", "LSTM", "--budget", "500")
+    assert (done.returncode, done.stderr.strip()) == (
+        1, "No size of LSTM comes within 2 % of 500 weights: take a larger --budget.")
+
+
 def test_jozefowicz_resumes(tmp_path):
     arguments = ["--quick", "--tasks", "Arithmetic", "--layers", "SimpleRNN", "LSTM", "LSTM-b", "--seeds", "1",
                  "--rates", "0.003", "0.01", "--updates", "2", "--budget", "5000", "--held-out", "50",
@@ -172,6 +188,7 @@ def test_jozefowicz_resumes(tmp_path):
     assert len(weights) == 3 and all(abs(n - 5000) <= 100 for n in weights)
     assert re.search(r"Best first, in the paper: LSTM-b, LSTM, SimpleRNN; here: [\w, -]+\.", table)
     assert re.search(r"LSTM-b (beats|does not beat) LSTM: ", table)
+    assert re.search(r"Every gated layer beats SimpleRNN|these do not beat SimpleRNN: LSTM", table)
 
     results = tmp_path / "jozefowicz_results" / "quick"
     next(results.glob("Arithmetic-LSTM-b-*-1.json")).unlink()
