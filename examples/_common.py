@@ -21,8 +21,10 @@ def argument_parser(description, layer, output):
     ----------
     description : str
         The docstring of the example, shown by ``--help``.
-    layer, output : str
-        Defaults of ``--layer`` and ``--output``.
+    layer : str or list of str
+        Default of ``--layer``; where it is a list, several layers may be given.
+    output : str
+        Default of ``--output``.
 
     Returns
     -------
@@ -30,7 +32,10 @@ def argument_parser(description, layer, output):
         To which the example adds arguments of its own.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=Help)
-    parser.add_argument("--layer", default=layer, choices=LAYERS, help="the recurrent layer")
+    if isinstance(layer, list):
+        parser.add_argument("--layer", "--layers", default=layer, choices=LAYERS, nargs="+", help="recurrent layers")
+    else:
+        parser.add_argument("--layer", default=layer, choices=LAYERS, help="the recurrent layer")
     parser.add_argument("--seed", type=int, default=0, help="for all random numbers: one seed, one result")
     parser.add_argument("--output", default=output, help="file for the picture")
     return parser

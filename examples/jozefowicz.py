@@ -66,8 +66,8 @@ PAPER = {
 
 CHARACTERS = {"Arithmetic": string.digits + "+-=" + string.ascii_lowercase,
               "XML": "</>\n" + string.ascii_lowercase}
-FULL = {"Arithmetic": dict(digits=8, distractors=3, updates=25000, budget=50000),
-        "XML": dict(tag=10, length=100, updates=15000, budget=50000)}
+FULL = {"Arithmetic": dict(digits=8, distractors=3, updates=14000, budget=50000),
+        "XML": dict(tag=10, length=100, updates=6000, budget=50000)}
 QUICK = {"Arithmetic": dict(digits=3, distractors=3, updates=5000, budget=20000),
          "XML": dict(tag=10, length=60, updates=2000, budget=20000)}
 

@@ -12,9 +12,10 @@ import pytest
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
+pytest.importorskip("statsmodels")
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
-NAMES = ["digits", "addition", "text_generation", "by_hand"]
+NAMES = ["digits", "addition", "text_generation", "by_hand", "forecast", "memory", "padding"]
 LAYERS = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
 
 
@@ -110,6 +111,48 @@ def test_by_hand_learns(tmp_path, truncate_gradient):
     assert after < 0.8 * before
     assert after < naive
     assert_picture(tmp_path / "by_hand.png")
+
+
+def test_forecast_is_better_than_naive(tmp_path):
+    done = run("forecast", tmp_path, "--networks", "1", "--epochs", "30", "--hidden", "8", "--window", "12")
+    last, cycle, linear, recurrent = result(
+        done, r"held-out error.*: (\S+) as last year, (\S+) as 11 years before, (\S+) linear, (\S+) GRU")
+    assert linear < cycle < last
+    assert recurrent < last
+    rows = re.findall(r"^(as last year|as 11 years before|linear|GRU) +((?:\d+\.\d \( *\d+\.\d\) *){6})$",
+                      done.stdout, re.MULTILINE)
+    assert len(rows) == 4
+    assert_picture(tmp_path / "forecast.png")
+
+
+def test_forecast_needs_a_window_of_a_cycle(tmp_path):
+    done = run("forecast", tmp_path, "--window", "10")
+    assert done.returncode == 2
+    assert "--window must be 11 at least" in done.stderr
+
+
+def test_memory_tells_what_is_solved(tmp_path):
+    arguments = ["--layers", "GRU", "--lengths", "20", "4", "--truncations", "-1", "1", "--hidden", "8"]
+    done = run("memory", tmp_path, *arguments, "--updates", "300")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"GRU, gradients through all steps, length 4: solved after \d+ updates, error 0\.00", done.stdout)
+    assert re.search(r"GRU, gradients through 1 steps, length 20: not solved in 300 updates, error 0\.0", done.stdout)
+    solved = dict(re.findall(r"^GRU +(all|1) +(\S+) +\d+\.\d\d$", done.stdout, re.MULTILINE))
+    assert list(solved) == ["all", "1"]
+    for through, longest in solved.items():
+        lengths = re.findall(rf"gradients through {through} steps, length (\d+): solved", done.stdout)
+        assert longest == (lengths[-1] if lengths else "none")
+    assert_picture(tmp_path / "memory.png")
+
+
+def test_padding_changes_nothing_with_a_mask(tmp_path):
+    done = run("padding", tmp_path, "--samples", "300", "--epochs", "2", "--hidden", "8", "--padding", "6")
+    masked, plain = result(done, r"largest change of a prediction by padding: (\S+) with the mask, (\S+) without it")
+    assert masked < 1e-6 < 1e-3 < plain
+    accuracies = re.findall(r"held-out accuracy (?:with the mask|without it): (\S+) % without padding, (\S+) % with 6 "
+                            r"zeros on the left, (\S+) % on the right", done.stdout)
+    assert len(accuracies) == 2 and len(set(accuracies[0])) == 1
+    assert_picture(tmp_path / "padding.png")
 
 
 @pytest.fixture
@@ -215,7 +258,8 @@ def test_help_and_errors(tmp_path, name):
         assert layer in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name, blocked", [("by_hand", "matplotlib"), ("digits", "sklearn")])
+@pytest.mark.parametrize("name, blocked", [("by_hand", "matplotlib"), ("digits", "sklearn"),
+                                           ("forecast", "statsmodels")])
 def test_what_is_missing_is_said_in_one_line(tmp_path, name, blocked):
     done = run(name, tmp_path, blocked=blocked)
     assert done.returncode == 1
