@@ -132,16 +132,19 @@ def test_forecast_needs_a_window_of_a_cycle(tmp_path):
 
 
 def test_memory_tells_what_is_solved(tmp_path):
-    arguments = ["--layers", "GRU", "--lengths", "20", "4", "--truncations", "-1", "1", "--hidden", "8"]
-    done = run("memory", tmp_path, *arguments, "--updates", "300")
+    arguments = ["--layers", "GRU", "--lengths", "20", "4", "--truncations", "-1", "1"]
+    done = run("memory", tmp_path, *arguments, "--hidden", "8", "--rates", "0.01", "--updates", "300")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"GRU, gradients through all steps, length 4: solved after \d+ updates, error 0\.00", done.stdout)
-    assert re.search(r"GRU, gradients through 1 steps, length 20: not solved in 300 updates, error 0\.0", done.stdout)
-    solved = dict(re.findall(r"^GRU +(all|1) +(\S+) +\d+\.\d\d$", done.stdout, re.MULTILINE))
-    assert list(solved) == ["all", "1"]
-    for through, longest in solved.items():
-        lengths = re.findall(rf"gradients through {through} steps, length (\d+): solved", done.stdout)
-        assert longest == (lengths[-1] if lengths else "none")
+    found = {(through, int(length)): (verdict, float(error)) for through, length, verdict, error in re.findall(
+        r"GRU, gradients through (\w+) steps, length (\d+), learning rate 0.01: (solved|not solved) .*, error (\S+)",
+        done.stdout)}
+    assert found["all", 4][0] == "solved" and found["1", 20][0] == "not solved"
+    for verdict, error in found.values():
+        assert (verdict == "solved") == (error < 0.1 / 24)  # 1 / 24 is the error of the best constant.
+    longest = dict(re.findall(r"^GRU +(all|1) +(\S+) +\d+\.\d\d$", done.stdout, re.MULTILINE))
+    for through in ("all", "1"):
+        lengths = [length for (other, length), (verdict, _) in found.items() if (other, verdict) == (through, "solved")]
+        assert longest[through] == str(max(lengths, default="none"))
     assert_picture(tmp_path / "memory.png")
 
 
