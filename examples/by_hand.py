@@ -6,7 +6,7 @@ blood cells, 10 steps ahead. Everything that a Sequential model would do stands 
     python examples/by_hand.py
     python examples/by_hand.py --truncate-gradient 5     carries gradients through the last 5 steps only
 
-The first takes about a minute when Theano compiles everything for the first time, and half of that later. Its
+The first takes less than a minute when Theano compiles everything for the first time, and a few seconds later. Its
 error falls below 0.05 standard deviations; to guess that nothing changes has an error of 1.24.
 """
 

@@ -9,7 +9,7 @@ each predicted from all that stand before it.
     python examples/jozefowicz.py
 
 On two processor cores the first takes less than 10 minutes, with smaller networks, shorter numbers and texts and fewer
-updates, and the second less than 2 hours. Started again, it goes on where it stopped: each run that ended is a file in
+updates, and the second about an hour. Started again, it goes on where it stopped: each run that ended is a file in
 --results.
 
 All layers have the same number of weights and see the same data. For each, the learning rate is the best of a few on

@@ -8,6 +8,10 @@ a new model, up to the first that none of the learning rates solves within so ma
 
     python examples/memory.py
     python examples/memory.py --layer LSTM --lengths 50 100 --truncations -1 50
+
+On two processor cores the first takes less than 10 minutes. GRU and JZS1 solve 400 steps, LSTM 50 in as many updates,
+SimpleRNN none. Where gradients go through fewer steps, an update takes less time, and longer sequences than those
+steps are not solved.
 """
 
 import time

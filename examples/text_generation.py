@@ -9,7 +9,7 @@ is dull but correct; at temperature 1 they are drawn as the model believes, whic
     python examples/text_generation.py                     learns from the help texts that come with Python
     python examples/text_generation.py --text book.txt     learns from a text of yours
 
-On two processor cores the first takes 2 to 5 minutes. To say which character comes next takes 4.7 bits by
+On two processor cores the first takes about a minute. To say which character comes next takes 4.7 bits by
 their frequencies alone; the model learns to do it with less than 2, for text that it has not seen.
 """
 

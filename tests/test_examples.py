@@ -247,6 +247,16 @@ def test_jozefowicz_resumes(tmp_path):
     assert "other settings" in done.stderr
 
 
+def test_the_gallery_shows_each_example():
+    gallery = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    names = {path.stem for path in EXAMPLES.glob("[!_]*.py")}
+    assert names == {*NAMES, "jozefowicz"}
+    for name in names:
+        assert f"python examples/{name}.py" in gallery
+        assert f"](pictures/{name}.png)" in gallery
+        assert_picture(EXAMPLES / "pictures" / f"{name}.png")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_and_errors(tmp_path, name):
     done = run(name, tmp_path, "--help")
