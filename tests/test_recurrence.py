@@ -1,6 +1,10 @@
 """The recurrence in C against the plain scan: outputs and all gradients."""
 
+import os
 import pickle
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -371,6 +375,28 @@ def test_the_number_of_threads_changes_nothing(monkeypatch):
     for result in results[1:]:
         for one, other in zip(result, results[0]):
             assert np.allclose(one, other, rtol=1e-13, atol=0)
+
+
+def test_nobody_waits_for_a_thread_that_finds_no_processor(monkeypatch):
+    gradients = {}
+    for threads in (1, 2):
+        monkeypatch.setattr(theano_setup, "recurrence_threads", lambda threads=threads: threads)
+        layer = GRU(32, 32)
+        gradients[threads] = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params), mode=IN_C)
+    x, times = np.random.randn(32, 40, 32), {1: [], 2: []}
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count())]
+    try:
+        for _ in range(200):
+            for threads, gradient in gradients.items():
+                began = time.perf_counter()
+                gradient(x)
+                times[threads].append(time.perf_counter() - began)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    # Twice as long is usual, since two threads are one more than there is room for; waiting takes 14 times as long.
+    assert np.mean(times[2]) < 6 * np.mean(times[1])
 
 
 def test_graphs_can_be_pickled():

@@ -1,7 +1,7 @@
 """Writes all steps of a program as C code, and makes ops of it.
 
-Arrays that are kept of all steps are (timesteps, nb_samples, columns). Each thread has samples of its own,
-from the first step to the last, and so waits for nobody.
+Arrays that are kept of all steps are (timesteps, nb_samples, columns). The samples are divided into as many parts
+as there are threads. A thread does a part from the first step to the last, and so waits for nobody.
 """
 
 import hashlib
@@ -222,7 +222,7 @@ def backward(program, name, return_sequences, gradient_of_x, gradients_of):
         begin.append(f"real* const sum{n} = scratch.get({width});")
         step.append(f"std::fill_n(sum{n}, {width}, real(0));")
         # float32 is enough for the samples of one step, but not for all steps.
-        end.append(f"for (long j = 0; j < {width}; ++j) sums{n}[thread * {width} + j] += sum{n}[j];")
+        end.append(f"for (long j = 0; j < {width}; ++j) sums{n}[part * {width} + j] += sum{n}[j];")
     writer = code.writer(stores, sums)
     code.loop_over_time("for (long t = timesteps - 1; t >= stop; --t)", writer, step + writer.lines + end, rolling,
                         begin, [])
@@ -301,7 +301,7 @@ class _Code:
         return StepWriter(self.program, self.widths, self.names, self.places, self.columns, stores, sums)
 
     def loop_over_time(self, loop, writer, step, rolling, begin, end):
-        """Add the loop, for the samples of each thread.
+        """Add the loop, for the samples of each part.
 
         Parameters
         ----------
@@ -321,7 +321,7 @@ class _Code:
             self.lines.append(f"const products::Packed {name}(scratch, packing, {array}.data(), "
                               f"{array}.stride({rows}), {array}.stride({columns}), "
                               f"{array}.dim({rows}), {array}.dim({columns}));")
-        lines = ["const long first = batch * thread / threads, rows = batch * (thread + 1) / threads - first;",
+        lines = ["const long first = batch * part / threads, rows = batch * (part + 1) / threads - first;",
                  # Few samples do not fill a tile, but several of their steps do.
                  "const long ahead = rows < products::TILE_ROWS ? 2 * products::TILE_ROWS : 1;",
                  "products::Scratch scratch;",
@@ -329,8 +329,9 @@ class _Code:
                  *[f"real* const {name} = scratch.zeros(2 * rows * output_dim);" for name in rolling],
                  *begin, "packing.take_and_wait();", loop + " {", *indented(step), "}", *end]  # fmt: skip
         self.lines += ["{", "    const WithoutPython released;",
-                       "    products::in_threads(threads, [&](long thread) {",
-                       *indented(indented(lines)), "    });", "}"]  # fmt: skip
+                       "    products::Jobs parts;",
+                       "    for (long part = 0; part < threads; ++part) parts.add([&, part] {",
+                       *indented(indented(lines)), "    });", "    parts.run(threads);", "}"]  # fmt: skip
 
     def add_x_in_order(self):
         """Have all rows of x as far from each other as those of other arrays; returns what a step does for that."""
@@ -354,8 +355,8 @@ class _Code:
                 width = self.widths.of_vector(weight)
                 self.lines.append(f"real* const {name} = output(out[{output}], {{{width}}});")
                 last += [f"for (long j = 0; j < {width}; ++j) {{", "    double sum = 0;",
-                         "    for (long thread = 0; thread < threads; ++thread)",
-                         f"        sum += {sums[weight]}[thread * {width} + j];", f"    {name}[j] = sum;", "}"]
+                         "    for (long part = 0; part < threads; ++part)",
+                         f"        sum += {sums[weight]}[part * {width} + j];", f"    {name}[j] = sum;", "}"]
                 continue
             self.lines += [f"const long rows{k} = weight{k}.dim(0), columns{k} = weight{k}.dim(1);",
                            f"real* const {name} = output(out[{output}], {{rows{k}, columns{k}}});",
@@ -372,9 +373,7 @@ class _Code:
                         f"                                      {gradient} + {skipped} * columns{k}, columns{k},",
                         f"                                      {name}, columns{k}, j, end);"]
             self.lines.append("    });")
-        self.lines += ["const WithoutPython released;",
-                       "products::in_threads(std::min<long>(settings[0], jobs.size()), [&](long) { jobs.take(); });",
-                       *last]
+        self.lines += ["const WithoutPython released;", "jobs.run(settings[0]);", *last]
 
     def _left_of_all_steps(self, product):
         """Where the left sides of a product begin, the way from row to row, and how many rows of zeros are left out."""

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <exception>
 #include <functional>
-#include <list>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -109,21 +109,67 @@ inline void pack_panel(long depth, const real* b, long b_row, long b_column, lon
 
 // Work in pieces: each thread that comes takes the next one, until none is left.
 class Jobs {
-    std::vector<std::function<void()>> jobs;
-    std::atomic<long> next{0}, done{0};
-public:
-    void add(std::function<void()> job) { jobs.push_back(std::move(job)); }
-    long size() const { return jobs.size(); }
-    void take() {
-        for (long job = next++; job < size(); job = next++) {
-            jobs[job]();
-            ++done;
+    struct Work {
+        std::vector<std::function<void()>> jobs;
+        std::atomic<long> next{0}, done{0};
+        std::atomic<bool> has_failed{false};
+        std::exception_ptr error;
+
+        void take() {
+            const long size = jobs.size();
+            for (long job = next++; job < size; job = next++) {
+                try {
+                    jobs[job]();
+                } catch (...) {
+                    if (!has_failed.exchange(true)) error = std::current_exception();
+                }
+                ++done;
+            }
         }
+    };
+    // Shared with threads that may find a processor only when all is done.
+    const std::shared_ptr<Work> work = std::make_shared<Work>();
+
+    static void* come(void* given) {
+        const std::unique_ptr<std::shared_ptr<Work>> shared(static_cast<std::shared_ptr<Work>*>(given));
+        (*shared)->take();
+        return nullptr;
     }
-    // For jobs that throw nothing.
-    void take_and_wait() {
-        take();
-        while (done < size()) sched_yield();
+
+    // Start a thread that takes jobs. Where the system gives us no more of them, there are fewer.
+    void start() const {
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+#ifdef __GLIBC__
+        // Linux often puts a new thread where its maker is busy, and moves it after milliseconds: too late for us.
+        cpu_set_t processors;
+        const int processor = sched_getcpu();
+        if (processor >= 0 && sched_getaffinity(0, sizeof(processors), &processors) == 0) {
+            CPU_CLR(processor, &processors);
+            if (CPU_COUNT(&processors) > 0) pthread_attr_setaffinity_np(&attributes, sizeof(processors), &processors);
+        }
+#endif
+        auto* const shared = new std::shared_ptr<Work>(work);
+        pthread_t thread;
+        if (pthread_create(&thread, &attributes, come, shared) != 0) delete shared;
+        pthread_attr_destroy(&attributes);
+    }
+
+public:
+    void add(std::function<void()> job) { work->jobs.push_back(std::move(job)); }
+
+    // Take jobs until none is left, and wait for those that others have taken. What one of them throws, this throws.
+    void take_and_wait() const {
+        work->take();
+        while (work->done < static_cast<long>(work->jobs.size())) sched_yield();
+        if (work->error) std::rethrow_exception(work->error);
+    }
+
+    // The same, with so many threads, this one among them.
+    void run(long threads) const {
+        for (long thread = 1; thread < std::min<long>(threads, work->jobs.size()); ++thread) start();
+        take_and_wait();
     }
 };
 
@@ -180,59 +226,6 @@ inline void multiply_transposed(long rows, long depth, const real* a, long a_row
     }
     for (long i = 0; i < rows; ++i)
         for (long j = first; j < last; ++j) c[i * c_row + j] += sum[i * width + j - first];
-}
-
-// A thread that runs task(number).
-class Thread {
-    const std::function<void(long)>& task;
-    const long number;
-    pthread_t thread;
-    bool runs;
-    std::exception_ptr error;
-
-    static void* run(void* given) {
-        Thread* const self = static_cast<Thread*>(given);
-        try {
-            self->task(self->number);
-        } catch (...) {
-            self->error = std::current_exception();
-        }
-        return nullptr;
-    }
-
-public:
-    Thread(const std::function<void(long)>& task, long number) : task(task), number(number) {
-        pthread_attr_t attributes;
-        pthread_attr_init(&attributes);
-#ifdef __GLIBC__
-        // Linux often puts a new thread where its maker is busy, and moves it after milliseconds: too late for us.
-        cpu_set_t processors;
-        const int processor = sched_getcpu();
-        if (processor >= 0 && sched_getaffinity(0, sizeof(processors), &processors) == 0) {
-            CPU_CLR(processor, &processors);
-            if (CPU_COUNT(&processors) > 0) pthread_attr_setaffinity_np(&attributes, sizeof(processors), &processors);
-        }
-#endif
-        runs = pthread_create(&thread, &attributes, run, this) == 0;
-        pthread_attr_destroy(&attributes);
-        if (!runs) run(this);  // The system gives us no more threads.
-    }
-    Thread(const Thread&) = delete;
-    ~Thread() { join(); }
-    void join() {
-        if (runs) pthread_join(thread, nullptr);
-        runs = false;
-    }
-    void rethrow() const { if (error) std::rethrow_exception(error); }
-};
-
-// task(0), ..., task(n - 1), each in a thread of its own, the first in this one. What one of them throws, this throws.
-inline void in_threads(long n, const std::function<void(long)>& task) {
-    std::list<Thread> threads;
-    for (long i = 1; i < n; ++i) threads.emplace_back(task, i);
-    task(0);
-    for (Thread& thread : threads) thread.join();
-    for (const Thread& thread : threads) thread.rethrow();
 }
 
 }  // namespace products

@@ -49,7 +49,7 @@ EXPRESSIONS_OF_REALS = {
 
 
 class Place(NamedTuple):
-    """Where a variable is: ``at`` points to the values of this thread's first sample, ``row`` leads to the next."""
+    """Where a variable is: ``at`` points to the values of the first sample of this part, ``row`` leads to the next."""
 
     at: str
     row: str
@@ -126,7 +126,7 @@ class Widths:
 
 
 class StepWriter:
-    """Writes what one step does for the samples of one thread.
+    """Writes what one step does for one part of the samples.
 
     A variable's level is the number of products between it and what is given. Products of a level come
     first; then, for all of its variables with the same number of columns, one loop. First of all, sums within
@@ -154,7 +154,7 @@ class StepWriter:
     lines : list of str
         The step.
     rooms : list of (str, str)
-        C names and sizes of what each thread needs room for.
+        C names and sizes of what each part needs room for.
     packed : dict
         The packed weights that the step needs: name to (weight, is transposed).
     """
