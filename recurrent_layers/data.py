@@ -71,9 +71,9 @@ def shuffled(order, shuffle, batch_size):
 
 
 def rows(array, ids=None):
-    """Rows of an array as Theano takes them."""
+    """Rows of an array as Theano takes them: all, or those that indices or a slice name."""
     if ids is not None:
-        if isinstance(array, np.ndarray):
+        if isinstance(array, np.ndarray) or isinstance(ids, slice):
             array = array[ids]
         else:
             # HDF5 reads rows in their order only.

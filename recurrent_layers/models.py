@@ -454,8 +454,8 @@ class Sequential(Layer):
 
     def _evaluate(self, X, y, weights, batch_size, verbose=0):
         test, mean = self._function("test", verbose), _RunningMean()
-        for ids in _progress(np.arange(len(X)), batch_size, "evaluate", verbose):
-            mean.add(test(rows(X, ids), rows(y, ids), weights[ids]))
+        for part in _progress(len(X), batch_size, "evaluate", verbose):
+            mean.add(test(rows(X, part), rows(y, part), weights[part]))
         return mean.values()
 
     def predict(self, X, batch_size=128, verbose=0):
@@ -476,12 +476,15 @@ class Sequential(Layer):
         """
         self._require_compiled()
         batch_size, X = positive_int("batch_size", batch_size), self._check_X(X)
-        predict, outputs = self._function("predict", verbose), None
-        for ids in _progress(np.arange(len(X)), batch_size, "predict", verbose):
-            batch = predict(rows(X, ids))
+        predict = self._function("predict", verbose)
+        if len(X) <= batch_size and not verbose:
+            return predict(rows(X))
+        outputs = None
+        for part in _progress(len(X), batch_size, "predict", verbose):
+            batch = predict(rows(X, part))
             if outputs is None:
                 outputs = np.empty((len(X),) + batch.shape[1:], dtype=batch.dtype)
-            outputs[ids[0]:ids[-1] + 1] = batch
+            outputs[part] = batch
         return outputs
 
     def predict_on_batch(self, X):
@@ -685,12 +688,16 @@ class _RunningMean:
         return list(map(float, self.sums / (self.total or 1.0)))
 
 
-def _progress(order, batch_size, title, verbose):
-    """The batches, behind a progress bar that counts samples."""
-    with tqdm(total=len(order), desc=title, unit="sample", dynamic_ncols=True, disable=not verbose) as bar:
-        for ids in batches(order, batch_size):
-            yield ids
-            bar.update(len(ids))
+def _progress(nb_samples, batch_size, title, verbose):
+    """Slices of the samples, batch by batch, behind a progress bar that counts samples."""
+    parts = [slice(start, min(start + batch_size, nb_samples)) for start in range(0, nb_samples, batch_size)]
+    if not verbose:
+        yield from parts
+        return
+    with tqdm(total=nb_samples, desc=title, unit="sample", dynamic_ncols=True) as bar:
+        for part in parts:
+            yield part
+            bar.update(part.stop - part.start)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ import warnings
 from importlib import metadata
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from recurrent_layers import theano_fixes
+from recurrent_layers import theano_fixes, threads
 
 # What Theano's C code calls where it links with blas.ldflags. In scipy-openblas32 each begins with "scipy_".
 BLAS_SYMBOLS = [kind + routine + "_" for routine in ("gemm", "gemv", "ger", "dot", "axpy") for kind in "sd"]
@@ -47,6 +47,7 @@ class Blas(NamedTuple):
     flags: str
     library: Optional[ctypes.CDLL] = None
     problem: str = ""
+    directory: str = ""
 
 
 class Setup(NamedTuple):
@@ -56,6 +57,7 @@ class Setup(NamedTuple):
     ours: Dict[str, str]
     compiler: Compiler
     blas: Blas
+    threads: threads.Library
     theano_was_first: bool
 
 
@@ -94,7 +96,12 @@ def prepare() -> Setup:
         complaint = complaint_about_machine(user, compiler, blas)
     theano_fixes.apply()
     keep_freed_memory(os.environ)
-    _setup = Setup(user, ours, compiler, blas, theano_was_first)
+    library = share_threads(compiler, blas)
+    if "blas.ldflags" in ours:
+        ours["blas.ldflags"] = sys.modules["theano"].config.blas.ldflags
+    if sys.modules["theano"].config.cxx and not library.name:
+        complaint = f"{complaint} Recurrences run by scan, which is much slower: {library.problem}".strip()
+    _setup = Setup(user, ours, compiler, blas, library, theano_was_first)
     if complaint:
         warnings.warn(complaint, RuntimeWarning, stacklevel=3)
     return _setup
@@ -174,7 +181,7 @@ def find_blas(user, compiler: Compiler) -> Blas:
         library = ctypes.CDLL(os.path.join(directory, "libscipy_openblas.so"))
     except OSError as error:
         return Blas("", problem=f"the OpenBLAS of scipy-openblas32 does not load: {error}")
-    return Blas(flags, library)
+    return Blas(flags, library, directory=directory)
 
 
 def _version_of(compiler: str) -> str:
@@ -195,12 +202,19 @@ def _has_python_header() -> bool:
 # ---- What follows from it ---------------------------------------------------------------------------------
 
 
-def blas_flags(directory: str) -> str:
-    """Value of `blas.ldflags` for the library in `directory`; empty if Theano could not parse it."""
-    if re.search(r"""[\s,"'\\]""", directory):
+def blas_flags(directory: str, library: Optional[threads.Library] = None) -> str:
+    """Value of `blas.ldflags` for the OpenBLAS in `directory`; empty if Theano could not parse it.
+
+    With a `library` of threads, matrix products go through that.
+    """
+    directories = [library.directory, directory] if library else [directory]
+    if any(re.search(r"""[\s,"'\\]""", name) for name in directories):
         return ""
-    macros = " ".join(f"-D{symbol}=scipy_{symbol}" for symbol in BLAS_SYMBOLS)
-    return f"-L{directory} -lscipy_openblas {macros}"  # Theano itself adds -Wl,-rpath for each -L
+    names = [library.name, "scipy_openblas"] if library else ["scipy_openblas"]
+    products = threads.PRODUCTS if library else {}
+    flags = [f"-L{name}" for name in directories]  # Theano itself adds -Wl,-rpath for each
+    flags += [f"-l{name}" for name in names]
+    return " ".join(flags + [f"-D{symbol}={products.get(symbol, 'scipy_' + symbol)}" for symbol in BLAS_SYMBOLS])
 
 
 def default_flags(user, compiler: Compiler, blas: Blas) -> Dict[str, str]:
@@ -288,8 +302,31 @@ def _theano_flags(value: str):
             os.environ["THEANO_FLAGS"] = before
 
 
-def recurrence_threads() -> int:
-    """How many threads a recurrence in C may use: what the environment says for OpenBLAS, else one a processor."""
+def share_threads(compiler: Compiler, blas: Blas) -> threads.Library:
+    """Let recurrences and Theano's matrix products run on one set of threads.
+
+    OpenBLAS gets no threads of its own then: they would stay at work for milliseconds after each product, and take
+    the processors of what comes next.
+    """
+    config = sys.modules["theano"].config
+    if not config.cxx:
+        return threads.Library("", problem="there is no compiler")
+    library = threads.build(config.cxx, compiler.version, config.compiledir, blas.directory)
+    flags = blas_flags(blas.directory, library) if library.name and blas.library is not None else ""
+    if flags:
+        config.blas.ldflags = flags
+        blas.library.scipy_openblas_set_num_threads(1)
+        ctypes.CDLL(library.path).recurrent_layers_set_threads_of_products(ctypes.c_long(number_of_threads()))
+    return library
+
+
+def shares_threads(config) -> bool:
+    """Whether Theano's matrix products run on the threads of the recurrences."""
+    return any(product in config.blas.ldflags for product in threads.PRODUCTS.values())
+
+
+def number_of_threads() -> int:
+    """How many threads may be at work: what the environment says for OpenBLAS, else one a processor."""
     for name in THREADS_VARIABLES:
         value = os.environ.get(name, "")
         if value.isdigit() and int(value) > 0:
@@ -338,20 +375,23 @@ def report() -> List[Tuple[str, str]]:
     config = sys.modules["theano"].config
     processor, instructions = _processor()
     processors = _usable_processors()
-    core, threads = "", processors
+    core, threads = "", number_of_threads()
     compiler, blas = f"{setup.compiler.path} ({setup.compiler.version})", config.blas.ldflags
     if not config.cxx:
         compiler = "none: " + setup.compiler.problem
     if setup.blas.library is not None:
         setup.blas.library.scipy_openblas_get_corename.restype = ctypes.c_char_p
         core = setup.blas.library.scipy_openblas_get_corename().decode()
-        threads = setup.blas.library.scipy_openblas_get_num_threads()
+        if not shares_threads(config):
+            threads = setup.blas.library.scipy_openblas_get_num_threads()
         blas = f"OpenBLAS {_version('scipy-openblas32')}, core type {core}, threads {threads}"
     elif not blas:
         blas = "that of NumPy: " + setup.blas.problem
     recurrences = "scan"
-    if config.cxx:
-        recurrences = f"C, threads {recurrence_threads()}, flags {' '.join(_flags_of_recurrences())}"
+    if config.cxx and not setup.threads.name:
+        recurrences = "scan: " + setup.threads.problem
+    elif config.cxx:
+        recurrences = f"C, threads {number_of_threads()}, flags {' '.join(_flags_of_recurrences())}"
     loop = "C" if config.cxx and sys.modules.get(theano_fixes.SCAN_EXTENSION, True) else "Python"
     rows = [("recurrent_layers", getattr(recurrent_layers, "__version__", "unknown")),
             ("Python", platform.python_version()), ("Theano", _version("Theano")),

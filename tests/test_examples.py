@@ -29,7 +29,7 @@ def run(name, directory, *arguments, blocked=None):
                 f"runpy.run_path({command[1]!r}, run_name='__main__')")
         command[1:2] = ["-c", code]
     return subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                          encoding="utf-8", timeout=120)
+                          encoding="utf-8")
 
 
 def result(done, pattern):

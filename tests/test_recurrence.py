@@ -1,10 +1,6 @@
 """The recurrence in C against the plain scan: outputs and all gradients."""
 
-import os
 import pickle
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -365,38 +361,45 @@ def test_a_gradient_without_timesteps_is_refused():
         theano.function([layer.input], gradient, mode=IN_C)(np.zeros((2, 0, 3)))
 
 
-def test_the_number_of_threads_changes_nothing(monkeypatch):
+@pytest.mark.parametrize("kind, input_dim, output_dim, nb_samples", [
+    (LSTM, 5, 64, 11),  # Threads have samples of their own.
+    (LSTM, 70, 300, 2), (GRU, 70, 330, 1),  # They share the columns of each step.
+])  # fmt: skip
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_number_of_threads_changes_nothing(kind, input_dim, output_dim, nb_samples, masked, monkeypatch):
     results = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(theano_setup, "recurrence_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(theano_setup, "number_of_threads", lambda threads=threads: threads)
         np.random.seed(3)
-        layer = LSTM(5, 9)
-        results.append(functions(layer, modes=[IN_C])[0](*values(layer, nb_samples=11, timesteps=6)))
+        layer = kind(input_dim, output_dim, return_sequences=masked, truncate_gradient=5)
+        in_c, = functions(layer, T.matrix() if masked else None, modes=[IN_C])
+        results.append(in_c(*values(layer, nb_samples, timesteps=8, masked=masked)))
     for result in results[1:]:
         for one, other in zip(result, results[0]):
-            assert np.allclose(one, other, rtol=1e-13, atol=0)
+            assert np.allclose(one, other, rtol=1e-12, atol=1e-14 * np.abs(other).max())
 
 
-def test_nobody_waits_for_a_thread_that_finds_no_processor(monkeypatch):
-    gradients = {}
-    for threads in (1, 2):
-        monkeypatch.setattr(theano_setup, "recurrence_threads", lambda threads=threads: threads)
-        layer = GRU(32, 32)
-        gradients[threads] = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params), mode=IN_C)
-    x, times = np.random.randn(32, 40, 32), {1: [], 2: []}
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count())]
-    try:
-        for _ in range(200):
-            for threads, gradient in gradients.items():
-                began = time.perf_counter()
-                gradient(x)
-                times[threads].append(time.perf_counter() - began)
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
-    # Twice as long is usual, since two threads are one more than there is room for; waiting takes 14 times as long.
-    assert np.mean(times[2]) < 6 * np.mean(times[1])
+def test_one_step_of_one_sample_reads_the_weights_as_they_lie():
+    # Whole panels of columns, and the rest.
+    for output_dim in (64, 100):
+        layer = LSTM(10, output_dim)
+        in_c, by_scan = functions(layer)
+        given = values(layer, nb_samples=1, timesteps=2)
+        assert_same(in_c(*given), by_scan(*given))
+
+
+def test_masked_steps_are_not_looked_at():
+    layer = LSTM(3, 20, return_sequences=True)
+    in_c, = functions(layer, T.matrix(), modes=[IN_C])
+    x, y_gradient, mask = values(layer, nb_samples=4, timesteps=6, masked=True)
+    mask[0] = 0
+    y, *gradients = in_c(x, y_gradient, mask)
+    assert np.array_equal(y[0], np.zeros_like(y[0]))
+    x_gradient = gradients[-1]
+    assert np.array_equal(x_gradient[mask == 0], np.zeros_like(x_gradient[mask == 0]))
+    nothing = np.where(mask[:, :, None] == 0, np.nan, x)
+    for result, reference in zip(in_c(nothing, y_gradient, mask), [y, *gradients]):
+        assert np.array_equal(result, reference)
 
 
 def test_graphs_can_be_pickled():

@@ -128,7 +128,7 @@ def test_threads_of_recurrences(monkeypatch, environment, expected):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert theano_setup.recurrence_threads() == (expected or len(os.sched_getaffinity(0)))
+    assert theano_setup.number_of_threads() == (expected or len(os.sched_getaffinity(0)))
 
 
 def test_freed_memory_is_kept_unless_the_user_says_otherwise():
@@ -186,7 +186,7 @@ def python(home):
         environment.update(variables)
         if len(arguments) == 1:
             arguments = ("-c", textwrap.dedent(arguments[0]))
-        return subprocess.run([sys.executable, *arguments], env=environment, cwd=str(home), timeout=300,
+        return subprocess.run([sys.executable, *arguments], env=environment, cwd=str(home),
                               capture_output=True, text=True)
     return run
 

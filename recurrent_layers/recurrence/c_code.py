@@ -1,7 +1,9 @@
 """Writes all steps of a program as C code, and makes ops of it.
 
 Arrays that are kept of all steps are (timesteps, nb_samples, columns). The samples are divided into as many parts
-as there are threads. A thread does a part from the first step to the last, and so waits for nobody.
+as there are threads. A thread does a part from the first step to the last, and so waits for nobody. Only where there
+are few samples and large weights, threads share the columns of each step instead. Steps of samples that are masked
+are passed over.
 """
 
 import hashlib
@@ -12,12 +14,13 @@ import numpy as np
 import theano
 import theano.tensor as T
 
-from recurrent_layers.recurrence.step import Unsupported
-from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths, indented
+from recurrent_layers import theano_setup
+from recurrent_layers.recurrence.step import Unsupported, arguments
+from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths, indented, is_product
 
 # Beside those of Theano, -O3 and -fno-math-errno. NaN and infinity stay what they are.
-COMPILER_FLAGS = ["-fno-trapping-math", "-pthread"]
-HEADERS = [(pathlib.Path(__file__).parent / name).read_text() for name in ("products.h", "arrays.h")]
+COMPILER_FLAGS = ["-fno-trapping-math"]
+HEADERS = [(pathlib.Path(__file__).parent / name).read_text() for name in ("parts.h", "products.h", "arrays.h")]
 
 # The last input of an op: so many threads, the output_dim, truncate_gradient.
 def settings(threads, output_dim, truncate_gradient):
@@ -89,7 +92,13 @@ class Loops(theano.Op):
                        fail=sub["fail"])
 
     def c_compile_args(self):
-        return COMPILER_FLAGS
+        return [*COMPILER_FLAGS, "-Wl,-rpath," + theano_setup.prepare().threads.directory]
+
+    def c_lib_dirs(self):
+        return [theano_setup.prepare().threads.directory]
+
+    def c_libraries(self):
+        return [theano_setup.prepare().threads.name]
 
     def c_code_cache_version(self):
         digest = hashlib.sha256("\n".join(HEADERS).encode()).digest()
@@ -104,7 +113,7 @@ class Kept:
         self.is_state = isinstance(key, int)
 
     def at(self, t):
-        return Place(f"{self.name} + ({t}) * batch * {self.width} + first * {self.width}", self.width, self.width)
+        return Place(f"{self.name} + ({t}) * batch * {self.width}", self.width, self.width)
 
 
 def forward(program, name, return_sequences):
@@ -123,7 +132,7 @@ def forward(program, name, return_sequences):
         Its outputs are the outputs of all steps or of the last, then what else the program saves of all steps.
     """
     code = _Code(program, return_sequences)
-    step, end, stores, rolling = [], [], [], []
+    step, masked, end, stores, rolling = [], [], [], [], []
     if not return_sequences:
         code.lines.append("real* const last_output = output(out[0], {batch, output_dim});")
     for number, kept in enumerate(code.kept, start=not return_sequences):
@@ -133,19 +142,23 @@ def forward(program, name, return_sequences):
     for k, state in enumerate(program.states):
         if k in code.kept_states:
             step += code.add_state_before(k)
-            stores.append((state, code.kept_states[k].at("t")))
+            place = code.kept_states[k].at("t")
         else:
             rolling.append(f"state{k}")
-            step += [f"const real* const state{k}_tm1 = state{k} + t % 2 * rows * output_dim;",
-                     f"real* const state{k}_t = state{k} + (t + 1) % 2 * rows * output_dim;"]
+            step += [f"const real* const state{k}_tm1 = state{k} + t % 2 * batch * output_dim;",
+                     f"real* const state{k}_t = state{k} + (t + 1) % 2 * batch * output_dim;"]
             code.places[program.states_tm1[k]] = Place(f"state{k}_tm1", "output_dim")
-            stores.append((state, Place(f"state{k}_t", "output_dim")))
+            place = Place(f"state{k}_t", "output_dim")
+        stores.append((state, place))
+        before = code.places[program.states_tm1[k]]
+        masked.append(f"std::copy_n({before.at} + i * {before.row}, output_dim, {place.at} + i * output_dim);")
     if not return_sequences:
         last = (code.kept_states[0].at("timesteps - 1").at if 0 in code.kept_states
-                else "state0 + timesteps % 2 * rows * output_dim")
-        end = [f"std::copy_n({last}, rows * output_dim, last_output + first * output_dim);"]
-    writer = code.writer(stores)
-    code.loop_over_time("for (long t = 0; t < timesteps; ++t)", writer, step + writer.lines, rolling, [], end)
+                else "state0 + timesteps % 2 * batch * output_dim")
+        end = ["for (const long* i = samples; i < samples + rows; ++i)",
+               f"    std::copy_n({last} + *i * output_dim, output_dim, last_output + *i * output_dim);"]
+    code.lines.append("const long stop = 0, steps = timesteps;")
+    code.loop_over_time("for (long t = 0; t < timesteps; ++t)", code.writer(stores), step, masked, [], rolling, [], end)
     shapes = [(TIMESTEPS, NB_SAMPLES, code.size(kept.width)) for kept in code.kept]
     if not return_sequences:
         shapes.insert(0, (NB_SAMPLES, OUTPUT_DIM))
@@ -170,7 +183,7 @@ def backward(program, name, return_sequences, gradient_of_x, gradients_of):
         first output, and settings. Its outputs are the gradient of x, if wanted, and those of weights.
     """
     code = _Code(program, return_sequences)
-    step, begin, end, stores, rolling, sums = [], [], [], [], [], []
+    step, masked, begin, end, stores, rolling, sums = [], [], [], [], [], [], []
     position = code.first_weight + len(program.weights)
     for kept in code.kept:
         code.lines += [f"const Input<real> {kept.name}_array(in[{position}]);",
@@ -186,24 +199,30 @@ def backward(program, name, return_sequences, gradient_of_x, gradients_of):
                    for axis, size in enumerate(sizes)]
     if return_sequences:
         code.places[program.output_gradient] = Place(
-            "output_gradient.data() + t * output_gradient.stride(0) + first * output_gradient.stride(1)",
-            "output_gradient.stride(1)")
+            "output_gradient.data() + t * output_gradient.stride(0)", "output_gradient.stride(1)")
     else:
-        begin += ["for (long i = 0; i < rows; ++i)",
-                  "    std::copy_n(output_gradient.data() + (first + i) * output_gradient.stride(0), output_dim,",
-                  "                carried0 + ((timesteps - 1) % 2 * rows + i) * output_dim);"]
+        begin += ["for (const long* i = samples; i < samples + rows; ++i)",
+                  "    std::copy_n(output_gradient.data() + *i * output_gradient.stride(0), output_dim,",
+                  "                carried0 + ((timesteps - 1) % 2 * batch + *i) * output_dim);"]
     for k, state_gradient in enumerate(program.carried_on):
         if k in code.kept_states:
             step += code.add_state_before(k)
         rolling.append(f"carried{k}")
-        step += [f"const real* const carried{k}_t = carried{k} + t % 2 * rows * output_dim;",
-                 f"real* const carried{k}_tm1 = carried{k} + (t + 1) % 2 * rows * output_dim;"]
+        step += [f"const real* const carried{k}_t = carried{k} + t % 2 * batch * output_dim;",
+                 f"real* const carried{k}_tm1 = carried{k} + (t + 1) % 2 * batch * output_dim;"]
+        masked.append(f"std::copy_n(carried{k}_t + i * output_dim, output_dim, carried{k}_tm1 + i * output_dim);")
         code.places[program.carried[k]] = Place(f"carried{k}_t", "output_dim")
         stores.append((state_gradient, Place(f"carried{k}_tm1", "output_dim")))
     if gradient_of_x:
         code.lines += ["real* const x_gradient = output(out[0], {timesteps, batch, input_dim});",
                        "std::fill_n(x_gradient, stop * batch * input_dim, real(0));"]
-        stores.append((program.x_gradient, Kept(None, "x_gradient", "input_dim").at("t")))
+        place = Kept(None, "x_gradient", "input_dim").at("t")
+        stores.append((program.x_gradient, place))
+        masked.append(f"std::fill_n({place.at} + i * input_dim, input_dim, real(0));")
+    if return_sequences:
+        masked += [f"const real* const from_outside = {code.places[program.output_gradient].at} "
+                   "+ i * output_gradient.stride(1);",
+                   "for (long j = 0; j < output_dim; ++j) carried0_tm1[i * output_dim + j] += from_outside[j];"]
 
     # The gradients of products are kept of all steps: those of weights follow from them at once.
     product_gradients = {}
@@ -213,19 +232,17 @@ def backward(program, name, return_sequences, gradient_of_x, gradients_of):
             product_gradients[product.gradient] = kept
             code.lines.append(f"real* const {kept.name} = scratch.get(steps * batch * {kept.width});")
             stores.append((product.gradient, kept.at("t - stop")))
-    if any(product.left is program.x_t for product in program.products):
-        step += code.add_x_in_order()
     for n, (vector, summand) in enumerate(program.sums):
         width = code.widths.of_vector(vector)
         sums.append((summand, Total(f"sum{n}", width)))
-        code.lines.append(f"std::vector<double> sums{n}(threads * {width});")
-        begin.append(f"real* const sum{n} = scratch.get({width});")
+        code.lines += [f"std::vector<double> sums{n}(threads * {width});",
+                       f"real* const sum{n}_of_parts = scratch.get(threads * {width});"]
+        begin.append(f"real* const sum{n} = sum{n}_of_parts + part * {width};")
         step.append(f"std::fill_n(sum{n}, {width}, real(0));")
         # float32 is enough for the samples of one step, but not for all steps.
         end.append(f"for (long j = 0; j < {width}; ++j) sums{n}[part * {width} + j] += sum{n}[j];")
-    writer = code.writer(stores, sums)
-    code.loop_over_time("for (long t = timesteps - 1; t >= stop; --t)", writer, step + writer.lines + end, rolling,
-                        begin, [])
+    code.loop_over_time("for (long t = timesteps - 1; t >= stop; --t)", code.writer(stores, sums), step, masked, end,
+                        rolling, begin, [])
     code.gradients_of_weights(product_gradients, gradients_of, first_output=int(gradient_of_x))
     shapes = [(TIMESTEPS, NB_SAMPLES, INPUT_DIM)] * gradient_of_x
     for k in gradients_of:
@@ -254,8 +271,8 @@ class _Code:
         self.kept = [Kept(k, f"states{k}", "output_dim") for k in states]
         self.kept += [Kept(variable, f"saved{n}", self.widths.of(variable)) for n, variable in enumerate(program.saved)]
         self.kept_states = {kept.key: kept for kept in self.kept if kept.is_state}
-        self.places = {program.x_t: Place("x.data() + t * x.stride(0) + first * x.stride(1)", "x.stride(1)")}
-        self.columns = {context: f"context{k}.data()[t * context{k}.stride(0) + (first + i) * context{k}.stride(1)]"
+        self.places = {program.x_t: Place("x.data() + t * x.stride(0)", "x.stride(1)")}
+        self.columns = {context: f"context{k}.data()[t * context{k}.stride(0) + i * context{k}.stride(1)]"
                         for k, context in enumerate(program.context_t)}
         self.lines = self._given()
 
@@ -264,7 +281,7 @@ class _Code:
         lines = ["const Input<real> x(in[0]);",
                  "const npy_int64* const settings = static_cast<const npy_int64*>(PyArray_DATA(settings_array));",
                  "const long timesteps = x.dim(0), batch = x.dim(1), input_dim = x.dim(2), output_dim = settings[1];",
-                 "const long threads = std::max(std::min<long>(settings[0], batch), 1L);"]
+                 "const long threads = std::max(settings[0], npy_int64(1));"]
         for k, context in enumerate(self.program.context_t):
             kind = "bool" if context.dtype == "bool" else f"npy_{context.dtype}"
             lines += [f"const Input<{kind}> context{k}(in[{1 + k}]);",
@@ -300,7 +317,7 @@ class _Code:
     def writer(self, stores, sums=()):
         return StepWriter(self.program, self.widths, self.names, self.places, self.columns, stores, sums)
 
-    def loop_over_time(self, loop, writer, step, rolling, begin, end):
+    def loop_over_time(self, loop, writer, step, masked, after, rolling, begin, end):
         """Add the loop, for the samples of each part.
 
         Parameters
@@ -308,80 +325,101 @@ class _Code:
         loop : str
             Its head.
         writer : StepWriter
-        step : list of str
+        step, after : list of str
+            What a step does before and after what the writer has written.
+        masked : list of str
+            What it does for a sample ``i`` that is masked.
         rolling : list of str
             C names of what has room for a step and the one before it, and is zero at first.
         begin, end : list of str
-            What comes before and after.
+            What comes before and after the loop.
         """
-        self.lines.append("products::Jobs packing;")
-        for name, (weight, is_transposed) in sorted(writer.packed.items()):
+        packed = sorted(writer.packed.items())
+        sizes = [f"{self.names[weight]}.dim(0) * {self.names[weight]}.dim(1)" for _, (weight, _) in packed]
+        self.lines += [f"const double work = {' + '.join(['0.0', *sizes])};",
+                       "const parts::Mask mask{" + self._mask() + "};",
+                       "const parts::Division division(threads, batch, steps, work);",
+                       "const parts::Samples samples_of(batch, division.parts, mask, stop, timesteps);",
+                       "const long ahead = products::steps_at_once(batch / division.parts);",
+                       "const long reads = steps * (batch / products::TILE_ROWS + 1);"]
+        for name, (weight, is_transposed) in packed:
             array = self.names[weight]
             rows, columns = (1, 0) if is_transposed else (0, 1)
-            self.lines.append(f"const products::Packed {name}(scratch, packing, {array}.data(), "
-                              f"{array}.stride({rows}), {array}.stride({columns}), "
-                              f"{array}.dim({rows}), {array}.dim({columns}));")
-        lines = ["const long first = batch * part / threads, rows = batch * (part + 1) / threads - first;",
-                 # Few samples do not fill a tile, but several of their steps do.
-                 "const long ahead = rows < products::TILE_ROWS ? 2 * products::TILE_ROWS : 1;",
-                 "products::Scratch scratch;",
-                 *[f"real* const {name} = scratch.get({size});" for name, size in writer.rooms],
-                 *[f"real* const {name} = scratch.zeros(2 * rows * output_dim);" for name in rolling],
-                 *begin, "packing.take_and_wait();", loop + " {", *indented(step), "}", *end]  # fmt: skip
-        self.lines += ["{", "    const WithoutPython released;",
-                       "    products::Jobs parts;",
-                       "    for (long part = 0; part < threads; ++part) parts.add([&, part] {",
-                       *indented(indented(lines)), "    });", "    parts.run(threads);", "}"]  # fmt: skip
+            self.lines.append(f"const products::Weight {name}(scratch, {array}.data(), {array}.stride({rows}), "
+                              f"{array}.stride({columns}), {array}.dim({rows}), {array}.dim({columns}), reads);")
+        self.lines += [f"real* const {name} = scratch.get({size});" for name, size in writer.rooms]
+        self.lines += [f"real* const {name} = scratch.zeros(2 * batch * output_dim);" for name in rolling]
+        lines = ["const long* const samples = samples_of.of(part);", "const long rows = samples_of.number(part);"]
+        if any(loop.startswith("for (long t = 0") and self.program.x_t in arguments(variable.owner)
+               for variable in writer.order if is_product(variable)):  # fmt: skip
+            lines.append("products::Inputs inputs;")
+            step = ["if (t % ahead == 0)", "    inputs.list(t, std::min(t + ahead, timesteps), samples, rows, mask, "
+                    "x.stride(0), x.stride(1), batch);", *step]  # fmt: skip
+        if self.program.mask is None:
+            lines += ["const long* const active = samples;", "const long count = rows;"]
+        else:
+            lines.append("parts::Attendance attendance;")
+            step = [*step, "attendance.look(t, samples, rows, mask);",
+                    "const long* const active = attendance.there.data();",
+                    "const long count = attendance.there.size();",
+                    "for (const long i : attendance.away) {", *indented(masked), "}"]  # fmt: skip
+        for level in writer.levels_of_lines:
+            step = [*step, "products::in_shares(division.shares, [&](products::Share share) {", *indented(level), "});"]
+        lines += [*begin, loop + " {", *indented([*step, *after]), "}", *end]
+        names = ", ".join("&" + name for name, _ in packed)
+        self.lines += ["{", "    const WithoutPython released;", f"    products::pack(division.threads, {{{names}}});",
+                       "    parts::run(division.parts, division.parts, [&](long part) {",
+                       *indented(indented(lines)), "    });", "}"]  # fmt: skip
 
-    def add_x_in_order(self):
-        """Have all rows of x as far from each other as those of other arrays; returns what a step does for that."""
-        self.lines += [
-            "const bool is_in_order = batch == 1 || timesteps == 1 || x.stride(0) == batch * x.stride(1);",
-            "real* const x_copy = is_in_order ? nullptr : scratch.get(steps * batch * input_dim);",
-            "const real* const x_rows = is_in_order ? x.data() + stop * x.stride(0) : x_copy;",
-            "const long x_row = !is_in_order ? input_dim : batch == 1 ? x.stride(0) : x.stride(1);"]
-        return ["for (long i = first; i < first + rows && !is_in_order; ++i)",
-                "    std::copy_n(x.data() + t * x.stride(0) + i * x.stride(1), input_dim,",
-                "                x_copy + ((t - stop) * batch + i) * input_dim);"]
+    def _mask(self):
+        """Values and strides of the mask, as C."""
+        if self.program.mask is None:
+            return "nullptr, 0, 0"
+        name = f"context{self.program.context_t.index(self.program.mask)}"
+        return f"{name}.data(), {name}.stride(0), {name}.stride(1)"
 
     def gradients_of_weights(self, product_gradients, gradients_of, first_output):
         """Add up the gradients of weights over time."""
         program, last = self.program, []
         sums = {vector: f"sums{n}" for n, (vector, _) in enumerate(program.sums)}
-        self.lines.append("products::Jobs jobs;")
+        self.lines += ["const products::Taken taken(mask, batch, stop, timesteps, x.stride(0), x.stride(1));",
+                       "std::vector<std::function<void()>> jobs;"]
         for output, k in enumerate(gradients_of, start=first_output):
             weight, name = program.weights[k], f"gradient_of_weight{k}"
             if weight in sums:
                 width = self.widths.of_vector(weight)
                 self.lines.append(f"real* const {name} = output(out[{output}], {{{width}}});")
                 last += [f"for (long j = 0; j < {width}; ++j) {{", "    double sum = 0;",
-                         "    for (long part = 0; part < threads; ++part)",
+                         "    for (long part = 0; part < division.parts; ++part)",
                          f"        sum += {sums[weight]}[part * {width} + j];", f"    {name}[j] = sum;", "}"]
                 continue
             self.lines += [f"const long rows{k} = weight{k}.dim(0), columns{k} = weight{k}.dim(1);",
                            f"real* const {name} = output(out[{output}], {{rows{k}, columns{k}}});",
                            f"std::fill_n({name}, rows{k} * columns{k}, real(0));",
-                           f"for (long j = 0; j < columns{k}; j += products::WIDTH)",
-                           "    jobs.add([&, j] {",
-                           f"        const long end = std::min(j + products::WIDTH, columns{k});"]
+                           f"for (long j = 0; j < columns{k}; j += products::GROUP)",
+                           "    jobs.push_back([&, j] {",
+                           f"        const long end = std::min(j + products::GROUP, columns{k});"]
             for product in program.products:
                 if product.weight is weight:
-                    left, row, skipped = self._left_of_all_steps(product)
+                    left, rows, skipped = self._left_of_all_steps(product)
                     gradient = product_gradients[product.gradient].name
                     self.lines += [
-                        f"        products::multiply_transposed(rows{k}, steps * batch - {skipped}, {left}, {row},",
-                        f"                                      {gradient} + {skipped} * columns{k}, columns{k},",
+                        f"        products::multiply_transposed(rows{k}, taken.rows.size() - {skipped}, {left},",
+                        f"                                      {{{rows}}}, {gradient}, "
+                        f"{{taken.rows.data() + {skipped}, columns{k}}},",
                         f"                                      {name}, columns{k}, j, end);"]
             self.lines.append("    });")
-        self.lines += ["const WithoutPython released;", "jobs.run(settings[0]);", *last]
+        self.lines += ["const WithoutPython released;",
+                       "parts::run(division.threads, jobs.size(), [&](long job) { jobs[job](); });", *last]
 
     def _left_of_all_steps(self, product):
-        """Where the left sides of a product begin, the way from row to row, and how many rows of zeros are left out."""
+        """Where the left sides of a product are, their rows, and how many rows of zeros are left out at first."""
         program, left = self.program, product.left
         if left is program.x_t:
-            return "x_rows", "x_row", "0"
+            return "x.data()", "taken.rows_of_x.data(), 1", "0"
         if left in program.states_tm1:
             kept = self.kept_states[program.states_tm1.index(left)]
-            return f"{kept.name} + std::max(stop - 1, 0L) * batch * {kept.width}", kept.width, "(stop > 0 ? 0 : batch)"
+            return (f"{kept.name} + std::max(stop - 1, 0L) * batch * {kept.width}",
+                    f"taken.rows_before.data(), {kept.width}", "taken.without_state")
         kept = next(kept for kept in self.kept if left is (program.states[kept.key] if kept.is_state else kept.key))
-        return f"{kept.name} + stop * batch * {kept.width}", kept.width, "0"
+        return f"{kept.name} + stop * batch * {kept.width}", f"taken.rows.data(), {kept.width}", "0"

@@ -173,7 +173,7 @@ def in_place_of_all(gradients, inputs):
 @opt.optimizer
 def recurrence_in_c(fgraph):
     """Replace each recurrence and its gradient by C code, where its step allows it."""
-    if not theano.config.cxx or sys.platform == "win32":
+    if not theano.config.cxx or sys.platform == "win32" or not theano_setup.prepare().threads.name:
         return
     forwards = {}
     for node in fgraph.toposort()[::-1]:
@@ -191,7 +191,7 @@ def recurrence_in_c(fgraph):
 
 
 def _settings(recurrence):
-    return c_code.settings(theano_setup.recurrence_threads(), recurrence.output_dim, recurrence.truncate_gradient)
+    return c_code.settings(theano_setup.number_of_threads(), recurrence.output_dim, recurrence.truncate_gradient)
 
 
 def _steps_in_c(fgraph, node, forwards):

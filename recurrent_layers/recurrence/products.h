@@ -1,34 +1,35 @@
-// Products of matrices whose right side is read many times, from one thread.
+// Products of matrices whose right side is read many times.
 //
 // The right side is packed once into panels, a few vectors wide, in the order in which it is read. A tile of the
 // result, as large as the registers hold, then stays in them while one row of a panel after the other passes by.
 // BLAS packs again at each call, which costs more than the product where the left side has as few rows as a batch.
+// Which rows take part is said by lists of their numbers, so that those of masked samples are passed over.
 
-#include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <functional>
-#include <memory>
 #include <new>
-#include <vector>
-
-#include <pthread.h>
-#include <sched.h>
 
 namespace products {
 
 #ifdef __AVX512F__
 constexpr long VECTOR_BYTES = 64, TILE_ROWS = 6, TILE_VECTORS = 4;
 #else
-constexpr long VECTOR_BYTES = 32, TILE_ROWS = 4, TILE_VECTORS = 3;
+constexpr long VECTOR_BYTES = 32, TILE_ROWS = 6, TILE_VECTORS = 2;
 #endif
 typedef real vector __attribute__((vector_size(VECTOR_BYTES)));
 typedef real unaligned_vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 constexpr long LANES = VECTOR_BYTES / sizeof(real), WIDTH = TILE_VECTORS * LANES;
-// So many rows of a panel stay in the cache while they are read for one block of rows after the other.
-constexpr long CHUNK = 512;
+// A tile of few rows is wider, so that there are enough sums for the processor to be always at work.
+constexpr long panels_of(long rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+constexpr long TOGETHER = 4;
+// How many of so many rows a tile takes. One of four would not have enough sums.
+constexpr long tile_rows(long rows) {
+    return rows > 10 || rows == 9 || rows == 8 || rows == 6 ? 6 : rows > 6 || rows == 5 ? 5 : rows == 4 ? 2 : rows;
+}
+// In products over time, so many rows of a group of panels stay in the cache.
+constexpr long CHUNK = 256, GROUP = 8 * WIDTH;
+// A right side that is read more often than this is packed.
+constexpr long FEW = 6;
 
 inline long padded(long n) { return (n + LANES - 1) / LANES * LANES; }
 
@@ -52,46 +53,127 @@ public:
     }
 };
 
-// c = a . panel, or c += a . panel. Element (i, k) of a is a[i * a_row + k * a_column].
-template <int ROWS, int VECTORS>
-void tile(long depth, const real* a, long a_row, long a_column, const real* panel, real* c, long c_row, bool add) {
-    vector sum[ROWS][VECTORS];
-    for (int i = 0; i < ROWS; ++i)
-        for (int v = 0; v < VECTORS; ++v)
-            sum[i][v] = add ? *reinterpret_cast<const unaligned_vector*>(c + i * c_row + v * LANES) : vector{};
-    for (long k = 0; k < depth; ++k) {
-        vector right[VECTORS];
-        for (int v = 0; v < VECTORS; ++v)
-            right[v] = *reinterpret_cast<const unaligned_vector*>(panel + (k * VECTORS + v) * LANES);
+// Some of the columns of a matrix: whole panels, as many as the shares of others have.
+struct Share {
+    long number, of;
+
+    long begin(long columns) const { return std::min((columns + WIDTH - 1) / WIDTH * number / of * WIDTH, columns); }
+    long end(long columns) const { return Share{number + 1, of}.begin(columns); }
+};
+
+// Let threads compute shares of all columns.
+template <typename Compute>
+void in_shares(long shares, const Compute& compute) {
+    if (shares == 1)
+        compute(Share{0, 1});
+    else
+        parts::run(shares, shares, [&](long number) { compute(Share{number, shares}); });
+}
+
+// Rows of a matrix: row n of them begins at first + numbers[n] * stride.
+struct Rows {
+    const long* numbers;
+    long stride;
+
+    long operator[](long n) const { return numbers[n] * stride; }
+    Rows from(long n) const { return {numbers + n, stride}; }
+};
+
+// Few samples do not fill a tile, but several of their steps do.
+inline long steps_at_once(long rows) { return std::max(4 * TILE_ROWS / std::max(rows, 1L), 1L); }
+
+// The rows of x that are multiplied at once.
+class Inputs {
+    std::vector<long> x, rooms;
+
+public:
+    // Those of steps [t, end). An element of x is x_step after that of the step before, x_sample after that of the
+    // sample before.
+    void list(long t, long end, const long* samples, long rows, const parts::Mask& mask, long x_step, long x_sample,
+              long batch) {
+        x.clear(), rooms.clear();
+        for (long step = t; step < end; ++step)
+            for (long n = 0; n < rows; ++n)
+                if (mask(step, samples[n])) {
+                    x.push_back(step * x_step + samples[n] * x_sample);
+                    rooms.push_back((step - t) * batch + samples[n]);
+                }
+    }
+    long number() const { return x.size(); }
+    Rows of_x() const { return {x.data(), 1}; }
+    Rows of_rooms(long row) const { return {rooms.data(), row}; }
+};
+
+// The rows of all steps from `stop` on that are not masked: in what is kept of these steps, in x, and the rows of the
+// steps before them. Before the first step there is none, so the first rows there must be passed over.
+struct Taken {
+    std::vector<long> rows, rows_of_x, rows_before;
+    long without_state;
+
+    Taken(const parts::Mask& mask, long batch, long stop, long end, long x_step, long x_sample) : without_state(0) {
+        for (long t = stop; t < end; ++t) {
+            for (long i = 0; i < batch; ++i)
+                if (mask(t, i)) {
+                    rows.push_back((t - stop) * batch + i);
+                    rows_of_x.push_back(t * x_step + i * x_sample);
+                    if (stop > 0 || t > 0) rows_before.push_back(rows.back() - (stop > 0 ? 0 : batch));
+                }
+            if (t == 0) without_state = rows.size();
+        }
+    }
+};
+
+// c = a . b, or c += a . b. Element k of a row of a is k * a_step after its first. The vectors of a row of b lie in
+// panels, b_panel apart; the next row is b_row after it.
+template <int ROWS, int VECTORS, int PANELS>
+void tile(long depth, const real* a, Rows a_rows, long a_step, const real* b, long b_row, long b_panel, real* c,
+          Rows c_rows, bool add) {
+    vector sum[ROWS][PANELS * VECTORS];
+    const real* left[ROWS];
+    for (int i = 0; i < ROWS; ++i) {
+        left[i] = a + a_rows[i];
+        for (int v = 0; v < PANELS * VECTORS; ++v)
+            sum[i][v] = add ? *reinterpret_cast<const unaligned_vector*>(c + c_rows[i] + v * LANES) : vector{};
+    }
+    for (long k = 0; k < depth; ++k, b += b_row) {
+        vector right[PANELS * VECTORS];
+        for (int v = 0; v < PANELS * VECTORS; ++v)
+            right[v] = *reinterpret_cast<const unaligned_vector*>(b + v / VECTORS * b_panel + v % VECTORS * LANES);
         for (int i = 0; i < ROWS; ++i) {
-            const vector left = vector{} + a[i * a_row + k * a_column];
-            for (int v = 0; v < VECTORS; ++v) sum[i][v] += left * right[v];
+            // Less zero, and not plus: that is no operation at all.
+            const vector value = left[i][k * a_step] - vector{};
+            for (int v = 0; v < PANELS * VECTORS; ++v) sum[i][v] += value * right[v];
         }
     }
     for (int i = 0; i < ROWS; ++i)
-        for (int v = 0; v < VECTORS; ++v)
-            *reinterpret_cast<unaligned_vector*>(c + i * c_row + v * LANES) = sum[i][v];
+        for (int v = 0; v < PANELS * VECTORS; ++v)
+            *reinterpret_cast<unaligned_vector*>(c + c_rows[i] + v * LANES) = sum[i][v];
 }
 
-typedef void (*Tile)(long, const real*, long, long, const real*, real*, long, bool);
+typedef void (*Tile)(long, const real*, Rows, long, const real*, long, long, real*, Rows, bool);
 
 template <int VECTORS>
-Tile tile_of(long rows) {
-    static const Tile tiles[] = {tile<1, VECTORS>, tile<2, VECTORS>, tile<3, VECTORS>, tile<4, VECTORS>,
-#if defined(__AVX512F__)
-                                 tile<5, VECTORS>, tile<6, VECTORS>
-#endif
-    };
+Tile narrow(long rows) {
+    static const Tile tiles[TILE_ROWS] = {tile<1, VECTORS, 1>, tile<2, VECTORS, 1>, tile<3, VECTORS, 1>,
+                                          tile<4, VECTORS, 1>, tile<5, VECTORS, 1>, tile<6, VECTORS, 1>};
     return tiles[rows - 1];
 }
 
-inline Tile tile_of(long rows, long vectors) {
+inline Tile narrow(long rows, long vectors) {
     switch (vectors) {
-        case 1: return tile_of<1>(rows);
-        case 2: return tile_of<2>(rows);
-        case 3: return tile_of<3>(rows);
-        default: return tile_of<TILE_VECTORS>(rows);
+        case 1: return narrow<1>(rows);
+        case 2: return narrow<2>(rows);
+#ifdef __AVX512F__
+        case 3: return narrow<3>(rows);
+#endif
+        default: return narrow<TILE_VECTORS>(rows);
     }
+}
+
+inline Tile wide(long rows) {
+    static const Tile tiles[] = {tile<1, TILE_VECTORS, panels_of(1)>, tile<2, TILE_VECTORS, panels_of(2)>,
+                                 tile<3, TILE_VECTORS, panels_of(3)>};
+    return tiles[rows - 1];
 }
 
 // Columns [first, last) of rows of b as one panel. Element (k, j) of b is b[k * b_row + j * b_column].
@@ -107,121 +189,109 @@ inline void pack_panel(long depth, const real* b, long b_row, long b_column, lon
     }
 }
 
-// Work in pieces: each thread that comes takes the next one, until none is left.
-class Jobs {
-    struct Work {
-        std::vector<std::function<void()>> jobs;
-        std::atomic<long> next{0}, done{0};
-        std::atomic<bool> has_failed{false};
-        std::exception_ptr error;
+// A matrix (depth, columns) on the right of products, in panels. Where it is read a few times only, its whole panels
+// stay as they lie, if the vectors of their rows do.
+class Weight {
+    const real* const b;
+    const long b_row, b_column;
+    long from;  // The first column that is packed.
+    real* panels;
 
-        void take() {
-            const long size = jobs.size();
-            for (long job = next++; job < size; job = next++) {
-                try {
-                    jobs[job]();
-                } catch (...) {
-                    if (!has_failed.exchange(true)) error = std::current_exception();
-                }
-                ++done;
-            }
-        }
-    };
-    // Shared with threads that may find a processor only when all is done.
-    const std::shared_ptr<Work> work = std::make_shared<Work>();
-
-    static void* come(void* given) {
-        const std::unique_ptr<std::shared_ptr<Work>> shared(static_cast<std::shared_ptr<Work>*>(given));
-        (*shared)->take();
-        return nullptr;
-    }
-
-    // Start a thread that takes jobs. Where the system gives us no more of them, there are fewer.
-    void start() const {
-        pthread_attr_t attributes;
-        pthread_attr_init(&attributes);
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-#ifdef __GLIBC__
-        // Linux often puts a new thread where its maker is busy, and moves it after milliseconds: too late for us.
-        cpu_set_t processors;
-        const int processor = sched_getcpu();
-        if (processor >= 0 && sched_getaffinity(0, sizeof(processors), &processors) == 0) {
-            CPU_CLR(processor, &processors);
-            if (CPU_COUNT(&processors) > 0) pthread_attr_setaffinity_np(&attributes, sizeof(processors), &processors);
-        }
-#endif
-        auto* const shared = new std::shared_ptr<Work>(work);
-        pthread_t thread;
-        if (pthread_create(&thread, &attributes, come, shared) != 0) delete shared;
-        pthread_attr_destroy(&attributes);
-    }
+    const real* panels_from(long j) const { return panels + (j - from) * depth; }
 
 public:
-    void add(std::function<void()> job) { work->jobs.push_back(std::move(job)); }
-
-    // Take jobs until none is left, and wait for those that others have taken. What one of them throws, this throws.
-    void take_and_wait() const {
-        work->take();
-        while (work->done < static_cast<long>(work->jobs.size())) sched_yield();
-        if (work->error) std::rethrow_exception(work->error);
-    }
-
-    // The same, with so many threads, this one among them.
-    void run(long threads) const {
-        for (long thread = 1; thread < std::min<long>(threads, work->jobs.size()); ++thread) start();
-        take_and_wait();
-    }
-};
-
-// A matrix (depth, columns), packed once the jobs are done.
-struct Packed {
     const long depth, columns;
-    real* const panels;
 
-    Packed(Scratch& scratch, Jobs& jobs, const real* b, long b_row, long b_column, long depth, long columns)
-        : depth(depth), columns(columns), panels(scratch.get(depth * padded(columns))) {
-        for (long j = 0; j < columns; j += WIDTH)
-            jobs.add([=] {
-                pack_panel(depth, b, b_row, b_column, j, std::min(j + WIDTH, columns), panels + j * depth);
-            });
+    Weight(Scratch& scratch, const real* b, long b_row, long b_column, long depth, long columns, long reads)
+        : b(b), b_row(b_row), b_column(b_column), depth(depth), columns(columns) {
+        from = b_column == 1 && reads <= FEW ? columns / WIDTH * WIDTH : 0;
+        panels = scratch.get(depth * padded(columns - from));
+    }
+    long to_pack() const { return (columns - from + WIDTH - 1) / WIDTH; }
+    void pack(long panel) const {
+        const long j = from + panel * WIDTH;
+        pack_panel(depth, b, b_row, b_column, j, std::min(j + WIDTH, columns), panels + panel * WIDTH * depth);
     }
 
-    // c = a . this, or c += a . this. Rows of c have room for padded(columns).
-    void multiply(long rows, const real* a, long a_row, real* c, long c_row, bool add) const {
-        const long blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
-        for (long j = 0; j < columns; j += WIDTH) {
-            const long vectors = padded(std::min(WIDTH, columns - j)) / LANES;
-            for (long block = 0; block < blocks; ++block) {
-                const long i = rows * block / blocks, end = rows * (block + 1) / blocks;
-                tile_of(end - i, vectors)(depth, a + i * a_row, a_row, 1, panels + j * depth, c + i * c_row + j,
-                                          c_row, add);
+    // c = a . this, or c += a . this, for a share of the columns. Rows of c have room for padded(columns).
+    void multiply(long rows, const real* a, Rows a_rows, real* c, Rows c_rows, bool add, Share share) const {
+        const long end = share.end(columns);
+        const auto by_tiles = [&](long i, long number, long j, long panels) {
+            const bool is_packed = j >= from;
+            const long width = std::min(WIDTH, columns - j);
+            const Tile tile = panels > 1 ? wide(number) : narrow(number, padded(width) / LANES);
+            tile(depth, a, a_rows.from(i), 1, is_packed ? panels_from(j) : b + j, is_packed ? padded(width) : b_row,
+                 is_packed ? depth * WIDTH : WIDTH, c + j, c_rows.from(i), add);
+        };
+        for (long j = share.begin(columns), next; j < end; j = next) {
+            next = std::min({j + TOGETHER * WIDTH, j < from ? from : end, end});
+            long i = 0;
+            // A panel is in the cache while many rows pass by, and few rows while many panels do.
+            for (long panel = j; panel < next; panel += WIDTH)
+                for (i = 0; rows - i > 4; i += tile_rows(rows - i)) by_tiles(i, tile_rows(rows - i), panel, 1);
+            for (long number; i < rows; i += number) {
+                number = tile_rows(rows - i);
+                for (long panel = j, panels; panel < next; panel += panels * WIDTH) {
+                    panels = next - panel >= panels_of(number) * WIDTH ? panels_of(number) : 1;
+                    by_tiles(i, number, panel, panels);
+                }
             }
         }
     }
-
-    // The same for several steps, whose rows are `a_step` and `c_step` apart; in tiles of rows or of steps.
-    void multiply_steps(long steps, long rows, const real* a, long a_step, long a_row, real* c, long c_step, long c_row,
-                        bool add) const {
-        if (rows >= steps)
-            for (long t = 0; t < steps; ++t) multiply(rows, a + t * a_step, a_row, c + t * c_step, c_row, add);
-        else
-            for (long i = 0; i < rows; ++i) multiply(steps, a + i * a_row, a_step, c + i * c_row, c_step, add);
-    }
 };
 
-// c += a' . b, where c has `rows` rows, for the columns [first, last) of b and c, no more than WIDTH.
-inline void multiply_transposed(long rows, long depth, const real* a, long a_row, const real* b, long b_row, real* c,
+// Pack matrices, with so many threads.
+inline void pack(long threads, std::initializer_list<const Weight*> weights) {
+    constexpr long AT_ONCE = 8;
+    long panels = 0;
+    for (const Weight* weight : weights) panels += weight->to_pack();
+    parts::run(threads, (panels + AT_ONCE - 1) / AT_ONCE, [&](long job) {
+        long first = job * AT_ONCE, last = first + AT_ONCE;
+        for (const Weight* weight : weights) {
+            for (long panel = std::max(first, 0L); panel < std::min(last, weight->to_pack()); ++panel)
+                weight->pack(panel);
+            first -= weight->to_pack(), last -= weight->to_pack();
+        }
+    });
+}
+
+// Columns of some rows of a, side by side.
+template <int COLUMNS>
+void gather(long rows, const real* a, Rows a_rows, real* block) {
+    for (long n = 0; n < rows; ++n, block += COLUMNS) std::memcpy(block, a + a_rows[n], COLUMNS * sizeof(real));
+}
+
+typedef void (*Gather)(long, const real*, Rows, real*);
+
+// c += a' . b, where c has `rows` rows, for the columns [first, last) of b and c, no more than GROUP. Of a and b,
+// `depth` rows take part.
+inline void multiply_transposed(long rows, long depth, const real* a, Rows a_rows, const real* b, Rows b_rows, real* c,
                                 long c_row, long first, long last) {
+    static const long order[TILE_ROWS] = {0, 1, 2, 3, 4, 5};
+    static const Gather gathers[TILE_ROWS] = {gather<1>, gather<2>, gather<3>, gather<4>, gather<5>, gather<6>};
     Scratch scratch;
-    const long width = padded(last - first), blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
-    real* const panel = scratch.get(CHUNK * width);
+    const long width = padded(last - first);
+    real* const panels = scratch.get(CHUNK * width);
+    real* const block = scratch.get(CHUNK * TILE_ROWS);
     real* const sum = scratch.zeros(rows * width);
     for (long k = 0; k < depth; k += CHUNK) {
         const long chunk = std::min(CHUNK, depth - k);
-        pack_panel(chunk, b + k * b_row, b_row, 1, first, last, panel);
-        for (long block = 0; block < blocks; ++block) {
-            const long i = rows * block / blocks, end = rows * (block + 1) / blocks;
-            tile_of(end - i, width / LANES)(chunk, a + k * a_row + i, 1, a_row, panel, sum + i * width, width, true);
+        for (long j = 0; j < width; j += WIDTH) {
+            const long panel_width = std::min(WIDTH, width - j), filled = std::min(WIDTH, last - first - j);
+            for (long n = 0; n < chunk; ++n) {
+                real* const row = panels + j * CHUNK + n * panel_width;
+                std::memcpy(row, b + b_rows[k + n] + first + j, filled * sizeof(real));
+                std::fill(row + filled, row + panel_width, real(0));
+            }
+        }
+        for (long i = 0, number; i < rows; i += number) {
+            number = tile_rows(rows - i);
+            gathers[number - 1](chunk, a + i, a_rows.from(k), block);
+            for (long j = 0; j < width; j += WIDTH) {
+                const long panel_width = std::min(WIDTH, width - j);
+                narrow(number, panel_width / LANES)(chunk, block, {order, 1}, number, panels + j * CHUNK, panel_width,
+                                                    0, sum + i * width + j, {order, width}, true);
+            }
         }
     }
     for (long i = 0; i < rows; ++i)

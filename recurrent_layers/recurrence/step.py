@@ -54,9 +54,24 @@ class Cell(NamedTuple):
     states: List[theano.Variable]
     weights: List[theano.Variable]
 
-    def states_of_x_t(self):
-        """The states after the step, as a graph of x_t instead of inputs_t."""
-        return substitute(self.states, dict(zip(self.inputs_t, self.projected_t)))
+    def states_of_x_t(self, states):
+        """States after the step, as a graph of x_t instead of inputs_t."""
+        return substitute(states, dict(zip(self.inputs_t, self.projected_t)))
+
+    def unmasked(self):
+        """What masks the steps, and the states after one that is not masked.
+
+        Returns
+        -------
+        int or None, list of theano variables
+            Which of the context it is, if one keeps all states as they were where it is false.
+        """
+        chosen = [_chosen(state) for state in self.states]
+        for k, context in enumerate(self.context_t):
+            if context.dtype == "bool" and all(condition is context and otherwise is state_tm1 for
+                                               (condition, _, otherwise), state_tm1 in zip(chosen, self.states_tm1)):
+                return k, [state for _, state, _ in chosen]
+        return None, self.states
 
 
 def trace(inputs, step, nb_states, x_type, context_types):
@@ -111,8 +126,10 @@ class Program:
         All that a step, forwards or backwards, is given.
     forward, backward : list of theano variables
         What forward and backward steps compute in the end.
+    mask : theano variable or None
+        Of the context: where it is false, the states stay what they are, and nothing else happens at the step.
     states : list of theano variables
-        The states after the step.
+        The states after the step, where it is not masked.
     saved_states : list of int
         Which states the backward steps need.
     saved : list of theano variables
@@ -136,7 +153,8 @@ class Program:
     """
 
     def __init__(self, cell, gradients_of=(), return_sequences=False):
-        states = [T.tensor_copy(state) for state in cell.states_of_x_t()]
+        mask, states = cell.unmasked()
+        states = [T.tensor_copy(state) for state in cell.states_of_x_t(states)]
         carried = [state.type() for state in cell.states_tm1]
         output_gradient = cell.states_tm1[0].type()
         dots = [node for node in graph.io_toposort([], states) if isinstance(node.op, T.Dot)]
@@ -164,6 +182,7 @@ class Program:
 
         self.states = list(states)
         self.x_t, self.context_t = next(inputs), take(inputs, cell.context_t)
+        self.mask = None if mask is None else self.context_t[mask]
         self.states_tm1, self.weights = take(inputs, cell.states_tm1), take(inputs, cell.weights)
         self.carried, self.output_gradient = take(inputs, carried), next(inputs)
         self.x_gradient = next(gradients) if wrt_x else None
@@ -321,6 +340,14 @@ def weight_of(right):
 
 def is_transposed(right):
     return right.owner is not None
+
+
+def _chosen(state):
+    """The condition of a choice between two, and both; thrice None if the state is no such choice."""
+    node = state.owner
+    if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, theano.scalar.Switch):
+        return node.inputs
+    return None, None, None
 
 
 def is_column(variable):

@@ -49,7 +49,7 @@ EXPRESSIONS_OF_REALS = {
 
 
 class Place(NamedTuple):
-    """Where a variable is: ``at`` points to the values of the first sample of this part, ``row`` leads to the next."""
+    """Where a variable is: ``at`` points to the values of the first sample, ``row`` leads to the next."""
 
     at: str
     row: str
@@ -126,7 +126,7 @@ class Widths:
 
 
 class StepWriter:
-    """Writes what one step does for one part of the samples.
+    """Writes what one step does for the samples ``active[0]``, ``active[1]``, ... and a share of the columns.
 
     A variable's level is the number of products between it and what is given. Products of a level come
     first; then, for all of its variables with the same number of columns, one loop. First of all, sums within
@@ -151,10 +151,10 @@ class StepWriter:
 
     Attributes
     ----------
-    lines : list of str
-        The step.
+    levels_of_lines : list of list of str
+        The step. What comes before must be done in all columns.
     rooms : list of (str, str)
-        C names and sizes of what each part needs room for.
+        C names and sizes of what it needs room for.
     packed : dict
         The packed weights that the step needs: name to (weight, is transposed).
     """
@@ -163,7 +163,7 @@ class StepWriter:
         self.program, self.widths, self.names = program, widths, names
         self.places, self.columns, self.stores, self.sums = dict(places), columns, stores, sums
         self.dtype = program.x_t.dtype
-        self.lines, self.rooms, self.packed = [], [], {}
+        self.levels_of_lines, self.rooms, self.packed = [], [], {}
         self.ids = {}
         self.order = program.ancestors([variable for variable, _ in [*stores, *sums]], stop=places)
         self.levels = {}
@@ -246,19 +246,21 @@ class StepWriter:
     def _new_room(self, variable):
         name, row = f"room{len(self.rooms)}", f"products::padded({self.widths.of(variable)})"
         is_of_input = is_product(variable) and self._is_of_input(variable)
-        self.rooms.append((name, f"ahead * rows * {row}" if is_of_input else f"rows * {row}"))
-        self.places[variable] = Place(f"{name} + t % ahead * rows * {row}" if is_of_input else name, row)
+        self.rooms.append((name, f"ahead * batch * {row}" if is_of_input else f"batch * {row}"))
+        self.places[variable] = Place(f"{name} + t % ahead * batch * {row}" if is_of_input else name, row)
         return self.places[variable]
 
     def _write(self):
         begun = set()
         for level in sorted({*self.levels.values(), *(level for level, _ in self.loops)}):
             products = [variable for variable in self.order if is_product(variable) and self._level(variable) == level]
+            lines = []
             for variable in sorted(products, key=lambda product: not self._is_of_input(product)):
-                self.lines.append(self._product(variable, begun))
+                lines.append(self._product(variable, begun))
             for key in self.loops:
                 if key[0] == level:
-                    self.lines += self._loop(key)
+                    lines += self._loop(key)
+            self.levels_of_lines.append(lines)
 
     def _product(self, variable, begun):
         left, right = variable.owner.inputs
@@ -269,9 +271,13 @@ class StepWriter:
         begun.add(place.at)
         if self._is_of_input(variable):
             # Those of several steps at once; only forward steps have such products.
-            return (f"if (t % ahead == 0) {name}.multiply_steps(std::min(ahead, timesteps - t), rows, {source.at}, "
-                    f"x.stride(0), {source.row}, {place.at}, rows * {place.row}, {place.row}, {add});")
-        return f"{name}.multiply(rows, {source.at}, {source.row}, {place.at}, {place.row}, {add});"
+            return (f"if (t % ahead == 0) {name}.multiply(inputs.number(), x.data(), inputs.of_x(), "
+                    f"{self._room_of(variable)}, inputs.of_rooms({place.row}), {add}, share);")
+        return (f"{name}.multiply(count, {source.at}, {{active, {source.row}}}, {place.at}, {{active, {place.row}}}, "
+                f"{add}, share);")
+
+    def _room_of(self, product):
+        return self.places[product].at.split(" ")[0]
 
     def _loop(self, key):
         members, stores, sums = self.loops[key]
@@ -311,8 +317,9 @@ class StepWriter:
         for variable in members:
             if variable in self.places and all(variable is not other for other, _ in stores):
                 store(variable, self.places[variable])
-        return ["for (long i = 0; i < rows; ++i) {", *indented(before), "    #pragma GCC ivdep",
-                f"    for (long j = 0; j < {key[1]}; ++j) {{", *indented(indented(within)), "    }", "}"]
+        return ["for (long n = 0; n < count; ++n) {", "    const long i = active[n];", *indented(before),
+                f"    const long begin = share.begin({key[1]}), end = share.end({key[1]});", "    #pragma GCC ivdep",
+                "    for (long j = begin; j < end; ++j) {", *indented(indented(within)), "    }", "}"]
 
     def _type(self, variable):
         if variable.dtype == self.dtype:

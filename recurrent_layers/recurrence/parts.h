@@ -1,0 +1,95 @@
+// Who computes what. Each thread has samples of its own, from the first step to the last, and waits for nobody; where
+// there are fewer samples than that takes, the threads share the columns of each step.
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <numeric>
+#include <vector>
+
+// Of the library that all modules share.
+extern "C" void recurrent_layers_run(long threads, long jobs, void (*job)(const void*, long), const void* with);
+
+namespace parts {
+
+// Do jobs 0, 1, ... with at most so many threads, this one among them. What one of them throws, this throws.
+template <typename Job>
+void run(long threads, long jobs, const Job& job) {
+    struct Given {
+        const Job& job;
+        mutable std::atomic<bool> has_failed;
+        mutable std::exception_ptr error;
+    } const given{job, {false}, nullptr};
+    recurrent_layers_run(threads, jobs, [](const void* with, long number) {
+        const Given& given = *static_cast<const Given*>(with);
+        try {
+            given.job(number);
+        } catch (...) {
+            if (!given.has_failed.exchange(true)) given.error = std::current_exception();
+        }
+    }, &given);
+    if (given.error) std::rethrow_exception(given.error);
+}
+
+// Whether a sample is there at a step.
+struct Mask {
+    const bool* values;
+    long step, sample;
+
+    bool operator()(long t, long i) const { return values == nullptr || values[t * step + i * sample]; }
+};
+
+// How many threads are worth their while, and what they share. A step of a sample takes so many multiplications.
+struct Division {
+    long threads, parts, shares;
+
+    Division(long available, long batch, long steps, double multiplications) : threads(available), parts(1), shares(1) {
+        constexpr double WORTHWHILE = 200000;
+        if (batch * steps * multiplications < 2 * WORTHWHILE) threads = 1;
+        if (batch < 3 * threads && batch * multiplications >= 2 * WORTHWHILE)
+            shares = threads;
+        else
+            parts = std::max(std::min(threads, batch), 1L);
+    }
+};
+
+// The samples, parted so that each part has about as many steps to do.
+class Samples {
+    std::vector<long> order, begin;
+
+public:
+    Samples(long batch, long parts, const Mask& mask, long first_step, long last_step) : order(batch), begin(parts + 1) {
+        std::iota(order.begin(), order.end(), 0L);
+        for (long part = 0; part <= parts; ++part) begin[part] = batch * part / parts;
+        if (mask.values == nullptr || parts == 1) return;
+        std::vector<long> steps(batch);
+        for (long t = first_step; t < last_step; ++t)
+            for (long i = 0; i < batch; ++i) steps[i] += mask(t, i);
+        std::stable_sort(order.begin(), order.end(), [&](long i, long k) { return steps[i] > steps[k]; });
+        // Dealt like cards, and the next round the other way.
+        std::vector<std::vector<long>> hands(parts);
+        for (long n = 0; n < batch; ++n)
+            hands[n / parts % 2 ? parts - 1 - n % parts : n % parts].push_back(order[n]);
+        order.clear();
+        for (long part = 0; part < parts; ++part) {
+            std::sort(hands[part].begin(), hands[part].end());
+            order.insert(order.end(), hands[part].begin(), hands[part].end());
+            begin[part + 1] = order.size();
+        }
+    }
+    const long* of(long part) const { return order.data() + begin[part]; }
+    long number(long part) const { return begin[part + 1] - begin[part]; }
+};
+
+// Which samples are there at a step, and which are masked.
+struct Attendance {
+    std::vector<long> there, away;
+
+    void look(long t, const long* samples, long rows, const Mask& mask) {
+        there.clear(), away.clear();
+        for (long n = 0; n < rows; ++n) (mask(t, samples[n]) ? there : away).push_back(samples[n]);
+    }
+};
+
+}  // namespace parts

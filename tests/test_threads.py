@@ -1,0 +1,213 @@
+"""The threads that recurrences and matrix products share."""
+
+import collections
+import ctypes
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+
+from recurrent_layers import theano_setup, threads
+
+LIBRARY = theano_setup.prepare().threads
+
+pytestmark = pytest.mark.skipif(not LIBRARY.name, reason=LIBRARY.problem)
+
+JOB = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_long)
+
+
+def run(number_of_threads, jobs, job):
+    """Do jobs; what one of them raises, this raises."""
+    errors = []
+
+    def safely(_, number):
+        try:
+            job(number)
+        except BaseException as error:
+            errors.append(error)
+
+    ctypes.CDLL(LIBRARY.path).recurrent_layers_run(
+        ctypes.c_long(number_of_threads), ctypes.c_long(jobs), JOB(safely), None)
+    if errors:
+        raise errors[0]
+
+
+@pytest.mark.parametrize("number_of_threads", [1, 2, 5])
+@pytest.mark.parametrize("jobs", [0, 1, 2, 7, 100])
+def test_each_job_is_done_once(number_of_threads, jobs):
+    for _ in range(100):
+        done = collections.Counter()
+        run(number_of_threads, jobs, lambda number, done=done: done.update([number]))
+        assert done == collections.Counter(range(jobs))
+
+
+def test_a_job_may_have_jobs():
+    done = collections.Counter()
+    run(3, 4, lambda outer: run(3, 5, lambda inner: done.update([(outer, inner)])))
+    assert done == collections.Counter((outer, inner) for outer in range(4) for inner in range(5))
+
+
+def test_several_threads_of_python_may_have_jobs():
+    done = collections.Counter()
+
+    def work(name):
+        for _ in range(100):
+            run(2, 3, lambda number: done.update([(name, number)]))
+
+    others = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    assert done == {(name, number): 100 for name in range(4) for number in range(3)}
+
+
+def who_does_jobs(seconds):
+    """Threads that did one of two jobs, each of so many seconds."""
+    found = set()
+
+    def job(number):
+        found.add(threading.get_native_id())
+        time.sleep(seconds)
+
+    run(2, 2, job)
+    return found
+
+
+def wait_for(condition):
+    """Wait until something holds, however slow the machine is."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+
+
+def test_helpers_take_jobs_and_leave_signals_to_others():
+    found = set()
+    wait_for(lambda: len(found.update(who_does_jobs(0.01)) or found) > 1)
+    helper, = found - {threading.get_native_id()}
+    with open(f"/proc/self/task/{helper}/status") as stream:
+        blocked, = [int(line.split()[1], 16) for line in stream if line.startswith("SigBlk")]
+    interrupt, child = 2, 17
+    assert blocked >> (interrupt - 1) & 1 and blocked >> (child - 1) & 1
+
+
+def test_who_lost_its_processor_is_left_out_for_a_while():
+    def has_been_late():
+        """Let a helper begin a job that takes much longer than those of ours."""
+        late = []
+
+        def job(number):
+            if threading.current_thread() is not threading.main_thread():
+                late.append(number)
+                time.sleep(0.3)
+            else:
+                time.sleep(0.005)
+
+        run(2, 2, job)
+        return late
+
+    wait_for(has_been_late)
+    # The shortest break is 10 ms; a machine that stops us for longer here proves nothing, so it may happen again.
+    wait_for(lambda: has_been_late() and len(who_does_jobs(0)) == 1)
+    wait_for(lambda: len(who_does_jobs(0.01)) == 2)
+
+
+CHILD = """
+    import os, threading
+    import numpy as np, recurrent_layers as rl, theano
+    from theano import tensor as T
+
+    layer = rl.LSTM(32, 32)
+    function = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params))
+    x = np.random.RandomState(0).rand(32, 20, 32).astype("float32")
+    expected = function(x)
+    again = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params))
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            again(x)
+
+    def children():
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                for _ in range(20):
+                    same = all(map(np.array_equal, function(x), expected))
+                    if not same:
+                        os._exit(1)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+
+    children()
+    other = threading.Thread(target=work)
+    other.start()
+    children()
+    stop.set()
+    other.join()
+    assert all(map(np.array_equal, function(x), expected))
+    """
+
+
+def python(code):
+    """Run code in a new process, which has two threads."""
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)],
+                          env=dict(os.environ, OPENBLAS_NUM_THREADS="2"), check=True)  # fmt: skip
+
+
+def test_the_child_of_a_fork_works_also_if_another_thread_was_at_work():
+    python(CHILD)
+
+
+def test_python_ends_while_helpers_wait():
+    python("""
+        import ctypes
+        from recurrent_layers import theano_setup
+        library = ctypes.CDLL(theano_setup.prepare().threads.path)
+        job = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_long)(lambda with_, number: None)
+        library.recurrent_layers_run(ctypes.c_long(4), ctypes.c_long(4), job, None)
+        """)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-13)])
+@pytest.mark.parametrize("m, k, n", [(300, 70, 65), (65, 70, 300), (1, 2000, 600), (600, 2000, 1), (129, 128, 127)])
+def test_products_in_pieces_are_those_of_numpy(dtype, tolerance, m, k, n):
+    a, b = T.TensorType(dtype, (False, False))(), T.TensorType(dtype, (False, False))()
+    function = theano.function([a, b], [T.dot(a, b), 0.5 * T.dot(b.T, a.T)], mode="FAST_RUN")
+    random = np.random.RandomState(0)
+    left, right = random.uniform(-1, 1, (m, k)).astype(dtype), random.uniform(-1, 1, (k, n)).astype(dtype)
+    library = ctypes.CDLL(LIBRARY.path)
+    for given in ((left, right), (np.asfortranarray(left), right), (left, np.asfortranarray(right))):
+        for pieces in (1, 2, 3):
+            library.recurrent_layers_set_threads_of_products(ctypes.c_long(pieces))
+            try:
+                product, transposed = function(*given)
+            finally:
+                library.recurrent_layers_set_threads_of_products(ctypes.c_long(theano_setup.number_of_threads()))
+            expected = left.astype("float64").dot(right.astype("float64"))
+            assert np.allclose(product, expected, rtol=0, atol=tolerance * k**0.5 * 5)
+            assert np.allclose(transposed, 0.5 * expected.T, rtol=0, atol=tolerance * k**0.5 * 5)
+
+
+def test_a_library_that_does_not_compile_says_why(tmp_path, monkeypatch):
+    source = tmp_path / "threads.cpp"
+    source.write_text("this is no C++")
+    monkeypatch.setattr(threads, "SOURCE", source)
+    library = threads.build(theano.config.cxx, "12", str(tmp_path))
+    assert library.name == "" and "could not compile threads.cpp" in library.problem
+    assert "could not be compiled" in threads.build("/absent/g++", "12", str(tmp_path)).problem
+
+
+def test_a_library_is_compiled_once(tmp_path):
+    first = threads.build(theano.config.cxx, "12", str(tmp_path / "new"))
+    made = os.stat(first.path).st_mtime_ns
+    assert threads.build(theano.config.cxx, "12", str(tmp_path / "new")) == first
+    assert os.stat(first.path).st_mtime_ns == made
+    assert threads.build(theano.config.cxx, "13", str(tmp_path / "new")).name != first.name
