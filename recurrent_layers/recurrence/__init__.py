@@ -7,13 +7,16 @@ it is elementwise functions and products with weights, as in all our cells, it b
 same numbers. So a layer's `_step` is the only place where its equations stand.
 
 - `step`: the graph of a step and of its gradient, and what of the forward steps the backward steps need.
-- `writer`: a step as C code. `c_code`: the loop over time around it. `products.h`, `arrays.h`: what that code calls.
+- `writer`: a step as C code. `c_code`: the loop over time around it. `parts.h`, `products.h`, `arrays.h`: what that
+  code calls.
 - `ops`: the nodes and the optimizations.
+- `updates`: what an optimizer makes of the gradients, in one loop for each weight.
 
 ``THEANO_FLAGS=optimizer_excluding=recurrence_in_c`` turns the C code off. Why a step runs by scan is logged, at the
 level INFO, to the logger ``recurrent_layers``.
 """
 
+from recurrent_layers.recurrence import updates  # noqa: F401
 from recurrent_layers.recurrence.c_code import COMPILER_FLAGS
 from recurrent_layers.recurrence.ops import iterate
 

@@ -20,6 +20,8 @@ static inline float exponential(float x) { return expf(x); }
 static inline double exponential(double x) { return exp(x); }
 static inline float hyperbolic_tangent(float x) { return tanhf(x); }
 static inline double hyperbolic_tangent(double x) { return tanh(x); }
+static inline float square_root(float x) { return sqrtf(x); }
+static inline double square_root(double x) { return sqrt(x); }
 static inline float absolute(float x) { return fabsf(x); }
 static inline double absolute(double x) { return fabs(x); }
 
@@ -60,6 +62,15 @@ static real* output(PyArrayObject** given, std::initializer_list<npy_intp> shape
         if (*given == nullptr) throw std::bad_alloc();
     }
     return static_cast<real*>(PyArray_DATA(*given));
+}
+
+// Let an output be an array that was given, if its elements lie in order.
+static real* in_place(PyArrayObject** given, PyArrayObject* array, std::initializer_list<npy_intp> shape) {
+    if (!PyArray_ISCARRAY(array)) return output(given, shape);
+    Py_INCREF(array);
+    Py_XDECREF(*given);
+    *given = array;
+    return static_cast<real*>(PyArray_DATA(array));
 }
 
 static void require(bool holds, const std::string& message) {

@@ -9,6 +9,7 @@ are passed over.
 import hashlib
 import pathlib
 import re
+import sys
 
 import numpy as np
 import theano
@@ -21,6 +22,12 @@ from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths,
 # Beside those of Theano, -O3 and -fno-math-errno. NaN and infinity stay what they are.
 COMPILER_FLAGS = ["-fno-trapping-math"]
 HEADERS = [(pathlib.Path(__file__).parent / name).read_text() for name in ("parts.h", "products.h", "arrays.h")]
+
+
+def is_possible():
+    """Whether there is all that this needs."""
+    return bool(theano.config.cxx) and sys.platform != "win32" and bool(theano_setup.prepare().threads.name)
+
 
 # The last input of an op: so many threads, the output_dim, truncate_gradient.
 def settings(threads, output_dim, truncate_gradient):
@@ -45,12 +52,15 @@ class Loops(theano.Op):
         "float32" or "float64": that of `real` in the code and of all outputs.
     shapes : tuple of tuples
         The sizes of the outputs, each an (input, axis) pair or `OUTPUT_DIM`.
+    destroyed : tuple of int
+        The inputs that become the outputs.
     """
 
-    __props__ = ("name", "code", "dtype", "shapes")
+    __props__ = ("name", "code", "dtype", "shapes", "destroyed")
 
-    def __init__(self, name, code, dtype, shapes):
-        self.name, self.code, self.dtype, self.shapes = name, code, dtype, shapes
+    def __init__(self, name, code, dtype, shapes, destroyed=()):
+        self.name, self.code, self.dtype, self.shapes, self.destroyed = name, code, dtype, shapes, destroyed
+        self.destroy_map = {output: [position] for output, position in enumerate(destroyed)}
 
     def __str__(self):
         return self.name

@@ -1,7 +1,6 @@
 """The recurrence as one node of Theano's graph, which an optimization replaces by C code, or by scan."""
 
 import logging
-import sys
 from collections import OrderedDict
 
 import theano
@@ -173,7 +172,7 @@ def in_place_of_all(gradients, inputs):
 @opt.optimizer
 def recurrence_in_c(fgraph):
     """Replace each recurrence and its gradient by C code, where its step allows it."""
-    if not theano.config.cxx or sys.platform == "win32" or not theano_setup.prepare().threads.name:
+    if not c_code.is_possible():
         return
     forwards = {}
     for node in fgraph.toposort()[::-1]:

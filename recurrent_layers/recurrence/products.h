@@ -27,7 +27,7 @@ constexpr long tile_rows(long rows) {
     return rows > 10 || rows == 9 || rows == 8 || rows == 6 ? 6 : rows > 6 || rows == 5 ? 5 : rows == 4 ? 2 : rows;
 }
 // In products over time, so many rows of a group of panels stay in the cache.
-constexpr long CHUNK = 256, GROUP = 8 * WIDTH;
+constexpr long CHUNK = 256, GROUP = 256, BLOCKS = 8;
 // A right side that is read more often than this is packed.
 constexpr long FEW = 6;
 
@@ -176,16 +176,27 @@ inline Tile wide(long rows) {
     return tiles[rows - 1];
 }
 
+// A row of a panel: some of its columns, and zeros.
+inline void fill_row(const real* from, long columns, long width, real* row) {
+    if (columns == WIDTH) {
+        std::memcpy(row, from, WIDTH * sizeof(real));
+        return;
+    }
+    std::copy_n(from, columns, row);
+    std::fill(row + columns, row + width, real(0));
+}
+
 // Columns [first, last) of rows of b as one panel. Element (k, j) of b is b[k * b_row + j * b_column].
 inline void pack_panel(long depth, const real* b, long b_row, long b_column, long first, long last, real* panel) {
-    const long width = padded(last - first);
+    const long columns = last - first, width = padded(columns);
     for (long k = 0; k < depth; ++k, panel += width) {
         const real* const row = b + k * b_row + first * b_column;
-        if (b_column == 1)
-            std::memcpy(panel, row, (last - first) * sizeof(real));
-        else
-            for (long j = 0; j < last - first; ++j) panel[j] = row[j * b_column];
-        std::fill(panel + (last - first), panel + width, real(0));
+        if (b_column == 1) {
+            fill_row(row, columns, width, panel);
+            continue;
+        }
+        for (long j = 0; j < columns; ++j) panel[j] = row[j * b_column];
+        std::fill(panel + columns, panel + width, real(0));
     }
 }
 
@@ -255,13 +266,18 @@ inline void pack(long threads, std::initializer_list<const Weight*> weights) {
     });
 }
 
-// Columns of some rows of a, side by side.
-template <int COLUMNS>
-void gather(long rows, const real* a, Rows a_rows, real* block) {
-    for (long n = 0; n < rows; ++n, block += COLUMNS) std::memcpy(block, a + a_rows[n], COLUMNS * sizeof(real));
+// Columns of some rows of a, in blocks of `number` columns that are CHUNK * TILE_ROWS apart. Several blocks at once,
+// so that what the cache brings for one of them is not gone again when the next one is read.
+template <int NUMBER>
+void gather(long blocks, long rows, const real* a, Rows a_rows, real* to) {
+    for (long n = 0; n < rows; ++n, to += NUMBER) {
+        const real* const row = a + a_rows[n];
+        for (long block = 0; block < blocks; ++block)
+            std::memcpy(to + block * CHUNK * TILE_ROWS, row + block * NUMBER, NUMBER * sizeof(real));
+    }
 }
 
-typedef void (*Gather)(long, const real*, Rows, real*);
+typedef void (*Gather)(long, long, const real*, Rows, real*);
 
 // c += a' . b, where c has `rows` rows, for the columns [first, last) of b and c, no more than GROUP. Of a and b,
 // `depth` rows take part.
@@ -272,26 +288,26 @@ inline void multiply_transposed(long rows, long depth, const real* a, Rows a_row
     Scratch scratch;
     const long width = padded(last - first);
     real* const panels = scratch.get(CHUNK * width);
-    real* const block = scratch.get(CHUNK * TILE_ROWS);
+    real* const gathered = scratch.get(BLOCKS * CHUNK * TILE_ROWS);
     real* const sum = scratch.zeros(rows * width);
     for (long k = 0; k < depth; k += CHUNK) {
         const long chunk = std::min(CHUNK, depth - k);
         for (long j = 0; j < width; j += WIDTH) {
             const long panel_width = std::min(WIDTH, width - j), filled = std::min(WIDTH, last - first - j);
-            for (long n = 0; n < chunk; ++n) {
-                real* const row = panels + j * CHUNK + n * panel_width;
-                std::memcpy(row, b + b_rows[k + n] + first + j, filled * sizeof(real));
-                std::fill(row + filled, row + panel_width, real(0));
-            }
+            for (long n = 0; n < chunk; ++n)
+                fill_row(b + b_rows[k + n] + first + j, filled, panel_width, panels + j * CHUNK + n * panel_width);
         }
-        for (long i = 0, number; i < rows; i += number) {
+        for (long i = 0, number, blocks; i < rows; i += number * blocks) {
             number = tile_rows(rows - i);
-            gathers[number - 1](chunk, a + i, a_rows.from(k), block);
-            for (long j = 0; j < width; j += WIDTH) {
-                const long panel_width = std::min(WIDTH, width - j);
-                narrow(number, panel_width / LANES)(chunk, block, {order, 1}, number, panels + j * CHUNK, panel_width,
-                                                    0, sum + i * width + j, {order, width}, true);
-            }
+            blocks = number == TILE_ROWS ? std::min(BLOCKS, std::max((rows - i) / TILE_ROWS - 1, 1L)) : 1;
+            gathers[number - 1](blocks, chunk, a + i, a_rows.from(k), gathered);
+            for (long block = 0; block < blocks; ++block)
+                for (long j = 0; j < width; j += WIDTH) {
+                    const long panel_width = std::min(WIDTH, width - j);
+                    narrow(number, panel_width / LANES)(
+                        chunk, gathered + block * CHUNK * TILE_ROWS, {order, 1}, number, panels + j * CHUNK,
+                        panel_width, 0, sum + (i + block * number) * width + j, {order, width}, true);
+                }
         }
     }
     for (long i = 0; i < rows; ++i)

@@ -43,6 +43,7 @@ EXPRESSIONS_OF_REALS = {
     _scalar.TrueDiv: "{} / {}".format,
     _scalar.Abs: "absolute({})".format,
     _scalar.Exp: "exponential({})".format,
+    _scalar.Sqrt: "square_root({})".format,
     _scalar.Tanh: "hyperbolic_tangent({})".format,
     _nnet.ScalarSigmoid: "real(1) / (real(1) + exponential(-{}))".format,
 }
@@ -286,7 +287,7 @@ class StepWriter:
         def value(variable):
             """The C expression of a variable; what it takes is added to the loop."""
             if is_constant(variable):
-                return self._literal(variable)
+                return literal(variable)
             if vector_weight(variable) is not None:
                 return self.names[vector_weight(variable), "values"] + "[j]"
             name = self.ids.setdefault(variable, f"v{len(self.ids)}")
@@ -294,7 +295,7 @@ class StepWriter:
                 return name
             seen.add(variable)
             if variable in self.columns:
-                before.append(f"const {self._type(variable)} {name} = {self.columns[variable]};")
+                before.append(f"const {type_of(variable, self.dtype)} {name} = {self.columns[variable]};")
             elif self.loop_of.get(variable) == key or self.widths.of(variable) is None:
                 within.append(self._definition(variable, name, value))
             else:
@@ -321,42 +322,69 @@ class StepWriter:
                 f"    const long begin = share.begin({key[1]}), end = share.end({key[1]});", "    #pragma GCC ivdep",
                 "    for (long j = begin; j < end; ++j) {", *indented(indented(within)), "    }", "}"]
 
-    def _type(self, variable):
-        if variable.dtype == self.dtype:
-            return "real"
-        if variable.dtype.startswith(("float", "complex")):
-            raise Unsupported(f"{variable.dtype} together with {self.dtype}")
-        return "bool" if variable.dtype == "bool" else f"npy_{variable.dtype}"
-
-    def _literal(self, constant):
-        number = constant.data.reshape(()).item()
-        if not constant.dtype.startswith("float"):
-            return str(int(number))
-        if math.isnan(number):
-            return "real(NAN)"
-        return f"real({number!r})" if math.isfinite(number) else f"real({'-' if number < 0 else ''}INFINITY)"
-
     def _definition(self, variable, name, value):
         """The line that computes a variable from those it depends on."""
-        node, operation = variable.owner, variable.owner.op.scalar_op
-        terms = self.terms.get(variable, node.inputs)
-        given = [f"({value(argument)})" for argument in terms if argument not in self.shared]
-        kind = self._type(variable)
-        if isinstance(operation, _scalar.Cast):
-            return f"const {kind} {name} = {kind}({given[0]});"
-        expression = EXPRESSIONS.get(type(operation))
-        if {argument.dtype for argument in node.inputs} == {self.dtype}:
-            expression = expression or EXPRESSIONS_OF_REALS.get(type(operation))
-        if expression is not None:
-            return f"const {kind} {name} = {expression(*given)};"
-        if any(_has(operation, more) for more in ("c_support_code", "c_headers", "c_libraries")):
-            raise Unsupported(f"{operation}, which needs more C code")
-        scalars = operation.make_node(*[_scalar.get_scalar_type(argument.dtype)() for argument in node.inputs])
-        try:
-            code = operation.c_code(scalars, name, given, [name], {"fail": 'throw std::runtime_error("failed");'})
-        except (MethodNotDefined, NotImplementedError):
-            raise Unsupported(f"{operation}, which has no C code") from None
-        return f"{kind} {name}; {{ {code} }}"
+        terms = self.terms.get(variable, variable.owner.inputs)
+        return definition(variable, name, [value(argument) for argument in terms if argument not in self.shared],
+                          self.dtype)
+
+
+def type_of(variable, dtype):
+    """The C type of a variable, `real` for `dtype`."""
+    if variable.dtype == dtype:
+        return "real"
+    if variable.dtype.startswith(("float", "complex")):
+        raise Unsupported(f"{variable.dtype} together with {dtype}")
+    return "bool" if variable.dtype == "bool" else f"npy_{variable.dtype}"
+
+
+def literal(constant):
+    """A number as C."""
+    number = constant.data.reshape(()).item()
+    if not constant.dtype.startswith("float"):
+        return str(int(number))
+    if math.isnan(number):
+        return "real(NAN)"
+    return f"real({number!r})" if math.isfinite(number) else f"real({'-' if number < 0 else ''}INFINITY)"
+
+
+def definition(variable, name, given, dtype):
+    """The line that computes what an elementwise function gives.
+
+    Parameters
+    ----------
+    variable : theano variable
+        Computed by an `Elemwise`.
+    name : str
+        Its C name.
+    given : list of str
+        C expressions of what it is computed from.
+    dtype : str
+        That of `real`.
+
+    Raises
+    ------
+    Unsupported
+        If there is no C for it.
+    """
+    node, operation = variable.owner, variable.owner.op.scalar_op
+    given = [f"({expression})" for expression in given]
+    kind = type_of(variable, dtype)
+    if isinstance(operation, _scalar.Cast):
+        return f"const {kind} {name} = {kind}({given[0]});"
+    expression = EXPRESSIONS.get(type(operation))
+    if {argument.dtype for argument in node.inputs} == {dtype}:
+        expression = expression or EXPRESSIONS_OF_REALS.get(type(operation))
+    if expression is not None:
+        return f"const {kind} {name} = {expression(*given)};"
+    if any(_has(operation, more) for more in ("c_support_code", "c_headers", "c_libraries")):
+        raise Unsupported(f"{operation}, which needs more C code")
+    scalars = operation.make_node(*[_scalar.get_scalar_type(argument.dtype)() for argument in node.inputs])
+    try:
+        code = operation.c_code(scalars, name, given, [name], {"fail": 'throw std::runtime_error("failed");'})
+    except (MethodNotDefined, NotImplementedError):
+        raise Unsupported(f"{operation}, which has no C code") from None
+    return f"{kind} {name}; {{ {code} }}"
 
 
 def _has(operation, method):

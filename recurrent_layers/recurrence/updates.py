@@ -1,0 +1,183 @@
+"""Updates of weights and of what an optimizer remembers of them: one loop for all, by all threads.
+
+Theano computes the new value of each array in a pass of its own, with one thread. Here all that a training step makes
+of the same arrays by elementwise functions is one node: it reads each of them once, and puts the new values in the
+place of the old.
+"""
+
+from theano.compile import optdb
+from theano.compile.function_module import Supervisor
+from theano.gof import InconsistencyError, opt
+from theano.tensor.elemwise import Elemwise
+
+from recurrent_layers import theano_setup
+from recurrent_layers.recurrence import c_code
+from recurrent_layers.recurrence.step import Unsupported, is_constant
+from recurrent_layers.recurrence.writer import definition, indented, literal, type_of
+
+# So many elements are taken at once.
+CHUNK = 16384
+
+
+class Group:
+    """New values that are computed from the same arrays.
+
+    Parameters
+    ----------
+    outputs : list of theano variables
+
+    Attributes
+    ----------
+    outputs : list of theano variables
+    order : list of theano variables
+        All that is computed, what is needed first coming first.
+    arrays, numbers : list of theano variables
+        What is given: arrays of the shape of the outputs, and arrays of one number.
+    """
+
+    def __init__(self, outputs):
+        self.outputs, self.order, self.arrays, self.numbers = outputs, [], [], []
+        self._seen = set()
+        for output in outputs:
+            self._visit(output)
+
+    def _visit(self, variable):
+        if variable in self._seen or is_constant(variable):
+            return
+        self._seen.add(variable)
+        if all(variable.broadcastable):
+            self.numbers.append(variable)
+        elif variable.owner is not None and is_elementwise(variable):
+            for argument in variable.owner.inputs:
+                self._visit(argument)
+            self.order.append(variable)
+        else:
+            self.arrays.append(variable)
+
+    def written(self, places):
+        """The C code, and the sizes of the outputs.
+
+        Parameters
+        ----------
+        places : list of int
+            Which of the arrays each output replaces; empty if none is to be.
+        """
+        dtype = self.outputs[0].dtype
+        if any(variable.dtype != dtype for variable in self.arrays + self.outputs):
+            raise Unsupported("different types of numbers")
+        names, lines, loop = {}, [], []
+        for k, array in enumerate(self.arrays):
+            names[array] = f"array{k}[j]"
+            lines += [f"const Input<real> given{k}(in[{k}]);", f"const real* const array{k} = given{k}.data();"]
+            lines += [f'require(given{k}.dim({axis}) == given0.dim({axis}), "arrays of different shapes");'
+                      for axis in range(array.ndim)]  # fmt: skip
+        for k, number in enumerate(self.numbers):
+            names[number], kind = f"number{k}", type_of(number, dtype)
+            lines.append(f"const {kind} number{k} = *Input<{kind}>(in[{len(self.arrays) + k}]).data();")
+        for k, variable in enumerate(self.order):
+            names[variable] = f"v{k}"
+            given = [literal(argument) if is_constant(argument) else names[argument]
+                     for argument in variable.owner.inputs]  # fmt: skip
+            loop.append(definition(variable, names[variable], given, dtype))
+        sizes = [f"given0.dim({axis})" for axis in range(self.outputs[0].ndim)]
+        for k, output in enumerate(self.outputs):
+            shape = "{" + ", ".join(sizes) + "}"
+            found = f"in_place(out[{k}], in[{places[k]}], {shape})" if places else f"output(out[{k}], {shape})"
+            lines.append(f"real* const to{k} = {found};")
+            loop.append(f"to{k}[j] = {names[output]};")
+        lines += ["const npy_int64 threads = *static_cast<const npy_int64*>(PyArray_DATA(settings_array));",
+                  f"const long size = {' * '.join(sizes)};",
+                  "const WithoutPython released;",
+                  f"parts::run(threads, (size + {CHUNK - 1}) / {CHUNK}, [&](long job) {{",
+                  f"    const long end = std::min((job + 1) * {CHUNK}, size);",
+                  "    #pragma GCC ivdep",
+                  f"    for (long j = job * {CHUNK}; j < end; ++j) {{", *indented(indented(loop)), "    }", "});"]
+        return "\n".join(lines), tuple(tuple((0, axis) for axis in range(len(sizes))) for _ in self.outputs)
+
+    def op(self, places=()):
+        """The op of the loop, for `arrays`, `numbers` and settings."""
+        code, shapes = self.written(places)
+        return c_code.Loops("updates", code, self.outputs[0].dtype, shapes, tuple(places))
+
+
+def is_elementwise(variable):
+    """Whether it is computed elementwise from arrays of its own shape and from numbers."""
+    node = variable.owner
+    if not isinstance(node.op, Elemwise) or len(node.outputs) > 1 or not any(map(is_array, node.inputs)):
+        return False
+    return all(is_array(argument) or all(argument.broadcastable) for argument in node.inputs)
+
+
+def is_array(variable):
+    return variable.ndim > 0 and not any(variable.broadcastable)
+
+
+def groups_of(fgraph, updated):
+    """The outputs that can be computed in one loop, together with those that share an array with them."""
+    found = []
+    for output in dict.fromkeys(fgraph.outputs):
+        if output.owner is None or not is_array(output) or not is_elementwise(output):
+            continue
+        group = Group([output])
+        if not any(array in updated for array in group.arrays):
+            continue
+        shared = {*group.arrays, *group.order}
+        together = [other for other in found if shared & {*other.arrays, *other.order}]
+        found = [other for other in found if other not in together]
+        found.append(Group([one for other in together for one in other.outputs] + [output]))
+    return found
+
+
+def updated_inputs(fgraph):
+    """The inputs that new values may replace."""
+    protected = [input for feature in fgraph._features if isinstance(feature, Supervisor)
+                 for input in feature.protected]  # fmt: skip
+    return [input for input in fgraph.inputs if input not in protected]
+
+
+def places_of(group, updated):
+    """For each output of a group an array whose place it can take, as a position; None if there are not enough."""
+    places = []
+    for output in group.outputs:
+        own = Group([output]).arrays
+        free = [k for k, array in enumerate(group.arrays) if array in updated and array in own and k not in places]
+        if not free:
+            return None
+        places.append(free[0])
+    return places
+
+
+@opt.optimizer
+def updates_in_c(fgraph):
+    """Compute in one loop what is made of the same arrays."""
+    if not c_code.is_possible():
+        return
+    updated = set(updated_inputs(fgraph))
+    for group in groups_of(fgraph, updated):
+        try:
+            op, places = group.op(), places_of(group, updated)
+        except Unsupported:
+            continue
+        op.in_place = group.op(places) if places else None
+        settings = c_code.settings(theano_setup.number_of_threads(), 0, 0)
+        fgraph.replace_all_validate(
+            list(zip(group.outputs, op(*group.arrays, *group.numbers, settings, return_list=True))),
+            reason="updates_in_c")  # fmt: skip
+
+
+@opt.optimizer
+def updates_in_place(fgraph):
+    """Put new values in the place of the old, where nothing else needs these afterwards."""
+    for node in fgraph.toposort():
+        better = getattr(node.op, "in_place", None)
+        if better is not None:
+            try:
+                fgraph.replace_all_validate(list(zip(node.outputs, better(*node.inputs, return_list=True))),
+                                            reason="updates_in_place")  # fmt: skip
+            except InconsistencyError:
+                continue
+
+
+# Before Theano makes one function of several elementwise ones; and with those that work in place.
+optdb.register("updates_in_c", updates_in_c, 48.9, "fast_run", "recurrence")
+optdb.register("updates_in_place", updates_in_place, 74, "fast_run", "inplace", "recurrence")

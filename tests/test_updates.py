@@ -1,0 +1,76 @@
+"""Updates of weights in one loop, against Theano's own."""
+
+import numpy as np
+import pytest
+import theano
+import theano.tensor as T
+
+from recurrent_layers import optimizers
+from recurrent_layers.recurrence.c_code import Loops
+
+IN_C = theano.compile.get_mode("FAST_RUN")
+BY_THEANO = IN_C.excluding("updates_in_c")
+
+
+def loops(function):
+    return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, Loops)]
+
+
+@pytest.mark.parametrize("name, arguments", [
+    ("sgd", {}), ("sgd", {"momentum": 0.9, "decay": 0.1, "nesterov": True}), ("rmsprop", {}), ("adagrad", {}),
+    ("adadelta", {}), ("adam", {}), ("adam", {"clipnorm": 0.1}), ("rmsprop", {"clipvalue": 0.01}),
+])  # fmt: skip
+def test_each_optimizer_makes_the_steps_that_theano_makes(name, arguments):
+    found = []
+    for mode in (IN_C, BY_THEANO):
+        random = np.random.RandomState(0)
+        # Less than a vector, and more than is taken at once.
+        weights = [theano.shared(random.randn(*shape)) for shape in [(5, 3), (3,), (3, 7000)]]
+        x = T.matrix()
+        loss = T.mean(T.sqr(T.dot(T.tanh(T.dot(x, weights[0]) + weights[1]), weights[2]) - 1))
+        optimizer = optimizers.get(name, arguments)
+        function = theano.function([x], loss, mode=mode,
+                                   updates=optimizer.get_updates(weights, [lambda new: new] * 3, loss))  # fmt: skip
+        losses = [function(random.randn(4, 5)) for _ in range(5)]
+        found.append([losses] + [variable.get_value() for variable, _ in optimizer.updates] +
+                     [weight.get_value() for weight in weights])
+        assert len(loops(function)) == (3 if mode is IN_C else 0)
+        assert all(node.op.destroy_map for node in loops(function))
+    for one, other in zip(*found):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-14)
+
+
+def test_what_is_read_afterwards_is_not_replaced():
+    w, x = theano.shared(np.ones((3, 4))), T.matrix()
+    # The old values are an output too, so the new ones need room of their own.
+    function = theano.function([x], [w, w.sum()], updates=[(w, w - 0.5 * x)], mode=IN_C)
+    old, total = function(np.full((3, 4), 2.0))
+    assert len(loops(function)) == 1
+    assert np.array_equal(old, np.ones((3, 4))) and total == 12
+    assert np.array_equal(w.get_value(), np.zeros((3, 4)))
+
+
+def test_two_variables_can_change_places():
+    a, b = theano.shared(np.zeros((2, 3))), theano.shared(np.ones((2, 3)))
+    function = theano.function([], [], updates=[(a, b * 2.0), (b, a + 5.0)], mode=IN_C)
+    function()
+    assert np.array_equal(a.get_value(), np.full((2, 3), 2.0)) and np.array_equal(b.get_value(), np.full((2, 3), 5.0))
+    function()
+    assert np.array_equal(a.get_value(), np.full((2, 3), 10.0)) and np.array_equal(b.get_value(), np.full((2, 3), 7.0))
+
+
+def test_arrays_that_do_not_lie_in_order():
+    w = theano.shared(np.asfortranarray(np.arange(12.0).reshape(3, 4)), borrow=True)
+    x = T.matrix()
+    function = theano.function([x], [], updates=[(w, w + x)], mode=IN_C)
+    given = np.arange(24.0).reshape(3, 8)[:, ::2]
+    function(given)
+    assert np.array_equal(w.get_value(), np.arange(12.0).reshape(3, 4) + given)
+
+
+def test_other_shapes_are_refused():
+    w, x = theano.shared(np.ones((3, 4))), T.matrix()
+    function = theano.function([x], [], updates=[(w, w + x)], mode=IN_C)
+    with pytest.raises(ValueError, match="different shapes"):
+        function(np.ones((3, 1)))
+    assert np.array_equal(w.get_value(), np.ones((3, 4)))
