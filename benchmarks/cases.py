@@ -21,10 +21,15 @@ KERAS_LAYERS = ("SimpleRNN", "GRU", "LSTM")
 # batch, timesteps, input_dim, output_dim
 SIZES = {"small": (32, 100, 128, 128), "large": (64, 50, 256, 512), "stream": (1, 100, 128, 128),
          "long": (16, 1000, 64, 64)}  # fmt: skip
+RUNTIME_SIZES = dict(SIZES, short=(128, 7, 12, 128), wide=(128, 20, 512, 512))
+LENGTHS_SIZES = {name: SIZES[name] for name in ("small", "long")}
+MASK_SIZES = {"small": SIZES["small"], "reviews": (16, 100, 256, 128)}
+ALL_SIZES = dict(RUNTIME_SIZES, **MASK_SIZES)
 QUICK_SIZES, QUICK_LAYERS = ("small", "stream"), ("LSTM", "GRU", "JZS1", "SimpleRNN")
 
 TORCH, TORCHRECURRENT, OUR_GRU = "torch", "torchrecurrent", "our GRU"
 KERAS, KERAS_PREPARED = "Keras 0.3.3 as installed", "Keras 0.3.3 on our Theano"
+ONNX, JAX = "ONNX Runtime", "JAX"
 QUICK_PEERS = (TORCH, TORCHRECURRENT, OUR_GRU)
 
 # Which mathematics each layer is compared in: "torch" is tanh and sigmoid, "defaults" is hard_sigmoid and so on.
@@ -36,6 +41,9 @@ COMPARISONS = {
     KERAS_PREPARED: (KERAS_LAYERS, ("defaults",)),
     OUR_GRU: (("SimpleRNN", "SimpleDeepRNN"), MATHS),
 }
+# The same for the part "runtimes": these have no layers of their own, only the mathematics.
+GATED = ("LSTM", "GRU")
+RUNTIMES = {ONNX: (GATED, ("torch",)), JAX: (GATED, ("torch",))}
 
 
 class Target(NamedTuple):
@@ -58,6 +66,7 @@ TARGETS = [
     Target("SimpleRNN, SimpleDeepRNN, over our own GRU", OUR_GRU, ("SimpleRNN", "SimpleDeepRNN"), tuple(SIZES), 1.2,
            1.2),
 ]  # fmt: skip
+LEARNING_RATE = 1e-6
 FIRST_STEP_TARGETS = {"empty": 45.0, "warm": 4.0}  # seconds
 MEMORY_TARGET = 1.5  # times that of torch
 MEMORY_STEPS = (500, 1000, 2000, 4000)
@@ -65,7 +74,11 @@ LINEAR = 1.1  # For the most of these steps, times the memory per step for the f
 
 
 class Case(NamedTuple):
-    """One thing to measure; `kind` is "forward" or "train", `math` "torch" or "defaults"."""
+    """One thing to measure; `kind` is "forward" or "train", `math` "torch" or "defaults".
+
+    With `padding` "left" or "right" the sequences are of different lengths, and half of all steps is padding; with
+    "full" there is a mask, but all of it is 1; with "none" there is no mask.
+    """
 
     layer: str
     batch: int
@@ -74,6 +87,12 @@ class Case(NamedTuple):
     output_dim: int
     kind: str
     math: str
+    padding: str = "none"
+
+    @property
+    def program(self):
+        """What one program is for: it is compiled once for all batch sizes and timesteps."""
+        return self._replace(batch=0, steps=0)
 
 
 class Pair(NamedTuple):
@@ -95,26 +114,48 @@ class Pair(NamedTuple):
         return self.peer != OUR_GRU
 
 
-def pairs(layers, sizes, peers, maths=MATHS):
+def pairs(layers, sizes, peers, maths=MATHS, comparisons=COMPARISONS):
     """All pairs of these layers, sizes, peers and mathematics, those of one function of ours side by side."""
-    chosen = [Pair(peer, size, Case(layer, *SIZES[size], kind, math))
-              for peer in peers for layer in COMPARISONS[peer][0] if layer in layers
-              for math in COMPARISONS[peer][1] if math in maths
-              for size in sizes for kind in ("forward", "train")]  # fmt: skip
-    layer_order, size_order = list(WEIGHTS), list(SIZES)
+    chosen = [Pair(peer, size, Case(layer, *ALL_SIZES[size], kind, math))
+              for peer in peers for layer in comparisons[peer][0] if layer in layers
+              for math in comparisons[peer][1] if math in maths
+              for size in sizes for kind in kinds(peer)]  # fmt: skip
+    layer_order, size_order = list(WEIGHTS), list(ALL_SIZES)
     return sorted(chosen, key=lambda pair: (layer_order.index(pair.case.layer), MATHS.index(pair.case.math),
                                             size_order.index(pair.size), pair.case.kind))
 
 
+def kinds(peer):
+    """What a peer can do: ONNX Runtime does not train."""
+    return ("forward",) if peer == ONNX else ("forward", "train")
+
+
 def weights(case: Case):
     """The weights of a case by name: the same ones for everybody."""
-    random = np.random.RandomState(1)
-    n, m = case.input_dim, case.output_dim
+    return drawn(WEIGHTS[case.layer], case.input_dim, case.output_dim, np.random.RandomState(1))
+
+
+def drawn(names, n, m, random):
+    """Weights of these names, separated by blanks, for `n` inputs and `m` outputs."""
     shapes = {"W": (n, m), "U": (m, m), "b": (m,), "P": (n, m)}
-    values = {name: random.uniform(-1, 1, shapes[name[0]]) / np.sqrt(m) for name in WEIGHTS[case.layer].split()}
+    values = {name: random.uniform(-1, 1, shapes[name[0]]) / np.sqrt(m) for name in names.split()}
     if "Pmat" in values:
         values["Pmat"] = np.eye(n) if n == m else np.sign(values["Pmat"]) / np.sqrt(n)
     return {name: value.astype("float32") for name, value in values.items()}
+
+
+def lengths(samples, steps):
+    """Lengths of sequences, evenly spread from 1 to `steps`, in an order by chance: half of all steps is padding."""
+    spread = 0.5 + steps * (np.arange(samples) + 0.5) / samples
+    return np.random.RandomState(3).permutation(np.round(spread).clip(1, steps).astype("int64"))
+
+
+def mask(samples, steps, padding):
+    """A boolean matrix, False where there is padding; None for "none"."""
+    if padding == "none":
+        return None
+    place, real = np.arange(steps), lengths(samples, steps)[:, None]
+    return {"full": place < np.full_like(real, steps), "left": place >= steps - real, "right": place < real}[padding]
 
 
 def data(case: Case):
@@ -139,4 +180,4 @@ def flops(case: Case) -> int:
 
 def sized(layer: str, kind: str = "train", math: str = "torch", size: Optional[str] = None, **changes) -> Case:
     """The case of a named size, or of batch 32, 50 steps, 128 to 128, with changes."""
-    return Case(layer, *(SIZES[size] if size else (32, 50, 128, 128)), kind, math)._replace(**changes)
+    return Case(layer, *(ALL_SIZES[size] if size else (32, 50, 128, 128)), kind, math)._replace(**changes)

@@ -1,16 +1,23 @@
 """What `compare.py` found, as tables in Markdown and as a picture."""
 
-import matplotlib
-from cases import COMPARISONS, FIRST_STEP_TARGETS, LINEAR, MEMORY_STEPS, MEMORY_TARGET, OUR_GRU, SIZES, TARGETS
+from cases import COMPARISONS, JZS, KERAS, KERAS_LAYERS, OUR_GRU, RUNTIMES, TORCH, TORCHRECURRENT
+from targets import model_times, verdicts
+from whole_models import KERAS3_JAX, KERAS3_TORCH, KINDS, MODELS, ONNX, OURS, PYTORCH, THREADS
 
 BUSY = 0.15  # From this share of the processors in use by others, times mean little.
-
-matplotlib.use("Agg")  # Draws into files, so that no display is needed.
+SHOWN = 1.0  # percent of the time from which on an op is shown
+# Results in which nothing has been measured yet.
+EMPTY = {"machine": {}, "rounds": None, "sgemm": None, "pairs": [], "memory": [], "first_step": {}, "growth": [],
+         "checks": [], "models": [], "busy": [], "recovery": [], "profile": [], "lengths": [], "masks": [],
+         "failures": []}  # fmt: skip
+# The comments in the README between which the small table stands.
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+PEERS = {PYTORCH: THREADS, ONNX: THREADS, KERAS3_TORCH: (2,), KERAS3_JAX: (2,)}
 
 
 def table(header, rows):
     """A table in Markdown; all columns but those of words are set to the right."""
-    words = {"layer", "size", "mathematics", "target", "worst at", "verdict", "what", "of"}
+    words = {"layer", "size", "mathematics", "target", "worst at", "verdict", "what", "of", "model", "op"}
     line = ["---" if name in words else "---:" for name in header]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [header, line, *rows])
 
@@ -34,29 +41,9 @@ def as_text(results):
     str
     """
     parts = [machine_line(results), "Times in milliseconds, medians; ratio is our time over the peer's."]
-    for peer in COMPARISONS:
-        rows = pair_rows([pair for pair in results["pairs"] if pair["peer"] == peer], results["sgemm"])
-        if rows:
-            theirs = "GRU" if peer == OUR_GRU else peer.split(" ")[0]
-            header = ["layer", "size", "mathematics", "forward: ours", theirs, "ratio", "train: ours", theirs, "ratio",
-                      "of sgemm, forward / train"]  # fmt: skip
-            parts += [f"### Over {peer}", table(header, rows)]
-    disturbed = [pair for pair in results["pairs"] if pair["busy"] > BUSY]
-    if disturbed:
-        names = "; ".join(f"{pair['layer']} {pair['size']}, {pair['math']}, {pair['kind']}, over {pair['peer']}"
-                          for pair in disturbed)
-        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
-    if results["memory"]:
-        parts += ["### Memory of a training step", table(["layer", "timesteps", "ours, MB", "torch, MB", "ratio"],
-                                                         memory_rows(results["memory"]))]
-    if results["first_step"]:
-        rows = [(name, f"{seconds:.1f}") for name, seconds in results["first_step"].items()]
-        parts += ["### First training step of an LSTM model, imports included",
-                  table(["of", "seconds"], [(f"{name} cache", seconds) for name, seconds in rows])]
-    if results["growth"]:
-        rows = [(row["layer"], row["what"], row["value"], milliseconds(row["ours"]), milliseconds(row["theirs"]),
-                 f"{row['ours'] / row['theirs']:.2f}") for row in results["growth"]]
-        parts += ["### Growth of a training step", table(["layer", "what", "value", "ours", "torch", "ratio"], rows)]
+    for section in (models_section, busy_section, profile_section, pairs_section, padding_section, memory_section,
+                    first_step_section, growth_section):  # fmt: skip
+        parts += section(results)
     parts += ["### Targets", table(["target", "limit", "worst", "worst at", "measured", "verdict"], verdicts(results))]
     if results["failures"]:
         parts += ["### Failures", "\n".join("- " + failure.strip().replace("\n", "\n  ")
@@ -103,118 +90,208 @@ def memory_rows(memory):
             for key, row in rows.items() if row.get("ours") and row.get("torch")]
 
 
-# ---- Targets ----------------------------------------------------------------------------------------------
+# ---- Sections: each gives its parts, none where nothing was measured --------------------------------------
 
 
-def verdicts(results):
-    """For each target: limit, worst value, where it was, how much of it was measured, and whether it is met."""
+def pairs_section(results):
+    parts = []
+    for peer in (*COMPARISONS, *RUNTIMES):
+        rows = pair_rows([pair for pair in results["pairs"] if pair["peer"] == peer], results["sgemm"])
+        if rows:
+            theirs = "GRU" if peer == OUR_GRU else peer if peer in RUNTIMES else peer.split(" ")[0]
+            header = ["layer", "size", "mathematics", "forward: ours", theirs, "ratio", "train: ours", theirs, "ratio",
+                      "of sgemm, forward / train"]  # fmt: skip
+            parts += [f"### Over {peer}", table(header, rows)]
+    disturbed = [pair for pair in results["pairs"] if pair["busy"] > BUSY]
+    if disturbed:
+        names = "; ".join(f"{pair['layer']} {pair['size']}, {pair['math']}, {pair['kind']}, over {pair['peer']}"
+                          for pair in disturbed)
+        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
+    return parts
+
+
+def memory_section(results):
+    if not results["memory"]:
+        return []
+    header = ["layer", "timesteps", "ours, MB", "torch, MB", "ratio"]
+    return ["### Memory of a training step", table(header, memory_rows(results["memory"]))]
+
+
+def first_step_section(results):
+    if not results["first_step"]:
+        return []
+    rows = [(f"{name} cache", f"{seconds:.1f}") for name, seconds in results["first_step"].items()]
+    return ["### First training step of an LSTM model, imports included", table(["of", "seconds"], rows)]
+
+
+def growth_section(results):
+    if not results["growth"]:
+        return []
+    rows = [(row["layer"], row["what"], row["value"], milliseconds(row["ours"]), milliseconds(row["theirs"]),
+             f"{row['ours'] / row['theirs']:.2f}") for row in results["growth"]]
+    return ["### Growth of a training step", table(["layer", "what", "value", "ours", "torch", "ratio"], rows)]
+
+
+def models_section(results):
+    if not results["models"]:
+        return []
+    times, parts = model_times(results), ["### Whole models"]
+    parts.append("Milliseconds of a batch, or of a call with one sample; with one thread / with two, Keras with two. "
+                 "Ratios are those with two threads. For one sample, Keras' first time is that of `predict`, its "
+                 "second that of the faster of `predict_on_batch` and a call of the model.")
+    for kind, text in KINDS.items():
+        rows = [row for row in (model_row(times, model, kind) for model in MODELS) if row]
+        if rows:
+            ratios = ["over " + peer for peer in PEERS if kind != "fit" or peer != ONNX]
+            header = ["model", OURS, *(peer[len("over "):] for peer in ratios), *ratios]
+            parts += [f"#### {text}", table(header, rows)]
+    two = [times.get(("LSTM large", "train", OURS, threads)) for threads in THREADS]
+    if all(two):
+        parts.append(f"A training step of the layer LSTM, large: {' / '.join(map(milliseconds, two))}.")
+    if results["checks"]:
+        worst = max(check["difference"] for check in results["checks"])
+        parts.append(f"With the same weights and mathematics the outputs of the models agree to {worst:.0e}.")
+    disturbed = dict.fromkeys((row["model"], row["kind"]) for row in results["models"] if row["busy"] > BUSY)
+    if disturbed:
+        names = "; ".join(f"{model}, {KINDS.get(kind, kind)}" for model, kind in disturbed if kind != "call_one")
+        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
+    return parts
+
+
+def model_row(times, model, kind):
+    """The times of a model, ours and everybody's, and our time over each; None where ours was not measured."""
+    if not any((model, kind, OURS, threads) in times for threads in THREADS):
+        return None
+    cells, ratios = [model, slashed(times.get((model, kind, OURS, threads)) for threads in THREADS)], []
+    for peer, threads in PEERS.items():
+        if kind == "fit" and peer == ONNX:
+            continue
+        found = [times.get((model, kind, peer, number)) for number in threads]
+        direct = times.get((model, "call_one", peer, 2)) if kind == "predict_one" else None
+        cells.append(slashed([*found, direct] if direct else found))
+        ratio = model_ratio(times, model, kind, peer)
+        ratios.append("" if ratio is None else f"{ratio:.2f}")
+    return cells + ratios
+
+
+def model_ratio(times, model, kind, peer):
+    """Our time over a peer's, with two threads, that of its faster way; None where one was not measured."""
+    ways = [kind, "call_one"] if kind == "predict_one" else [kind]
+    theirs = [times[model, way, peer, 2] for way in ways if (model, way, peer, 2) in times]
+    ours = times.get((model, kind, OURS, 2))
+    return ours / min(theirs) if ours and theirs else None
+
+
+def model_ratios(results):
+    """All our times over those of each peer, by model, kind and peer."""
+    times = model_times(results)
+    found = {(model, kind, peer): model_ratio(times, model, kind, peer)
+             for model in MODELS for kind in KINDS for peer in PEERS}  # fmt: skip
+    return {key: ratio for key, ratio in found.items() if ratio is not None}
+
+
+def slashed(seconds):
+    """Some times in one cell."""
+    return " / ".join("?" if one is None else milliseconds(one) for one in seconds)
+
+
+def busy_section(results):
+    parts, times = [], model_times(results, "busy")
     rows = []
-    for target in TARGETS:
-        for kind in ("forward", "train"):
-            pairs = [pair for pair in results["pairs"] if pair["peer"] == target.peer and pair["kind"] == kind
-                     and pair["layer"] in target.layers and pair["size"] in target.sizes]
-            values = {f"{pair['layer']} {pair['size']}, {pair['math']}": pair["ratio"] for pair in pairs}
-            total = len(target.layers) * len(target.sizes) * len(COMPARISONS[target.peer][1])
-            rows.append(verdict(f"{target.text}: {kind}", getattr(target, kind), values, total))
-    for name, limit in FIRST_STEP_TARGETS.items():
-        seconds = results["first_step"].get(name)
-        values = {} if seconds is None else {f"{name} cache": seconds}
-        rows.append(verdict(f"first training step, {name} cache, s", limit, values, 1))
-    long = SIZES["long"][1]
-    sizes = {(entry["who"], entry["layer"], entry["steps"]): entry["bytes"] for entry in results["memory"]}
-    over_torch = {f"{layer} {steps} steps": value / sizes["torch", layer, steps]
-                  for (who, layer, steps), value in sizes.items()
-                  if who == "ours" and steps == long and sizes.get(("torch", layer, steps))}
-    fewest, most = MEMORY_STEPS[0], MEMORY_STEPS[-1]
-    growth = {f"{layer} {fewest} to {most} steps": sizes[who, layer, most] / most / (value / fewest)
-              for (who, layer, steps), value in sizes.items()
-              if who == "ours" and steps == fewest and value and sizes.get((who, layer, most))}
-    rows.append(verdict("memory of training at long, over torch", MEMORY_TARGET, over_torch, 2))
-    rows.append(verdict(f"memory of training per timestep, {most} steps over {fewest}", LINEAR, growth, 2))
-    return rows
-
-
-def verdict(text, limit, values, total):
-    """A row of the table of targets.
-
-    Parameters
-    ----------
-    text : str
-    limit : float
-        The highest value aimed at.
-    values : dict of str to float
-        What was found, by where.
-    total : int
-        How many values it takes to be sure.
-    """
-    if not values:
-        return text, f"≤ {limit}", "", "", f"0 of {total}", "not measured"
-    where = max(values, key=values.get)
-    answer = "NOT met" if values[where] > limit else "met" if len(values) >= total else "met so far"
-    return text, f"≤ {limit}", f"{values[where]:.2f}", where, f"{len(values)} of {total}", answer
-
-
-# ---- Picture ----------------------------------------------------------------------------------------------
-
-
-def draw(results, path):
-    """Save a picture: all ratios, and how the time of a training step grows."""
-    from matplotlib import pyplot as plt
-
-    rows = {}
-    for pair in results["pairs"]:
-        name = f"{pair['layer']} {pair['size']}" + (" (defaults)" if pair["math"] == "defaults" else "")
-        rows.setdefault((list(COMPARISONS).index(pair["peer"]), pair["peer"], name), {})[pair["kind"]] = pair["ratio"]
-    rows = sorted(rows.items(), key=lambda row: row[0][0])
-    grown = list(dict.fromkeys(row["what"] for row in results["growth"]))
-    mosaic = [["ratios", what] for what in grown] or [["ratios"]]
-    figure, axes = plt.subplot_mosaic(mosaic, figsize=(6.5 * len(mosaic[0]), max(4, 0.16 * len(rows) + 1)))
-    draw_ratios(axes["ratios"], rows)
-    for what in grown:
-        draw_growth(axes[what], what, [row for row in results["growth"] if row["what"] == what])
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def draw_ratios(axis, rows):
-    """Draw a row for each layer and size, a colour for each peer: forward pass open, training step filled."""
-    for place, ((peer, _, _), kinds) in enumerate(rows):
-        for kind, ratio in kinds.items():
-            axis.plot(ratio, place, "o", color=f"C{peer}", markersize=5,
-                      fillstyle="full" if kind == "train" else "none")  # fmt: skip
-    for peer in sorted({(number, name) for (number, name, _), _ in rows}):
-        axis.plot([], [], "o", color=f"C{peer[0]}", label="over " + peer[1])
-    axis.axvline(1.0, color="black", linewidth=1)
-    axis.set_xscale("log")
-    ticks = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-    axis.set_xticks(ticks)
-    axis.set_xticklabels([str(tick) for tick in ticks])
-    axis.minorticks_off()
-    axis.set_yticks(range(len(rows)))
-    axis.set_yticklabels([name for (_, _, name), _ in rows], fontsize=7)
-    axis.margins(y=0.02)
-    axis.invert_yaxis()
-    axis.grid(axis="x", alpha=0.3)
-    axis.set_xlabel("our time over the peer's: forward pass (open), training step (filled)")
+    for model, kind in dict.fromkeys((model, kind) for model, kind, _, _ in times):
+        one, two, *theirs = (times.get((model, kind, who, threads)) for who in (OURS, PYTORCH) for threads in THREADS)
+        rows.append((model, KINDS[kind], slashed([one, two]), slashed(theirs),
+                     f"{two / one:.2f}" if one and two else ""))  # fmt: skip
     if rows:
-        axis.legend(fontsize=7, loc="best")
+        parts += ["### Beside busy processes",
+                  "As many processes as processors keep them busy; times with one thread / with two.",
+                  table(["model", "what", OURS, PYTORCH, "ours, two over one"], rows)]  # fmt: skip
+    for row in results["recovery"]:
+        beside = "" if row["busy"] is None else f", {milliseconds(row['busy'])} beside busy processes"
+        parts.append(f"A training step of {row['model']} takes {milliseconds(row['idle'])}{beside}; it is as fast "
+                     f"again {row['seconds']:.2f} s after they have ended.")
+    return parts
 
 
-def draw_growth(axis, what, growth):
-    """Draw the time of a training step, ours and torch's."""
-    for layer in dict.fromkeys(row["layer"] for row in growth):
-        rows = [row for row in growth if row["layer"] == layer]
-        for who, label, line in (("ours", "ours", "o-"), ("theirs", "torch", "o:")):
-            axis.plot([row["value"] for row in rows], [1000 * row[who] for row in rows], line,
-                      label=f"{layer}, {label}", color="C0" if layer == "LSTM" else "C1")  # fmt: skip
-    ticks = sorted({row["value"] for row in growth})
-    axis.set_xscale("log")
-    axis.set_yscale("log")
-    axis.set_xticks(ticks)
-    axis.set_xticklabels([str(tick) for tick in ticks])
-    axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
-    axis.set_xlabel(what)
-    axis.set_ylabel("training step, ms")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=7)
+def profile_section(results):
+    parts = ["### Where the time of fit goes"] if results["profile"] else []
+    for profile in results["profile"]:
+        parts += [f"#### {profile['model']}, {milliseconds(profile['seconds'])} a batch",
+                  table(["op", "calls", "ms", "%"], profile_rows(profile))]  # fmt: skip
+    return parts
+
+
+def profile_rows(profile):
+    """A row for each op that takes much of a batch's time, those that take most first; then the others and the rest."""
+    whole, ops = profile["seconds"], sorted(profile["ops"].items(), key=lambda op: -op[1]["seconds"])
+
+    def row(name, calls, seconds):
+        return name, calls and f"{calls:g}", f"{1000 * seconds:.3f}", f"{100 * seconds / whole:.1f}"
+
+    shown = [op for op in ops if 100 * op[1]["seconds"] / whole > SHOWN]
+    inside = sum(op["seconds"] for _, op in ops)
+    rows = [row(f"`{shortened(name)}`", op["calls"], op["seconds"]) for name, op in shown]
+    rows.append(row("other ops", "", inside - sum(op["seconds"] for _, op in shown)))
+    rows.append(row("the function around its ops", "", profile["function"] - inside))
+    return rows + [row("`fit` around the function", "", whole - profile["function"])]
+
+
+def shortened(name, most=80):
+    """The name of an op; that of one made of many is long."""
+    name = name.replace("|", "/").replace("`", "")
+    return name if len(name) <= most else name[:most - 1] + "…"
+
+
+def padding_section(results):
+    parts = []
+    if results["lengths"]:
+        rows = [(row["layer"], row["size"], row["kind"], milliseconds(row["ours"]["median"]),
+                 milliseconds(row["theirs"]["median"]), f"{row['ratio']:.2f}")
+                for row in results["lengths"]]  # fmt: skip
+        parts += ["### Sequences of unequal length",
+                  "Lengths from 1 to all timesteps, evenly spread: ours with a mask, torch's packed.",
+                  table(["layer", "size", "what", "ours", "torch", "ratio"], rows)]  # fmt: skip
+    if results["masks"]:
+        rows = []
+        for row in results["masks"]:
+            none, full, left = (row[padding]["median"] for padding in ("none", "full", "left"))
+            rows.append((row["layer"], row["size"], row["kind"], *map(milliseconds, (none, full, left)),
+                         f"{full / none:.2f}", f"{left / none:.2f}"))  # fmt: skip
+        parts += ["### Masks, ours over ours",
+                  table(["layer", "size", "what", "no mask", "mask of ones", "half padding", "ones over no mask",
+                         "half over no mask"], rows)]  # fmt: skip
+    disturbed = [row for place in ("lengths", "masks") for row in results[place] if row["busy"] > BUSY]
+    if disturbed:
+        names = "; ".join(f"{row['layer']} {row['size']}, {row['kind']}" for row in disturbed)
+        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
+    return parts
+
+
+# ---- Summary ----------------------------------------------------------------------------------------------
+
+
+def summary(results):
+    """A small table: each whole model beside PyTorch, and the worst ratios of the layers alone."""
+    times, rows = model_times(results), []
+    for model in MODELS:
+        cells = []
+        for kind in KINDS:
+            pair = [times.get((model, kind, who, 2)) for who in (OURS, PYTORCH)]
+            cells += [*map(milliseconds, pair), f"{pair[0] / pair[1]:.2f}"] if all(pair) else [""] * 3
+        rows += [[model, *cells]] if any(cells) else []
+    layers = [(f"`{layer}` over `torch.nn.{layer}`, worst", TORCH, (layer,)) for layer in ("LSTM", "GRU")]
+    layers += [("`JZS1`–`JZS3` over torchrecurrent's MUT1–3, worst", TORCHRECURRENT, JZS),
+               ("each layer of Keras 0.3.3 over Keras as installed, worst", KERAS, KERAS_LAYERS)]  # fmt: skip
+    for text, peer, names in layers:
+        worst = {kind: max((pair["ratio"] for pair in results["pairs"] if pair["peer"] == peer
+                            and pair["kind"] == kind and pair["layer"] in names), default=None)
+                 for kind in ("train", "forward")}  # fmt: skip
+        cells = [cell for ratio in worst.values() for cell in ("", "", "" if ratio is None else f"{ratio:.2f}")]
+        rows += [[text, *cells, "", "", ""]] if any(cells) else []
+    header = ["model"]
+    for what in ("fit", "predict", "one sample"):
+        header += [f"{what}: ours", PYTORCH, "ratio"]
+    machine = results["machine"]
+    head = (f"{machine['processor']}, {machine['date']}: milliseconds of a batch, or of `predict` for one sample, with "
+            "two threads; of the layers alone the ratios of a training step and of a forward pass.")
+    return f"{head}\n\n{table(header, rows)}\n"

@@ -6,182 +6,17 @@ An order is ``{"do": "run", "case": [...], "repeats": 3}``; "do" names a method 
 
 import ctypes
 import gc
+import importlib
 import json
 import os
 import platform
 import re
 import sys
-import time
 import traceback
-from importlib import metadata
 
 import numpy as np
-from cases import Case, data, weights
-
-LEARNING_RATE = 1e-6
-
-# The weights of ours in each matrix of torch, from above; 0 for what we do not have. torch.nn.GRU resets after the
-# product and torchrecurrent learns the projection of MUT1 and MUT2, which the paper leaves out.
-TORCH_WEIGHTS = {
-    "LSTM": ("W_i W_f W_c W_o", "U_i U_f U_c U_o", "b_i b_f b_c b_o", "0 0 0 0"),
-    "GRU": ("W_r W_z W_h", "U_r U_z U_h", "b_r b_z b_h", "0 0 0"),
-    "JZS1": ("W_z W_r Pmat", "U_r U_h", "b_z b_r 0", "0 b_h"),
-    "JZS2": ("W_z Pmat W_h", "U_z U_r U_h", "b_z b_r b_h", "0 0 0"),
-    "JZS3": ("W_z W_r W_h", "U_z U_r U_h", "b_z b_r b_h", "0 0 0"),
-}
-
-
-class TheanoProgram:
-    """A layer's forward pass or training step, compiled once for all batch sizes and timesteps."""
-
-    def __init__(self, layer, trained, fixed, kind):
-        import theano
-        import theano.tensor as T
-
-        self.weights = trained + fixed
-        self.x = theano.shared(np.zeros((1, 1, 1), "float32"), borrow=True)
-        self.target = theano.shared(np.zeros((1, 1), "float32"), borrow=True)
-        layer.input = self.x
-        output = layer.get_output()
-        if kind == "forward":
-            self.call = theano.function([], theano.Out(output, borrow=True))
-            return
-        loss = T.mean(T.sqr(output - self.target))
-        steps = [(weight, weight - np.float32(LEARNING_RATE) * gradient)
-                 for weight, gradient in zip(trained, T.grad(loss, trained))]  # fmt: skip
-        self.call = theano.function([], loss, updates=steps)
-
-    def set(self, case):
-        x, target = data(case)
-        self.x.set_value(x, borrow=True)
-        self.target.set_value(target, borrow=True)
-        for weight, value in zip(self.weights, weights(case).values()):
-            weight.set_value(value)
-
-
-class Ours:
-    """recurrent_layers."""
-
-    def __init__(self):
-        import recurrent_layers
-        from recurrent_layers import theano_setup
-
-        self.layers, self.setup = recurrent_layers.layers, theano_setup
-
-    def program(self, case):
-        names = {"activation": "tanh", "inner_activation": "sigmoid"} if case.math == "torch" else {}
-        if case.layer == "SimpleRNN":
-            names.pop("inner_activation", None)
-        layer = getattr(self.layers, case.layer)(case.input_dim, case.output_dim, **names)
-        return TheanoProgram(layer, layer.params, layer.non_trainable_weights, case.kind)
-
-    def about(self):
-        return self.setup.report()
-
-    def sgemm(self, size=1536, repeats=100):
-        """The rate of a float32 matrix product in the BLAS that Theano uses, in flops per second; None without it."""
-        # So many repeats also give the system time to put the threads of BLAS on cores of their own.
-        library = self.setup.prepare().blas.library
-        if library is None:
-            return None
-        A, B, C = (np.random.RandomState(n).rand(size, size).astype("float32") for n in range(3))
-        pointers = [matrix.ctypes.data_as(ctypes.c_void_p) for matrix in (A, B, C)]
-        number, whole = ctypes.c_float, ctypes.c_int
-        row_major, as_it_is = 101, 111
-        arguments = [row_major, as_it_is, as_it_is, size, size, size, number(1), pointers[0], size, pointers[1], size,
-                     number(0), pointers[2], size]  # fmt: skip
-        arguments = [whole(value) if isinstance(value, int) else value for value in arguments]
-        seconds = timed(lambda: library.scipy_cblas_sgemm(*arguments), repeats)
-        return 2 * size**3 / min(seconds)
-
-
-class Keras:
-    """The layers of Keras 0.3.3, with the activations that ours have by default."""
-
-    activations = {"SimpleRNN": ("sigmoid",), "GRU": ("sigmoid", "hard_sigmoid"), "LSTM": ("tanh", "hard_sigmoid")}
-
-    def __init__(self, prepared):
-        if prepared:
-            import recurrent_layers  # noqa: F401
-        elif sys.version_info >= (3, 11):
-            # Nothing else makes scan work there: its C code does not compile on Python 3.11.
-            sys.modules["theano.scan_module.scan_perform_ext"] = None
-        # Keras reads and writes settings in the home directory.
-        os.environ.update(HOME=os.environ["BENCHMARK_HOME"], KERAS_BACKEND="theano")
-        import keras.layers.recurrent
-
-        self.layers = keras.layers.recurrent
-
-    def program(self, case):
-        names = dict(zip(("activation", "inner_activation"), self.activations[case.layer]))
-        layer = getattr(self.layers, case.layer)(case.output_dim, input_dim=case.input_dim, **names)
-        layer.build()
-        return TheanoProgram(layer, layer.trainable_weights, [], case.kind)
-
-    def about(self):
-        import keras
-        import theano
-
-        return [("Keras", keras.__version__), ("Theano", theano.__version__), ("NumPy", np.__version__),
-                ("blas.ldflags", theano.config.blas.ldflags)]  # fmt: skip
-
-
-class TorchProgram:
-    """A module's forward pass or training step."""
-
-    def __init__(self, module, case):
-        import torch
-
-        self.torch, self.module = torch, module
-        self.call = self.forward if case.kind == "forward" else self.train
-        self.optimizer = torch.optim.SGD(module.parameters(), lr=LEARNING_RATE)
-
-    def set(self, case):
-        self.x, self.target = map(self.torch.from_numpy, data(case))
-        values = weights(case)
-        zero = np.zeros(case.output_dim, "float32")
-        parameters = dict(self.module.named_parameters())
-        with self.torch.no_grad():
-            for kind, names in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), TORCH_WEIGHTS[case.layer]):
-                name = next(name for name in parameters if kind in name)
-                rows = [values.get(name, zero).T for name in names.split()]
-                parameters[name].copy_(self.torch.from_numpy(np.concatenate(rows)))
-
-    def last(self):
-        state = self.module(self.x)[1]
-        return (state[0] if isinstance(state, tuple) else state)[-1]
-
-    def forward(self):
-        with self.torch.inference_mode():
-            return self.last()
-
-    def train(self):
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self.torch.mean((self.last() - self.target) ** 2)
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach()
-
-
-class Torch:
-    """torch.nn.LSTM and GRU, and MUT1–3 of torchrecurrent."""
-
-    def __init__(self):
-        import torch
-        import torchrecurrent
-
-        self.torch, self.torchrecurrent = torch, torchrecurrent
-
-    def program(self, case):
-        if case.layer.startswith("JZS"):
-            kind = getattr(self.torchrecurrent, case.layer.replace("JZS", "MUT"))
-        else:
-            kind = getattr(self.torch.nn, case.layer)
-        return TorchProgram(kind(case.input_dim, case.output_dim, batch_first=True), case)
-
-    def about(self):
-        return [("torch", self.torch.__version__), ("torch threads", str(self.torch.get_num_threads())),
-                ("torchrecurrent", metadata.version("torchrecurrent"))]  # fmt: skip
+from cases import Case
+from whole_models import MODELS, ModelCase
 
 
 class Worker:
@@ -200,18 +35,26 @@ class Worker:
     def prepare(self, case):
         """Compile and warm up; the last output of the first sample, or the loss, for comparison with others."""
         self.cases.clear()  # Weights may have been trained since.
-        program = self._ready(Case(*case))
+        program = self._ready(case_of(case))
         first = np.asarray(program.call())
-        timed(program.call, 2)
+        program.run(2)
         return (first[0] if first.ndim else first.reshape(1)).tolist()
 
     def run(self, case, repeats):
-        """Seconds of each call."""
-        return timed(self._ready(Case(*case)).call, repeats)
+        """Seconds of each call, or of a batch on average."""
+        return self._ready(case_of(case)).run(repeats)
+
+    def watch(self, case, seconds):
+        """When each training step of the next so many seconds ended, and how long it took."""
+        return self._ready(case_of(case)).watch(seconds)
+
+    def profile(self, case, batches):
+        """Where the time of a model's training goes."""
+        return self._ready(case_of(case)).profile(batches)
 
     def memory(self, case, repeats=5):
         """By how many bytes a prepared case grows this process at most; only in a new process. None if unknown."""
-        program = self._ready(Case(*case))
+        program = self._ready(case_of(case))
         gc.collect()
         if not sys.platform.startswith("linux"):
             return None
@@ -225,8 +68,7 @@ class Worker:
         return peak_memory() - before
 
     def _ready(self, case):
-        # One program is for all batch sizes and timesteps.
-        key = case._replace(batch=0, steps=0)
+        key = case.program
         if key not in self.programs:
             self.programs[key] = self.implementation.program(case)
         if self.cases.get(key) != case:
@@ -235,14 +77,9 @@ class Worker:
         return self.programs[key]
 
 
-def timed(call, repeats):
-    """Seconds of each of some calls."""
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - began)
-    return seconds
+def case_of(values):
+    """A case as it comes through JSON: one of a model, or one of a layer."""
+    return (ModelCase if values[0] in MODELS else Case)(*values)
 
 
 def peak_memory():
@@ -260,7 +97,18 @@ def first_step():
     model.train_on_batch(np.zeros((16, 20, 64), "float32"), np.eye(10, dtype="float32")[np.arange(16) % 10])
 
 
-IMPLEMENTATIONS = {"ours": Ours, "torch": Torch, "keras": lambda: Keras(False), "keras-prepared": lambda: Keras(True)}
+def implementation(name):
+    """The implementation of this name; imports its library, which others need not have."""
+    if name in ("ours", "keras", "keras-prepared"):
+        import of_theano
+
+        return of_theano.Ours() if name == "ours" else of_theano.Keras(prepared=name == "keras-prepared")
+    if name in ("keras3-torch", "keras3-jax"):
+        import of_keras3
+
+        return of_keras3.Keras3()
+    module, kind = {"torch": ("of_torch", "Torch"), "onnx": ("of_onnx", "ONNXRuntime"), "jax": ("of_jax", "JAX")}[name]
+    return getattr(importlib.import_module(module), kind)()
 
 
 def serve(name):
@@ -268,11 +116,14 @@ def serve(name):
     # What libraries print must not get between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    if "BENCHMARK_PROCESSORS" in os.environ:
+        # Before a library is imported, which counts them then.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(os.environ["BENCHMARK_PROCESSORS"])])
     worker = None
     for line in sys.stdin:
         order = json.loads(line)
         try:
-            worker = worker or Worker(IMPLEMENTATIONS[name]())
+            worker = worker or Worker(implementation(name))
             answer = {"answer": getattr(worker, order.pop("do"))(**order)}
         except Exception:
             answer = {"error": traceback.format_exc()}

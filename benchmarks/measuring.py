@@ -1,0 +1,220 @@
+"""How each part is measured: a function for each, which gives what goes into the results."""
+
+import bisect
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from cases import LENGTHS_SIZES, MASK_SIZES, TORCH, Case, flops, sized
+from processes import HERE, busy, busy_processors, environment_of, in_turns, summary
+from whole_models import (
+    KERAS3_JAX,
+    KERAS3_TORCH,
+    MODELS,
+    ONNX,
+    OURS,
+    PYTORCH,
+    THREADS,
+    ModelCase,
+)
+from whole_models import WORKER_OF as WORKER_OF_MODEL
+
+WORKER_OF = {"torch": "torch", "torchrecurrent": "torch", "Keras 0.3.3 as installed": "keras",
+             "Keras 0.3.3 on our Theano": "keras-prepared", "our GRU": "ours", "ONNX Runtime": "onnx",
+             "JAX": "jax"}  # fmt: skip
+
+
+def measure_pair(pair, workers, rounds):
+    """Times of ours and of the peer, in turns."""
+    contestants = [(workers["ours"], pair.case), (workers[WORKER_OF[pair.peer]], pair.peer_case)]
+    outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
+    difference = float(np.abs(np.subtract(*outputs)).max()) if pair.same_numbers else None
+    if difference is not None and not difference < 1e-4:
+        raise ValueError(f"the two do not compute the same: they differ by {difference}")
+    before = busy()
+    ours, theirs = map(summary, in_turns(contestants, rounds))
+    return {"peer": pair.peer, "layer": pair.case.layer, "size": pair.size, "math": pair.case.math,
+            "kind": pair.case.kind, "case": pair.case, "ours": ours, "theirs": theirs, "difference": difference,
+            "ratio": ours["median"] / theirs["median"], "flops": flops(pair.case),
+            "busy": max(before, busy())}  # fmt: skip
+
+
+def measure_memory(case, who, workers):
+    """By how much training grows a new process."""
+    worker = workers.new(who, f"{who}-memory")
+    try:
+        return {"layer": case.layer, "steps": case.steps, "who": who, "bytes": worker.ask("memory", case=case)}
+    finally:
+        worker.end()
+
+
+def measure_first_step(options):
+    """Seconds from the start of Python to the end of the first training step, Theano's cache empty and then warm."""
+    with tempfile.TemporaryDirectory(dir=options.cache) as cache, open(options.out / "first-step.log", "w") as log:
+        environment = environment_of("first-step", pathlib.Path(cache))
+
+        def seconds():
+            began = time.perf_counter()
+            subprocess.run([sys.executable, str(HERE / "workers.py"), "first-step"], env=environment, check=True,
+                           stdout=log, stderr=log)  # fmt: skip
+            return time.perf_counter() - began
+
+        return {"empty": seconds(), "warm": float(np.median([seconds() for _ in range(3)]))}
+
+
+def measure_growth(what, value, case, workers, rounds):
+    """Times of a training step of ours and of torch."""
+    contestants = [(workers["ours"], case), (workers[WORKER_OF[TORCH]], case)]
+    for worker, prepared in contestants:
+        worker.ask("prepare", case=prepared)
+    ours, theirs = map(np.median, in_turns(contestants, rounds))
+    return {"layer": case.layer, "what": what, "value": value, "ours": float(ours), "theirs": float(theirs)}
+
+
+# ---- Whole models -----------------------------------------------------------------------------------------
+
+MODEL_TURN = 0.3  # seconds
+WINDOW = 9  # training steps, whose median tells how fast a model is at a time
+RECOVERED = 1.3  # times the idle time
+
+
+def implementations(kind):
+    """Who is measured in fitting or predicting, each as (who, threads, kind)."""
+    whos = (OURS, PYTORCH) if kind == "fit" else (OURS, PYTORCH, ONNX)
+    chosen = [(who, threads, kind) for who in whos for threads in THREADS]
+    for who in (KERAS3_TORCH, KERAS3_JAX):
+        chosen += [(who, max(THREADS), one) for one in ((kind, "call_one") if kind == "predict_one" else (kind,))]
+    return chosen
+
+
+def check_model(model, workers):
+    """That PyTorch and ONNX Runtime predict what ours does, where they have the same layers; gives the differences."""
+    case = ModelCase(model, "predict", "torch")
+    peers = (ONNX,) if any(layer.name == "GRU" for layer in MODELS[model].layers) else (PYTORCH, ONNX)
+    ours = workers.with_threads(WORKER_OF_MODEL[OURS], max(THREADS)).ask("prepare", case=case)
+    differences = []
+    for who in peers:
+        theirs = workers.with_threads(WORKER_OF_MODEL[who], max(THREADS)).ask("prepare", case=case)
+        difference = float(np.abs(np.subtract(ours, theirs)).max())
+        if not difference < 1e-4:
+            raise ValueError(f"{who} does not compute the same: it differs by {difference}")
+        differences.append({"model": model, "who": who, "difference": difference})
+    return differences
+
+
+def measure_model(model, kind, workers, rounds, chosen=None):
+    """Times of everybody who is chosen, in turns; all by default."""
+    chosen = chosen or implementations(kind)
+    contestants = [(workers.with_threads(WORKER_OF_MODEL[who], threads), ModelCase(model, one))
+                   for who, threads, one in chosen]  # fmt: skip
+    found = times_in_turns(contestants, rounds)
+    return [dict(found_by_one, model=model, kind=one, who=who, threads=threads)
+            for (who, threads, one), found_by_one in zip(chosen, found)]  # fmt: skip
+
+
+def times_in_turns(contestants, rounds):
+    """A summary of the times of each, and how busy others kept the processors."""
+    for worker, case in contestants:
+        worker.ask("prepare", case=case)
+    before = busy()
+    found = [summary(seconds) for seconds in in_turns(contestants, rounds, MODEL_TURN)]
+    return [dict(times, busy=max(before, busy())) for times in found]
+
+
+def measure_layer_threads(workers, rounds):
+    """A training step of LSTM, large, by number of threads, as rows like those of the models."""
+    case = sized("LSTM", size="large")
+    found = times_in_turns([(workers.with_threads("ours", threads), case) for threads in THREADS], rounds)
+    return [dict(times, model="LSTM large", kind="train", who=OURS, threads=threads)
+            for threads, times in zip(THREADS, found)]  # fmt: skip
+
+
+def measure_beside_busy(model, kind, workers, rounds):
+    """Times of ours and of PyTorch while other processes keep all processors busy."""
+    chosen = [(who, threads, kind) for who in (OURS, PYTORCH) for threads in THREADS]
+    with busy_processors():
+        return measure_model(model, kind, workers, rounds, chosen)
+
+
+def measure_recovery(model, workers, idle=2.0, beside=2.0, after=4.0):
+    """How long training takes to be as fast again as on an idle machine, once other processes have ended."""
+    worker, case = workers.with_threads("ours", max(THREADS)), ModelCase(model, "fit")
+    worker.ask("prepare", case=case)
+    steps = worker.ask("watch", case=case, seconds=idle)
+    idle_median = float(np.median([took for _, took in steps]))
+    with busy_processors() as end:
+        worker.tell("watch", case=case, seconds=beside + after)
+        time.sleep(beside)
+        end()
+        ended = time.monotonic()  # The same clock in all processes.
+        steps = worker.answer()
+    busy_median = [took for at, took in steps if at < ended]
+    return {"model": model, "idle": idle_median, "busy": float(np.median(busy_median)) if busy_median else None,
+            "seconds": recovery(steps, ended, idle_median)}  # fmt: skip
+
+
+def recovery(steps, ended, idle):
+    """Seconds from a time until the median of some training steps is within 1.3 times the idle one.
+
+    Parameters
+    ----------
+    steps : list of (float, float)
+        When each step ended, and how long it took.
+    ended : float
+        When the machine became idle.
+    idle : float
+        The median of an idle machine.
+
+    Returns
+    -------
+    float
+        Infinite if it never is.
+    """
+    first = bisect.bisect([at for at, _ in steps], ended)
+    for last in range(max(first, WINDOW - 1), len(steps)):
+        if np.median([took for _, took in steps[last + 1 - WINDOW:last + 1]]) <= RECOVERED * idle:
+            return steps[last][0] - ended
+    return float("inf")
+
+
+def measure_profile(model, workers, batches=30):
+    """Where the time of a batch of fit goes, from a process with Theano's profiler."""
+    worker = workers.new("ours", "ours-profile", max(THREADS), flags="profile=True")
+    try:
+        return dict(worker.ask("profile", case=ModelCase(model, "fit"), batches=batches), model=model)
+    finally:
+        worker.end()
+
+
+# ---- Padding ----------------------------------------------------------------------------------------------
+
+
+def measure_lengths(layer, size, kind, workers, rounds):
+    """Sequences of unequal length: ours with a mask, PyTorch's packed."""
+    case = Case(layer, *LENGTHS_SIZES[size], kind, "torch", "right")
+    contestants = [(workers["ours"], case), (workers[WORKER_OF[TORCH]], case)]
+    outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
+    difference = float(np.abs(np.subtract(*outputs)).max())
+    if layer == "LSTM" and not difference < 1e-4:
+        raise ValueError(f"the two do not compute the same: they differ by {difference}")
+    before = busy()
+    ours, theirs = map(summary, in_turns(contestants, rounds))
+    return {"layer": layer, "size": size, "kind": kind, "ours": ours, "theirs": theirs,
+            "ratio": ours["median"] / theirs["median"], "busy": max(before, busy())}  # fmt: skip
+
+
+def measure_masks(layer, size, kind, workers, rounds):
+    """Ours without a mask, with one that is all 1, and with one that leaves out half of the steps."""
+    cases = [Case(layer, *MASK_SIZES[size], kind, "torch", padding) for padding in ("none", "full", "left")]
+    contestants = [(workers["ours"], case) for case in cases]
+    outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
+    difference = float(np.abs(np.subtract(*outputs[:2])).max())
+    if not difference < 1e-4:
+        raise ValueError(f"a mask of ones changes the numbers by {difference}")
+    before = busy()
+    none, full, left = map(summary, in_turns(contestants, rounds))
+    return {"layer": layer, "size": size, "kind": kind, "none": none, "full": full, "left": left,
+            "busy": max(before, busy())}  # fmt: skip

@@ -1,0 +1,177 @@
+"""These layers, and those of Keras 0.3.3."""
+
+import ctypes
+import os
+import sys
+import time
+
+import numpy as np
+import whole_models
+from cases import LEARNING_RATE, data, mask, weights
+from programs import ModelProgram, Program, timed
+
+
+class TheanoProgram(Program):
+    """A layer's forward pass or training step, compiled once for all batch sizes and timesteps."""
+
+    def __init__(self, layer, trained, fixed, kind, masked_input=None):
+        import theano
+        import theano.tensor as T
+
+        self.weights = trained + fixed
+        self.x = theano.shared(np.zeros((1, 1, 1), "float32"), borrow=True)
+        self.target = theano.shared(np.zeros((1, 1), "float32"), borrow=True)
+        self.mask = None
+        if masked_input is None:
+            layer.input = self.x
+        else:
+            self.mask = theano.shared(np.zeros((1, 1), "bool"), borrow=True)
+            layer.set_previous(masked_input(self.x, self.mask))
+        output = layer.get_output()
+        if kind == "forward":
+            self.call = theano.function([], theano.Out(output, borrow=True))
+            return
+        loss = T.mean(T.sqr(output - self.target))
+        steps = [(weight, weight - np.float32(LEARNING_RATE) * gradient)
+                 for weight, gradient in zip(trained, T.grad(loss, trained))]  # fmt: skip
+        self.call = theano.function([], loss, updates=steps)
+
+    def set(self, case):
+        x, target = data(case)
+        self.x.set_value(x, borrow=True)
+        self.target.set_value(target, borrow=True)
+        if self.mask is not None:
+            self.mask.set_value(mask(case.batch, case.steps, case.padding), borrow=True)
+        for weight, value in zip(self.weights, weights(case).values()):
+            weight.set_value(value)
+
+
+class Ours:
+    """recurrent_layers."""
+
+    def __init__(self):
+        import recurrent_layers
+        from recurrent_layers import theano_setup
+
+        self.library, self.layers, self.setup = recurrent_layers, recurrent_layers.layers, theano_setup
+
+    def program(self, case):
+        if isinstance(case, whole_models.ModelCase):
+            return OurModel(self.library, case)
+        names = {"activation": "tanh", "inner_activation": "sigmoid"} if case.math == "torch" else {}
+        if case.layer == "SimpleRNN":
+            names.pop("inner_activation", None)
+        layer = getattr(self.layers, case.layer)(case.input_dim, case.output_dim, **names)
+        masked_input = None if case.padding == "none" else self.masked_input
+        return TheanoProgram(layer, layer.params, layer.non_trainable_weights, case.kind, masked_input)
+
+    def masked_input(self, x, mask):
+        """A layer that gives an input with a mask, as Masking does."""
+
+        class Input(self.layers.core.MaskedLayer):
+            input_ndim = 3
+
+            def get_output_mask(self, train=False):
+                return mask
+
+        layer = Input()
+        layer.input = x
+        return layer
+
+    def about(self):
+        return self.setup.report()
+
+    def sgemm(self, size=1536, repeats=100):
+        """The rate of a float32 matrix product in the BLAS that Theano uses, in flops per second; None without it."""
+        # So many repeats also give the system time to put the threads of BLAS on cores of their own.
+        library = self.setup.prepare().blas.library
+        if library is None:
+            return None
+        A, B, C = (np.random.RandomState(n).rand(size, size).astype("float32") for n in range(3))
+        pointers = [matrix.ctypes.data_as(ctypes.c_void_p) for matrix in (A, B, C)]
+        number, whole = ctypes.c_float, ctypes.c_int
+        row_major, as_it_is = 101, 111
+        arguments = [row_major, as_it_is, as_it_is, size, size, size, number(1), pointers[0], size, pointers[1], size,
+                     number(0), pointers[2], size]  # fmt: skip
+        arguments = [whole(value) if isinstance(value, int) else value for value in arguments]
+        seconds = timed(lambda: library.scipy_cblas_sgemm(*arguments), repeats)
+        return 2 * size**3 / min(seconds)
+
+
+class OurModel(ModelProgram):
+    """A whole model of ours."""
+
+    def __init__(self, library, case):
+        super().__init__(case)
+        gates = {"inner_activation": "sigmoid"} if case.math == "torch" else {}
+        self.network = library.Sequential(
+            getattr(library, one.name)(*one.sizes, **one.names, **(gates if one.name in ("LSTM", "GRU") else {}))
+            for one in self.model.layers)  # fmt: skip
+        self.network.compile(loss=self.model.loss, optimizer=self.model.optimizer,
+                             class_mode="binary" if self.model.binary else "categorical")  # fmt: skip
+        if case.math == "torch":
+            self.network.set_weights([value for one in whole_models.weights(case.model) for value in one.values()])
+
+    def fit(self, data):
+        self.network.fit(*data, batch_size=self.model.batch, nb_epoch=1, verbose=0)
+
+    def predict(self, data):
+        return self.network.predict(data[0], batch_size=self.model.batch)
+
+    predict_one = predict
+
+    def watch(self, seconds):
+        """When each training step of the next so many seconds ended, and how long it took."""
+        X, y = self.data(self.model.batch)
+        steps, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            took, = timed(lambda: self.network.train_on_batch(X, y), 1)
+            steps.append((time.monotonic(), took))
+        return steps
+
+    def profile(self, batches):
+        """What an epoch of so many batches spends: in all, and in each op; where Theano's flag "profile" is set."""
+        self.kind = "fit"
+        self.call()  # Compiles.
+        profile = self.network._function("train").profile
+        ops = [{node: counted.get(node, 0) for node in profile.apply_time}
+               for counted in (profile.apply_time, profile.apply_callcount)]  # fmt: skip
+        function = profile.fct_call_time
+        seconds, = self.run(batches)
+        found = {}
+        for node in profile.apply_time:
+            op = found.setdefault(str(node.op), {"calls": 0, "seconds": 0})
+            op["calls"] += (profile.apply_callcount[node] - ops[1].get(node, 0)) / batches
+            op["seconds"] += (profile.apply_time[node] - ops[0].get(node, 0)) / batches
+        return {"seconds": seconds, "function": (profile.fct_call_time - function) / batches, "ops": found}
+
+
+class Keras:
+    """The layers of Keras 0.3.3, with the activations that ours have by default."""
+
+    activations = {"SimpleRNN": ("sigmoid",), "GRU": ("sigmoid", "hard_sigmoid"), "LSTM": ("tanh", "hard_sigmoid")}
+
+    def __init__(self, prepared):
+        if prepared:
+            import recurrent_layers  # noqa: F401
+        elif sys.version_info >= (3, 11):
+            # Nothing else makes scan work there: its C code does not compile on Python 3.11.
+            sys.modules["theano.scan_module.scan_perform_ext"] = None
+        # Keras reads and writes settings in the home directory.
+        os.environ.update(HOME=os.environ["BENCHMARK_HOME"], KERAS_BACKEND="theano")
+        import keras.layers.recurrent
+
+        self.layers = keras.layers.recurrent
+
+    def program(self, case):
+        names = dict(zip(("activation", "inner_activation"), self.activations[case.layer]))
+        layer = getattr(self.layers, case.layer)(case.output_dim, input_dim=case.input_dim, **names)
+        layer.build()
+        return TheanoProgram(layer, layer.trainable_weights, [], case.kind)
+
+    def about(self):
+        import keras
+        import theano
+
+        return [("Keras", keras.__version__), ("Theano", theano.__version__), ("NumPy", np.__version__),
+                ("blas.ldflags", theano.config.blas.ldflags)]  # fmt: skip
