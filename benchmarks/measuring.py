@@ -180,11 +180,11 @@ def recovery(steps, ended, idle):
     return float("inf")
 
 
-def measure_profile(model, workers, batches=30):
+def measure_profile(model, workers, seconds=2.0):
     """Where the time of a batch of fit goes, from a process with Theano's profiler."""
     worker = workers.new("ours", "ours-profile", max(THREADS), flags="profile=True")
     try:
-        return dict(worker.ask("profile", case=ModelCase(model, "fit"), batches=batches), model=model)
+        return dict(worker.ask("profile", case=ModelCase(model, "fit"), seconds=seconds), model=model)
     finally:
         worker.end()
 

@@ -8,6 +8,7 @@ import onnxruntime
 import whole_models
 from cases import data, weights
 from onnx import TensorProto, helper, numpy_helper
+from processes import processors
 from programs import ModelProgram, Program
 
 # The gates in the order in which ONNX puts them on top of each other.
@@ -54,7 +55,7 @@ class Graph:
 
 def threads():
     """How many threads to use; ONNX Runtime would leave out processors that it takes for halves of one."""
-    return int(os.environ.get("BENCHMARK_THREADS", 0)) or len(os.sched_getaffinity(0))
+    return int(os.environ.get("BENCHMARK_THREADS", 0)) or processors()
 
 
 class ONNXProgram(Program):
@@ -75,7 +76,7 @@ class ONNXModel(ModelProgram):
 
     def __init__(self, case):
         super().__init__(case)
-        graph, values, x = Graph(), iter(whole_models.weights(case.model)), "x"
+        graph, values, x = Graph(), iter(whole_models.peers_weights(case.model)), "x"
         lengths = "lengths" if self.model.padded else ""
         for one in self.model.layers:
             x = self.add(graph, one, x, values, lengths)

@@ -129,21 +129,23 @@ class OurModel(ModelProgram):
             steps.append((time.monotonic(), took))
         return steps
 
-    def profile(self, batches):
-        """What an epoch of so many batches spends: in all, and in each op; where Theano's flag "profile" is set."""
+    def profile(self, seconds):
+        """What a batch of fit spends, in all and in each op, on average over about so many seconds.
+
+        Only where Theano's flag "profile" is set.
+        """
         self.kind = "fit"
         self.call()  # Compiles.
+        batches = max(5, round(seconds / self.run(3)[0]))
         profile = self.network._function("train").profile
-        ops = [{node: counted.get(node, 0) for node in profile.apply_time}
-               for counted in (profile.apply_time, profile.apply_callcount)]  # fmt: skip
-        function = profile.fct_call_time
-        seconds, = self.run(batches)
-        found = {}
+        before = dict(profile.apply_time), dict(profile.apply_callcount), profile.fct_call_time
+        whole, = self.run(batches)
+        ops = {}
         for node in profile.apply_time:
-            op = found.setdefault(str(node.op), {"calls": 0, "seconds": 0})
-            op["calls"] += (profile.apply_callcount[node] - ops[1].get(node, 0)) / batches
-            op["seconds"] += (profile.apply_time[node] - ops[0].get(node, 0)) / batches
-        return {"seconds": seconds, "function": (profile.fct_call_time - function) / batches, "ops": found}
+            op = ops.setdefault(str(node.op), {"calls": 0, "seconds": 0})
+            op["seconds"] += (profile.apply_time[node] - before[0][node]) / batches
+            op["calls"] += (profile.apply_callcount[node] - before[1][node]) / batches
+        return {"seconds": whole, "function": (profile.fct_call_time - before[2]) / batches, "ops": ops}
 
 
 class Keras:

@@ -134,7 +134,7 @@ class TorchModel(ModelProgram):
         else:
             self.optimizer = torch.optim.RMSprop(self.network.parameters(), lr=0.001)
         if case.math == "torch":
-            self.load(whole_models.weights(case.model))
+            self.load(whole_models.peers_weights(case.model))
 
     def load(self, weights):
         weights = iter(weights)

@@ -100,9 +100,22 @@ class ModelCase(NamedTuple):
 
 
 def weights(name):
-    """The weights of each layer of a model by name, for the layers that have some: the same ones for everybody."""
+    """The weights of each layer of a model by name, for the layers that have some."""
     random, known = np.random.RandomState(1), dict(WEIGHTS, **PLAIN_WEIGHTS)
     return [drawn(known[one.name], *one.sizes, random) for one in MODELS[name].layers if one.name in known]
+
+
+def peers_weights(name):
+    """The same for today's libraries, whose dropout scales in training, where ours scales in prediction."""
+    found, kept = iter(weights(name)), 1.0
+    scaled = []
+    for one in MODELS[name].layers:
+        if one.name == "Dropout":
+            kept = np.float32(1 - one.sizes[0])
+        elif len(one.sizes) == 2:
+            scaled.append({key: value * kept if key[0] == "W" else value for key, value in next(found).items()})
+            kept = 1.0
+    return scaled
 
 
 def data(name, samples):

@@ -48,9 +48,9 @@ class Worker:
         """When each training step of the next so many seconds ended, and how long it took."""
         return self._ready(case_of(case)).watch(seconds)
 
-    def profile(self, case, batches):
+    def profile(self, case, seconds):
         """Where the time of a model's training goes."""
-        return self._ready(case_of(case)).profile(batches)
+        return self._ready(case_of(case)).profile(seconds)
 
     def memory(self, case, repeats=5):
         """By how many bytes a prepared case grows this process at most; only in a new process. None if unknown."""
@@ -116,7 +116,7 @@ def serve(name):
     # What libraries print must not get between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    if "BENCHMARK_PROCESSORS" in os.environ:
+    if "BENCHMARK_PROCESSORS" in os.environ and hasattr(os, "sched_setaffinity"):
         # Before a library is imported, which counts them then.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(os.environ["BENCHMARK_PROCESSORS"])])
     worker = None

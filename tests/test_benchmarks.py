@@ -143,18 +143,233 @@ def test_the_tables(tmp_path):
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 
+def times(model, kind, **seconds):
+    """Rows of whole models: `ours_2=0.1` is the time of ours with two threads."""
+    import whole_models
+
+    names = {"ours": whole_models.OURS, "torch": whole_models.PYTORCH, "onnx": whole_models.ONNX,
+             "keras": whole_models.KERAS3_JAX}  # fmt: skip
+    return [{"model": model, "kind": kind, "who": names[who], "threads": int(threads), "median": value, "busy": 0.0}
+            for (who, threads), value in ((name.split("_"), value) for name, value in seconds.items())]
+
+
+def test_targets_of_whole_models():
+    from whole_models import MODELS
+
+    rows = [row for model in MODELS for kind in ("fit", "predict", "predict_one")
+            for row in times(model, kind, ours_2=0.7, torch_2=1.0, ours_1=9.0, torch_1=0.1)]  # fmt: skip
+    results = found(models=rows)
+    one = "predict of one sample, each model but lstm_text_generation"
+    for text in ("fit, each model", "predict in batches", one, "predict of one sample, lstm_text_generation"):
+        assert verdict(results, text)[0] == "0.70" and verdict(results, text)[-1] == "met"
+    # Where ONNX Runtime is faster than PyTorch, it is what counts for one sample, and only there.
+    results["models"] += times("digits", "predict_one", onnx_2=0.5) + times("digits", "predict", onnx_2=0.5)
+    results["models"] += times("imdb_lstm", "predict_one", onnx_2=2.0)
+    assert verdict(results, one) == ("1.40", "digits", "4 of 4", "NOT met")
+    assert verdict(results, "predict in batches")[-1] == "met"
+    assert verdict(found(models=rows[:4]), "fit, each model") == ("0.70", "addition_rnn", "1 of 5", "met so far")
+    assert verdict(found(), "fit, each model")[-1] == "not measured"
+
+
+def test_targets_of_threads():
+    from whole_models import MODELS
+
+    def rows(ratio, text_ratio):
+        return [row for model in MODELS for kind in ("fit", "predict", "predict_one")
+                for row in times(model, kind, ours_1=1.0, torch_1=1.0, torch_2=9.0,
+                                 ours_2=text_ratio if model == "lstm_text_generation" else ratio)]  # fmt: skip
+
+    large = times("LSTM large", "train", ours_1=1.0, ours_2=0.8)
+    idle = found(models=rows(1.02, 0.6) + large)
+    assert verdict(idle, "two threads over one, each")[::3] == ("1.02", "met")
+    assert verdict(idle, "two threads over one, each")[2] == "12 of 12"
+    assert verdict(idle, "two threads over one, lstm")[::2] == ("0.60", "3 of 3")
+    assert verdict(idle, "two threads over one, where") == ("1.02", "imdb_lstm, fit", "3 of 3", "NOT met")
+    assert verdict(idle, "two threads over one, beside")[-1] == "not measured"
+    busy = found(busy=rows(1.6, 0.6))
+    assert verdict(busy, "two threads over one, beside") == (
+        "1.60", "addition_rnn, fit", "15 of 15", "NOT met")  # fmt: skip
+    recovered = [{"model": "digits", "idle": 1, "busy": 2, "seconds": value} for value in (0.1, 0.2, float("inf"))]
+    assert verdict(found(recovery=recovered[:2]), "recovery") == ("0.20", "digits, time 2", "2 of 3", "met so far")
+    assert verdict(found(recovery=recovered), "recovery")[::3] == ("inf", "NOT met")
+
+
+def test_targets_of_padding_and_of_forward_passes():
+    from cases import GATED, LENGTHS_SIZES, MASK_SIZES, ONNX, RUNTIME_SIZES, SIZES
+
+    def rows(sizes, **columns):
+        return [dict(columns, layer=layer, size=size, kind=kind, busy=0.0)
+                for layer in GATED for size in sizes for kind in ("forward", "train")]  # fmt: skip
+
+    lengths = rows(LENGTHS_SIZES, ratio=0.4)
+    masks = rows(MASK_SIZES, none={"median": 1.0}, full={"median": 1.04}, left={"median": 0.8})
+    onnx = [pair(layer, size, "forward", 0.9, 1, peer=ONNX) for layer in GATED for size in RUNTIME_SIZES]
+    torch = [pair("LSTM", size, "forward", 0.97, 1, math=math) for size in SIZES for math in ("torch", "defaults")]
+    results = found(lengths=lengths, masks=masks, pairs=onnx + torch)
+    assert verdict(results, "sequences of unequal length")[1:] == ("LSTM small, forward", "8 of 8", "met")
+    assert verdict(results, "a mask of ones")[::2] == ("1.04", "8 of 8")
+    assert verdict(results, "a mask that leaves out half")[::3] == ("0.80", "NOT met")
+    assert verdict(results, "LSTM and GRU, every size, over ONNX")[2:] == ("12 of 12", "met")
+    assert verdict(results, "LSTM, every size and both")[::2] == ("0.97", "8 of 8")
+
+
+def test_recovery_is_when_a_median_is_as_it_was():
+    from measuring import WINDOW, recovery
+
+    slow, fast = [(0.3 * number, 0.3) for number in range(1, 11)], [(3 + 0.1 * number, 0.1) for number in range(1, 21)]
+    # The median of the window is fast as soon as more than half of its steps are.
+    assert_allclose(recovery(slow + fast, 3.0, 0.1), 0.1 * (WINDOW // 2 + 1))
+    assert recovery(slow, 1.0, 0.1) == recovery([], 1.0, 0.1) == float("inf")
+    # What was before the end does not count, however fast it was.
+    assert_allclose(recovery(fast, 4.05, 0.1), 0.05)
+    assert_allclose(recovery(slow, 2.0, 0.24), 0.7)  # So soon as there are enough steps.
+
+
+def test_all_that_the_targets_count_is_measured():
+    import compare
+    import measuring
+    from whole_models import KERAS3_JAX, KERAS3_TORCH, KINDS, MODELS, ONNX, OURS, PYTORCH
+
+    options = compare.parse([])
+    assert options.parts == list(compare.PARTS) == [part for part in compare.TASKS if part != "sgemm"]
+    count = {part: len(list(compare.TASKS[part](None, options))) for part in compare.MODEL_PARTS}
+    assert count == {"models": 5 * 4 + 1, "busy": 5 * 3 + 3, "profile": 5, "lengths": 8, "masks": 8, "runtimes": 36}
+    both = [(who, threads, "fit") for who in (OURS, PYTORCH) for threads in (1, 2)]
+    assert measuring.implementations("fit") == both + [(who, 2, "fit") for who in (KERAS3_TORCH, KERAS3_JAX)]
+    one = measuring.implementations("predict_one")
+    assert {(ONNX, 1, "predict_one"), (ONNX, 2, "predict_one"), (KERAS3_JAX, 2, "call_one")} < set(one)
+    quick = compare.parse(["--quick", "--parts", "models", "masks", "times"])
+    names = [name for part in quick.parts for name, _, _ in compare.TASKS[part](None, quick)]
+    assert not any("imdb" in name or "reviews" in name or "large'" in name for name in names)
+    chosen = compare.parse(["--models", "digits", "--sizes", "wide", "--only", "GRU", "--parts", "models", "runtimes"])
+    assert chosen.models == ["digits"] and set(KINDS) == {"fit", "predict", "predict_one"} and set(MODELS) > {"digits"}
+    assert len(list(compare.runtimes_tasks(None, chosen))) == 3
+
+
+@pytest.mark.parametrize("name, sizes", [
+    ("addition_rnn", ((7, 12), (4, 12))), ("lstm_text_generation", ((20, 57), (57,))), ("imdb_lstm", ((100,), (1,))),
+    ("imdb_lstm_masked", ((100,), (1,))), ("digits", ((8, 8), (10,)))])  # fmt: skip
+def test_the_whole_models(name, sizes):
+    import of_theano
+    import whole_models
+
+    x, y = whole_models.data(name, 6)
+    assert (x.shape[1:], y.shape[1:]) == sizes and len(x) == len(y) == 6
+    model = of_theano.OurModel(rl, whole_models.ModelCase(name, "predict", "torch")).network
+    assert model.output_shape[1:] == y.shape[1:] or (name, model.output_shape) == ("addition_rnn", (None, 4, 12))
+    weights = [value for one in whole_models.weights(name) for value in one.values()]
+    assert [value.shape for value in weights] == [value.shape for value in model.get_weights()]
+    assert_allclose(model.get_weights()[0], weights[0])
+    # Ours scales what comes through Dropout, the peers do not.
+    for ours, theirs in zip(whole_models.weights(name), whole_models.peers_weights(name)):
+        ratios = {key: round(float((theirs[key] / ours[key]).max()), 3) for key in ours}
+        assert set(ratios.values()) <= {1.0, 0.8, 0.5}
+        assert all(ratio == 1.0 for key, ratio in ratios.items() if key[0] != "W")
+    last = {"lstm_text_generation": 0.8, "imdb_lstm": 0.5, "imdb_lstm_masked": 0.5}.get(name, 1.0)
+    assert ratios == {"W": last, "b": 1.0}
+
+
+def test_padding():
+    import cases
+    import whole_models
+
+    for samples, steps in ((16, 1000), (32, 100), (5, 7), (4096, 10)):
+        lengths = cases.lengths(samples, steps)
+        assert lengths.min() >= 1 and lengths.max() <= steps and len(lengths) == samples
+        assert_allclose(lengths.mean() / steps, 0.5, atol=0.08)
+        for side in ("left", "right"):
+            mask = cases.mask(samples, steps, side)
+            assert mask.dtype == bool and (mask.sum(1) == lengths).all()
+        assert mask[:, 0].all() and cases.mask(samples, steps, "left")[:, -1].all()
+    assert cases.mask(2, 3, "full").all() and cases.mask(2, 3, "none") is None
+    x, _ = whole_models.data("imdb_lstm_masked", 16)
+    moved, lengths = whole_models.padded_on_the_right("imdb_lstm_masked", x)
+    for before, after, length in zip(x, moved, lengths):
+        assert (before[100 - length:] == after[:length]).all() and after[:length].all()
+        assert not before[:100 - length].any() and not after[length:].any()
+    assert (whole_models.data("imdb_lstm", 16)[0] > 0).all()
+
+
+def test_workers_have_as_many_threads_as_are_asked_for(tmp_path):
+    from processes import environment_of
+
+    def settings(name, threads):
+        names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "BENCHMARK_THREADS", "BENCHMARK_PROCESSORS")
+        with_them, without = environment_of(name, tmp_path, threads), environment_of(name, tmp_path)
+        return {key: with_them[key] for key in names if with_them.get(key) != without.get(key)}
+
+    assert settings("ours", 3) == {"OPENBLAS_NUM_THREADS": "3"}
+    assert settings("torch", 3) == {"OMP_NUM_THREADS": "3", "BENCHMARK_THREADS": "3"}
+    assert settings("keras3-jax", 3) == {"BENCHMARK_PROCESSORS": "3"}
+    assert environment_of("keras3-jax", tmp_path)["KERAS_BACKEND"] == "jax"
+    assert environment_of("ours", tmp_path, flags="profile=True")["THEANO_FLAGS"].endswith("profile=True")
+
+
+def test_the_tables_of_whole_models_and_padding(tmp_path):
+    import picture
+    import report
+
+    models = times("digits", "fit", ours_1=0.002, ours_2=0.001, torch_1=0.004, torch_2=0.002, keras_2=0.01)
+    models += times("digits", "predict_one", ours_2=0.001, onnx_2=0.0005, keras_2=0.01)
+    models += times("digits", "call_one", keras_2=0.004)
+    half = {"median": 0.001}
+    profile = {"model": "digits", "seconds": 0.01, "function": 0.009, "ops": {
+        "LSTM": {"calls": 2.0, "seconds": 0.007}, "Elemwise{" + 99 * "i" + "}": {"calls": 1.0, "seconds": 0.001},
+        "Shape": {"calls": 3.0, "seconds": 0.00005}}}  # fmt: skip
+    padding = {"layer": "GRU", "size": "small", "kind": "train", "busy": 0.0}
+    results = found(
+        models=models, busy=times("digits", "fit", ours_1=0.002, ours_2=0.003, torch_2=0.004),
+        recovery=[{"model": "digits", "idle": 0.001, "busy": 0.0021, "seconds": 0.25}], profile=[profile],
+        checks=[{"model": "digits", "who": "ONNX Runtime", "difference": 1.2e-7}],
+        lengths=[dict(padding, ours=half, theirs={"median": 0.002}, ratio=0.5)],
+        masks=[dict(padding, none={"median": 0.002}, full={"median": 0.0022}, left=half)],
+        pairs=[pair("GRU", "wide", "forward", 0.001, 0.002, peer="ONNX Runtime"),
+               pair("GRU", "small", "train", 0.001, 0.002), pair("GRU", "large", "train", 0.003, 0.004),
+               pair("GRU", "small", "forward", 0.001, 0.01)])  # fmt: skip
+    text = report.as_text(results)
+    assert "| digits | 2.00 / 1.00 | 4.00 / 2.00 | ? | 10.0 | 0.50 |  | 0.10 |" in text
+    assert "| digits | ? / 1.00 | ? / ? | ? / 0.50 | ? | 10.0 / 4.00 |  | 2.00 |  | 0.25 |" in text
+    assert "| digits | fit | 2.00 / 3.00 | ? / 4.00 | 1.50 |" in text
+    assert "takes 1.00, 2.10 beside busy processes; it is as fast again 0.25 s after" in text
+    assert "| `LSTM` | 2 | 7.000 | 70.0 |" in text and "i…` | 1 | 1.000 | 10.0 |" in text
+    assert "| other ops |  | 0.050 | 0.5 |" in text
+    assert "| the function around its ops |  | 0.950 | 9.5 |" in text
+    assert "| `fit` around the function |  | 1.000 | 10.0 |" in text
+    assert "| GRU | small | train | 1.00 | 2.00 | 0.50 |" in text
+    assert "| GRU | small | train | 2.00 | 2.20 | 1.00 | 1.10 | 0.50 |" in text
+    assert "| GRU | wide | torch | 1.00 | 2.00 | 0.50 |" in text
+    assert "agree to 1e-07" in text and "Not to be trusted" not in text
+    results["models"][0]["busy"] = results["masks"][0]["busy"] = 0.5
+    assert "busy: digits, fit." in report.as_text(results) and "busy: GRU small, train." in report.as_text(results)
+    summary = report.summary(results)
+    assert "| digits | 1.00 | 2.00 | 0.50 |  |  |  |  |  |  |" in summary
+    assert "| `GRU` over `torch.nn.GRU`, worst |  |  | 0.75 |  |  | 0.10 |  |  |  |" in summary
+    assert "MUT1" not in summary and "imdb" not in summary
+    assert report.model_ratios(results) == {("digits", "fit", "PyTorch"): 0.5,
+                                            ("digits", "fit", "Keras 3 on JAX"): 0.1,
+                                            ("digits", "predict_one", "ONNX Runtime"): 2.0,
+                                            ("digits", "predict_one", "Keras 3 on JAX"): 0.25}  # fmt: skip
+    picture.draw(results, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+
+
+def answers(orders, flags=""):
+    """What the process that measures ours answers."""
+    environment = dict(os.environ, THEANO_FLAGS=os.environ["THEANO_FLAGS"] + ",floatX=float32" + flags,
+                       PYTHONPATH=str(BENCHMARKS.parent))  # fmt: skip
+    process = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "workers.py"), "ours"], input="\n".join(map(json.dumps, orders)),
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)  # fmt: skip
+    return map(json.loads, process.stdout.splitlines())
+
+
 def test_the_process_that_measures_ours():
     import cases
 
     case = cases.Case("LSTM", 2, 3, 4, 5, "forward", "torch")
     orders = [{"do": "prepare", "case": case}, {"do": "run", "case": case, "repeats": 3},
               {"do": "prepare", "case": case._replace(kind="train", steps=4)}, {"do": "dance"}]  # fmt: skip
-    flags = os.environ["THEANO_FLAGS"] + ",floatX=float32"
-    process = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "workers.py"), "ours"], input="\n".join(map(json.dumps, orders)),
-        env=dict(os.environ, THEANO_FLAGS=flags, PYTHONPATH=str(BENCHMARKS.parent)),
-        stdout=subprocess.PIPE, text=True, check=True)  # fmt: skip
-    output, seconds, loss, error = map(json.loads, process.stdout.splitlines())
+    output, seconds, loss, error = answers(orders)
 
     layer = rl.LSTM(4, 5, inner_activation="sigmoid", weights=list(cases.weights(case).values()))
     model = rl.Sequential([layer])
@@ -165,6 +380,51 @@ def test_the_process_that_measures_ours():
     assert "dance" in error["error"]
 
 
-def test_the_readme_shows_the_results():
-    results = (BENCHMARKS / "results" / "compare.md").read_text(encoding="utf-8").strip()
-    assert results in (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
+def test_the_process_that_measures_ours_leaves_padding_out():
+    import cases
+
+    case = cases.Case("LSTM", 3, 4, 5, 6, "forward", "torch")
+    orders = [{"do": "prepare", "case": case._replace(padding=padding)} for padding in ("none", "full", "right")]
+    none, full, right = (np.array(answer["answer"]) for answer in answers(orders))
+    assert_allclose(full, none, rtol=1e-5)
+
+    length = cases.lengths(3, 4)[0]
+    layer = rl.LSTM(5, 6, inner_activation="sigmoid", weights=list(cases.weights(case).values()))
+    model = rl.Sequential([layer])
+    model.compile("sgd", "mse")
+    assert_allclose(right, model.predict(cases.data(case)[0][:1, :length])[0], rtol=1e-4, atol=1e-6)
+
+
+def test_the_process_that_measures_ours_does_with_a_model():
+    import of_theano
+    import whole_models
+
+    def order(do, kind, math="defaults", **names):
+        return dict(names, do=do, case=whole_models.ModelCase("digits", kind, math))
+
+    orders = [order("prepare", "predict", "torch"), order("prepare", "fit"), order("run", "fit", repeats=3),
+              order("run", "predict", repeats=3), order("run", "predict_one", repeats=3),
+              order("watch", "fit", seconds=0.1), order("profile", "fit", seconds=0.1)]  # fmt: skip
+    output, fit, *runs, steps, profile = (answer["answer"] for answer in answers(orders, ",profile=True"))
+
+    ours = of_theano.OurModel(rl, whole_models.ModelCase("digits", "predict", "torch"))
+    expected = ours.network.predict(whole_models.data("digits", ours.model.batch)[0])
+    assert_allclose(np.reshape(output, expected.shape), expected, atol=1e-5)
+    assert fit == [0.0]
+    assert [len(run) for run in runs] == [1, 1, 3] and min(map(min, runs)) > 0
+    assert steps and all(took > 0 for _, took in steps)
+    assert profile["seconds"] > profile["function"] > sum(op["seconds"] for op in profile["ops"].values()) > 0
+    assert any(op["calls"] >= 1 for op in profile["ops"].values())
+
+
+def test_the_readme_shows_the_results(tmp_path):
+    import compare
+    import report
+
+    summary = (BENCHMARKS / "results" / "summary.md").read_text(encoding="utf-8").strip()
+    readme = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"{report.BEGIN}\n{summary}\n{report.END}\n" in readme
+    copy = tmp_path / "README.md"
+    copy.write_text(readme, encoding="utf-8")
+    compare.show_in(copy, "Other results.\n")
+    assert copy.read_text(encoding="utf-8") == readme.replace(summary, "Other results.")
