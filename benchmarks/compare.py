@@ -1,4 +1,4 @@
-"""Measure these layers beside PyTorch's, torchrecurrent's and those of Keras 0.3.3, and whole models beside today's.
+"""Measure these layers beside those of other libraries, and whole models beside PyTorch's, Keras' and ONNX Runtime's.
 
 Each implementation runs in a process of its own, and they take turns (A B A B): a round of ours, a round of the
 peer's, while the other one waits. Times are medians over the calls of all rounds, in float32, on all cores, with the
@@ -8,6 +8,7 @@ today's torch needs 3.10 or 3.11.
 """
 
 import argparse
+import copy
 import itertools
 import json
 import os
@@ -57,8 +58,7 @@ def main(arguments=None):
     for name, value in settings.items():
         print(f"warning: {name}={value} is set, so not everything here may be as fast as it can be", file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
-    results = dict(report.EMPTY, rounds=options.rounds)
-    results = json.loads(json.dumps(results))  # Lists of its own.
+    results = dict(copy.deepcopy(report.EMPTY), rounds=options.rounds)
     with Workers(options) as workers:
         results["machine"] = machine(workers, settings, options)
         measure(results, workers, options)
@@ -186,7 +186,8 @@ def models_tasks(workers, options):
         yield f"{model}, check", "checks", partial(measuring.check_model, model, workers)
         for kind in KINDS:
             yield f"{model}, {kind}", "models", partial(measuring.measure_model, model, kind, workers, options.rounds)
-    yield "LSTM large by threads", "models", partial(measuring.measure_layer_threads, workers, options.rounds)
+    if "LSTM" in options.only and "large" in options.sizes:
+        yield "LSTM large by threads", "models", partial(measuring.measure_layer_threads, workers, options.rounds)
 
 
 def busy_tasks(workers, options):

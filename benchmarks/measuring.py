@@ -108,17 +108,22 @@ def check_model(model, workers):
 def measure_model(model, kind, workers, rounds, chosen=None):
     """Times of everybody who is chosen, in turns; all by default."""
     chosen = chosen or implementations(kind)
-    contestants = [(workers.with_threads(WORKER_OF_MODEL[who], threads), ModelCase(model, one))
-                   for who, threads, one in chosen]  # fmt: skip
-    found = times_in_turns(contestants, rounds)
-    return [dict(found_by_one, model=model, kind=one, who=who, threads=threads)
-            for (who, threads, one), found_by_one in zip(chosen, found)]  # fmt: skip
+    found = times_in_turns(contestants_of(model, chosen, workers), rounds)
+    return [dict(times, model=model, kind=one, who=who, threads=threads)
+            for (who, threads, one), times in zip(chosen, found)]  # fmt: skip
+
+
+def contestants_of(model, chosen, workers):
+    """A prepared worker and its case for each (who, threads, kind)."""
+    contestants = [(workers.with_threads(WORKER_OF_MODEL[who], threads), ModelCase(model, kind))
+                   for who, threads, kind in chosen]  # fmt: skip
+    for worker, case in contestants:
+        worker.ask("prepare", case=case)
+    return contestants
 
 
 def times_in_turns(contestants, rounds):
-    """A summary of the times of each, and how busy others kept the processors."""
-    for worker, case in contestants:
-        worker.ask("prepare", case=case)
+    """A summary of the times of each (worker, case), and how busy others kept the processors."""
     before = busy()
     found = [summary(seconds) for seconds in in_turns(contestants, rounds, MODEL_TURN)]
     return [dict(times, busy=max(before, busy())) for times in found]
@@ -127,7 +132,10 @@ def times_in_turns(contestants, rounds):
 def measure_layer_threads(workers, rounds):
     """A training step of LSTM, large, by number of threads, as rows like those of the models."""
     case = sized("LSTM", size="large")
-    found = times_in_turns([(workers.with_threads("ours", threads), case) for threads in THREADS], rounds)
+    contestants = [(workers.with_threads("ours", threads), case) for threads in THREADS]
+    for worker, _ in contestants:
+        worker.ask("prepare", case=case)
+    found = times_in_turns(contestants, rounds)
     return [dict(times, model="LSTM large", kind="train", who=OURS, threads=threads)
             for threads, times in zip(THREADS, found)]  # fmt: skip
 
@@ -135,6 +143,7 @@ def measure_layer_threads(workers, rounds):
 def measure_beside_busy(model, kind, workers, rounds):
     """Times of ours and of PyTorch while other processes keep all processors busy."""
     chosen = [(who, threads, kind) for who in (OURS, PYTORCH) for threads in THREADS]
+    contestants_of(model, chosen, workers)  # What has to be compiled is, then.
     with busy_processors():
         return measure_model(model, kind, workers, rounds, chosen)
 

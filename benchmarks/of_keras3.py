@@ -1,6 +1,7 @@
 """Whole models in Keras 3, on what its environment variable KERAS_BACKEND says."""
 
 import os
+from importlib import metadata
 
 # Keras reads and writes settings in the home directory.
 os.environ["KERAS_HOME"] = os.environ["BENCHMARK_HOME"]
@@ -59,4 +60,5 @@ class Keras3:
         return Keras3Model(case)
 
     def about(self):
-        return [("Keras", keras.__version__)]
+        backend = keras.backend.backend()
+        return [("Keras", keras.__version__), ({"jax": "JAX"}.get(backend, backend), metadata.version(backend))]

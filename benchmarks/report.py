@@ -279,9 +279,9 @@ def summary(results):
             pair = [times.get((model, kind, who, 2)) for who in (OURS, PYTORCH)]
             cells += [*map(milliseconds, pair), f"{pair[0] / pair[1]:.2f}"] if all(pair) else [""] * 3
         rows += [[model, *cells]] if any(cells) else []
-    layers = [(f"`{layer}` over `torch.nn.{layer}`, worst", TORCH, (layer,)) for layer in ("LSTM", "GRU")]
-    layers += [("`JZS1`–`JZS3` over torchrecurrent's MUT1–3, worst", TORCHRECURRENT, JZS),
-               ("each layer of Keras 0.3.3 over Keras as installed, worst", KERAS, KERAS_LAYERS)]  # fmt: skip
+    layers = [(f"`{layer}` over `torch.nn.{layer}` alone", TORCH, (layer,)) for layer in ("LSTM", "GRU")]
+    layers += [("`JZS1`–`JZS3` over torchrecurrent's MUT1–3 alone", TORCHRECURRENT, JZS),
+               ("each layer of Keras 0.3.3 over Keras as installed, alone", KERAS, KERAS_LAYERS)]  # fmt: skip
     for text, peer, names in layers:
         worst = {kind: max((pair["ratio"] for pair in results["pairs"] if pair["peer"] == peer
                             and pair["kind"] == kind and pair["layer"] in names), default=None)
@@ -293,5 +293,6 @@ def summary(results):
         header += [f"{what}: ours", PYTORCH, "ratio"]
     machine = results["machine"]
     head = (f"{machine['processor']}, {machine['date']}: milliseconds of a batch, or of `predict` for one sample, with "
-            "two threads; of the layers alone the ratios of a training step and of a forward pass.")
+            "two threads; ratio is our time over PyTorch's. Of the layers alone, the worst ratios of a training step and "
+            "of a forward pass.")
     return f"{head}\n\n{table(header, rows)}\n"
