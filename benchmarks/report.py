@@ -293,6 +293,6 @@ def summary(results):
         header += [f"{what}: ours", PYTORCH, "ratio"]
     machine = results["machine"]
     head = (f"{machine['processor']}, {machine['date']}: milliseconds of a batch, or of `predict` for one sample, with "
-            "two threads; ratio is our time over PyTorch's. Of the layers alone, the worst ratios of a training step and "
-            "of a forward pass.")
+            "two threads; ratio is our time over PyTorch's. Of the layers alone, the worst ratios of a training step "
+            "and of a forward pass.")
     return f"{head}\n\n{table(header, rows)}\n"
