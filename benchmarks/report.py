@@ -151,11 +151,15 @@ def models_section(results):
     if results["checks"]:
         worst = max(check["difference"] for check in results["checks"])
         parts.append(f"With the same weights and mathematics the outputs of the models agree to {worst:.0e}.")
-    disturbed = dict.fromkeys((row["model"], row["kind"]) for row in results["models"] if row["busy"] > BUSY)
-    if disturbed:
-        names = "; ".join(f"{model}, {KINDS.get(kind, kind)}" for model, kind in disturbed if kind != "call_one")
-        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
+    parts += disturbed_models(results)
     return parts
+
+
+def disturbed_models(results):
+    """A sentence with the models that others disturbed, in a list; no sentence where there are none."""
+    disturbed = dict.fromkeys((row["model"], row["kind"]) for row in results["models"] if row["busy"] > BUSY)
+    names = "; ".join(f"{model}, {KINDS.get(kind, kind)}" for model, kind in disturbed if kind != "call_one")
+    return [f"Not to be trusted, because other programs kept the processors busy: {names}."] if names else []
 
 
 def model_row(times, model, kind):
@@ -295,4 +299,4 @@ def summary(results):
     head = (f"{machine['processor']}, {machine['date']}: milliseconds of a batch, or of `predict` for one sample, with "
             "two threads; ratio is our time over PyTorch's. Of the layers alone, the worst ratios of a training step "
             "and of a forward pass.")
-    return f"{head}\n\n{table(header, rows)}\n"
+    return "\n\n".join([head, table(header, rows), *disturbed_models(results)]) + "\n"
