@@ -25,6 +25,7 @@ def apply():
     find_ops_without_props_in_the_cache()
     find_ops_of_c_files_in_the_cache()
     precompile_headers()
+    draw_random_numbers_with_vectors()
 
 
 def loop_in_python_where_c_does_not_compile():
@@ -103,6 +104,66 @@ def find_ops_of_c_files_in_the_cache():
         return version + (self.params_type.c_code_cache_version(),) if hasattr(self, "params_type") else version
 
     COp.c_code_cache_version = c_code_cache_version
+
+
+# MRG31k3p (L'Ecuyer and Touzin 2000, "Fast combined multiple recursive generators with multipliers of the form
+# a = ±2^q ± 2^r"): x_n = 2^22 x_(n-2) + (2^7 + 1) x_(n-3) mod m1, y_n = 2^15 y_(n-1) + (2^15 + 1) y_(n-3) mod m2. Of
+# each stream, `state` has the last three x, then the last three y.
+RANDOM_NUMBERS = """
+#include <algorithm>
+
+template <typename real>
+static void draw_random_numbers(real* samples, npy_uint32* state, npy_int64 size, npy_int64 streams, real unit) {
+    const npy_uint32 m1 = 2147483647u, m2 = 2147462579u;
+    const npy_int64 AT_ONCE = 64;
+    for (npy_int64 first = 0; first < std::min(streams, size); first += AT_ONCE) {
+        const int block = std::min(AT_ONCE, streams - first);
+        npy_uint32 numbers[6][AT_ONCE];
+        for (int s = 0; s < block; ++s)
+            for (int k = 0; k < 6; ++k) numbers[k][s] = state[(first + s) * 6 + k];
+        npy_uint32 *x1 = numbers[0], *x2 = numbers[1], *x3 = numbers[2];
+        npy_uint32 *y1 = numbers[3], *y2 = numbers[4], *y3 = numbers[5];
+        for (npy_int64 begin = first; begin < size; begin += streams) {
+            const int drawn = std::min<npy_int64>(block, size - begin);
+            // The new numbers take the place of the oldest, in streams from which one is drawn; the others stay.
+            for (int s = 0; s < drawn; ++s) {
+                // A number that is too large by one modulus at most becomes the smaller of two: less than 0 is large.
+                npy_uint32 x = ((x2[s] & 511u) << 22) + (x2[s] >> 9) + ((x3[s] & 16777215u) << 7) + (x3[s] >> 24);
+                x = std::min(x, x - m1) + x3[s];
+                x = std::min(x, x - m1);
+                npy_uint32 y = ((y1[s] & 65535u) << 15) + 21069u * (y1[s] >> 16);
+                npy_uint32 z = ((y3[s] & 65535u) << 15) + 21069u * (y3[s] >> 16);
+                y = std::min(y, y - m2);
+                z = std::min(z, z - m2) + y3[s];
+                z = std::min(z, z - m2) + y;
+                z = std::min(z, z - m2);
+                x3[s] = x2[s], x2[s] = x1[s], x1[s] = x;
+                y3[s] = y2[s], y2[s] = y1[s], y1[s] = z;
+                samples[begin + s] = npy_int32(x - z + (x <= z ? m1 : 0u)) * unit;
+            }
+        }
+        for (int s = 0; s < block; ++s)
+            for (int k = 0; k < 6; ++k) state[(first + s) * 6 + k] = numbers[k][s];
+    }
+}
+"""
+
+
+def draw_random_numbers_with_vectors():
+    """Let the random numbers of Dropout be drawn from many streams at once: the same numbers, several times faster."""
+    from theano.sandbox.rng_mrg import mrg_uniform
+
+    functions = "".join(f"""
+static void cpu_rng_mrg_uniform_npy_{dtype}(PyArrayObject* samples, PyArrayObject* state, npy_int64 size,
+                                            int streams) {{
+    draw_random_numbers<npy_{dtype}>(static_cast<npy_{dtype}*>(PyArray_DATA(samples)),
+                                     static_cast<npy_uint32*>(PyArray_DATA(state)), size, streams, {unit});
+}}
+""" for dtype, unit in (("float32", "4.6566126e-10f"), ("float64", "4.656612873077392578125e-10")))
+    code = RANDOM_NUMBERS + functions
+    version = int.from_bytes(hashlib.sha256(code.encode()).digest()[:8], "big")
+    mrg_uniform.c_support_code = lambda self: code
+    mrg_uniform.c_code_cache_version = lambda self: (version,)
 
 
 def precompile_headers():

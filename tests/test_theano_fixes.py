@@ -67,3 +67,25 @@ def test_without_the_header_all_is_compiled_too(tmp_path):
     """
     compiled, with_header = compile_in(tmp_path, before=refuse)
     assert compiled >= 4 and with_header == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("streams, sizes", [(1, (5, 3)), (7, (3, 7, 20)), (200, (64, 199, 200, 1001))])
+def test_random_numbers_are_those_of_theano(dtype, streams, sizes):
+    import numpy as np
+    import theano
+    from theano.sandbox.rng_mrg import MRG_RandomStreams
+
+    for mode in ("FAST_RUN", "FAST_COMPILE"):
+        drawn = []
+        # In Python, Theano's own.
+        for linker in ("c|py", "py"):
+            random = MRG_RandomStreams(seed=1234)
+            optimizer = theano.compile.get_mode(mode).optimizer
+            functions = [theano.function([], random.uniform((size,), dtype=dtype, nstreams=streams),
+                                         mode=theano.Mode(linker, optimizer)) for size in sizes]  # fmt: skip
+            drawn.append([function() for function in functions for _ in range(3)])
+        for ours, theirs in zip(*drawn):
+            # Python scales them in float64, and rounds once instead of twice.
+            assert ours.dtype == theirs.dtype == dtype
+            assert np.abs(ours - theirs).max() <= (1.2e-7 if dtype == "float32" else 0)
