@@ -414,7 +414,7 @@ def slow_reasons(config, core: str, threads: int, processors: int, instructions:
     ----------
     config : theano.config
     core, threads : str, int
-        The core type for which OpenBLAS runs (empty if it is not used), and its threads.
+        The core type for which OpenBLAS runs (empty if it is not used), and how many threads may be at work.
     processors, instructions : int, str
         Processors that this process may use, and what they can do, in the words of /proc/cpuinfo.
     """
@@ -429,7 +429,7 @@ def slow_reasons(config, core: str, threads: int, processors: int, instructions:
         reasons.append(f"OpenBLAS takes this processor for a {core}, though it has AVX-512: unset "
                        "OPENBLAS_CORETYPE, or set it to SKYLAKEX if it is not set")
     if threads < processors:
-        reasons.append(f"OpenBLAS uses {threads} of {processors} processors: see OPENBLAS_NUM_THREADS and "
+        reasons.append(f"only {threads} of {processors} processors are used: see OPENBLAS_NUM_THREADS and "
                        "OMP_NUM_THREADS")
     if config.floatX == "float64":
         reasons.append("floatX=float64 takes about twice the time of THEANO_FLAGS=floatX=float32")

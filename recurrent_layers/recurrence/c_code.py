@@ -16,8 +16,8 @@ import theano
 import theano.tensor as T
 
 from recurrent_layers import theano_setup
-from recurrent_layers.recurrence.step import Unsupported, arguments
-from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths, indented, is_product
+from recurrent_layers.recurrence.step import Unsupported
+from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths, indented
 
 # Beside those of Theano, -O3 and -fno-math-errno. NaN and infinity stay what they are.
 COMPILER_FLAGS = ["-fno-trapping-math"]
@@ -350,18 +350,20 @@ class _Code:
                        "const parts::Mask mask{" + self._mask() + "};",
                        "const parts::Division division(threads, batch, steps, work);",
                        "const parts::Samples samples_of(batch, division.parts, mask, stop, timesteps);",
-                       "const long ahead = products::steps_at_once(batch / division.parts);",
-                       "const long reads = steps * (batch / products::TILE_ROWS + 1);"]
+                       "const long rows_of_part = batch / division.parts;",
+                       "const long ahead = products::steps_at_once(rows_of_part);",
+                       "const long reads = products::reads(steps, rows_of_part);",
+                       "const long reads_of_inputs = products::reads(steps / ahead + 1, ahead * rows_of_part);"]
         for name, (weight, is_transposed) in packed:
             array = self.names[weight]
             rows, columns = (1, 0) if is_transposed else (0, 1)
+            reads = "reads_of_inputs" if name in writer.packed_of_inputs else "reads"
             self.lines.append(f"const products::Weight {name}(scratch, {array}.data(), {array}.stride({rows}), "
-                              f"{array}.stride({columns}), {array}.dim({rows}), {array}.dim({columns}), reads);")
+                              f"{array}.stride({columns}), {array}.dim({rows}), {array}.dim({columns}), {reads});")
         self.lines += [f"real* const {name} = scratch.get({size});" for name, size in writer.rooms]
         self.lines += [f"real* const {name} = scratch.zeros(2 * batch * output_dim);" for name in rolling]
         lines = ["const long* const samples = samples_of.of(part);", "const long rows = samples_of.number(part);"]
-        if any(loop.startswith("for (long t = 0") and self.program.x_t in arguments(variable.owner)
-               for variable in writer.order if is_product(variable)):  # fmt: skip
+        if writer.packed_of_inputs:
             lines.append("products::Inputs inputs;")
             step = ["if (t % ahead == 0)", "    inputs.list(t, std::min(t + ahead, timesteps), samples, rows, mask, "
                     "x.stride(0), x.stride(1), batch);", *step]  # fmt: skip

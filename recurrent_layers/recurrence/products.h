@@ -29,7 +29,7 @@ constexpr long tile_rows(long rows) {
 // In products over time, so many rows of a group of panels stay in the cache.
 constexpr long CHUNK = 256, GROUP = 256, BLOCKS = 8;
 // A right side that is read more often than this is packed.
-constexpr long FEW = 6;
+constexpr long FEW = 30;
 
 inline long padded(long n) { return (n + LANES - 1) / LANES * LANES; }
 
@@ -81,6 +81,9 @@ struct Rows {
 
 // Few samples do not fill a tile, but several of their steps do.
 inline long steps_at_once(long rows) { return std::max(4 * TILE_ROWS / std::max(rows, 1L), 1L); }
+
+// How often a right side is read by so many products with so many rows.
+inline long reads(long products, long rows) { return products * ((rows + TILE_ROWS - 1) / TILE_ROWS); }
 
 // The rows of x that are multiplied at once.
 class Inputs {

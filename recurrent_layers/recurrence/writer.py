@@ -158,13 +158,15 @@ class StepWriter:
         C names and sizes of what it needs room for.
     packed : dict
         The packed weights that the step needs: name to (weight, is transposed).
+    packed_of_inputs : set of str
+        Those that are multiplied with the input, several steps at once.
     """
 
     def __init__(self, program, widths, names, places, columns, stores, sums=()):
         self.program, self.widths, self.names = program, widths, names
         self.places, self.columns, self.stores, self.sums = dict(places), columns, stores, sums
         self.dtype = program.x_t.dtype
-        self.levels_of_lines, self.rooms, self.packed = [], [], {}
+        self.levels_of_lines, self.rooms, self.packed, self.packed_of_inputs = [], [], {}, set()
         self.ids = {}
         self.order = program.ancestors([variable for variable, _ in [*stores, *sums]], stop=places)
         self.levels = {}
@@ -272,6 +274,7 @@ class StepWriter:
         begun.add(place.at)
         if self._is_of_input(variable):
             # Those of several steps at once; only forward steps have such products.
+            self.packed_of_inputs.add(name)
             return (f"if (t % ahead == 0) {name}.multiply(inputs.number(), x.data(), inputs.of_x(), "
                     f"{self._room_of(variable)}, inputs.of_rooms({place.row}), {add}, share);")
         return (f"{name}.multiply(count, {source.at}, {{active, {source.row}}}, {place.at}, {{active, {place.row}}}, "
