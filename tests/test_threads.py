@@ -157,9 +157,10 @@ CHILD = """
 
 
 def python(code):
-    """Run code in a new process, which has two threads."""
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)],
-                          env=dict(os.environ, OPENBLAS_NUM_THREADS="2"), check=True)  # fmt: skip
+    """Run code in a new process, which has two threads and compiles."""
+    flags = os.environ["THEANO_FLAGS"] + ",mode=FAST_RUN"
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True,
+                          env=dict(os.environ, OPENBLAS_NUM_THREADS="2", THEANO_FLAGS=flags))  # fmt: skip
 
 
 def test_the_child_of_a_fork_works_also_if_another_thread_was_at_work():
