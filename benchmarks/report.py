@@ -297,6 +297,7 @@ def summary(results):
         header += [f"{what}: ours", PYTORCH, "ratio"]
     machine = results["machine"]
     head = (f"{machine['processor']}, {machine['date']}: milliseconds of a batch, or of `predict` for one sample, with "
-            "two threads; ratio is our time over PyTorch's. Of the layers alone, the worst ratios of a training step "
-            "and of a forward pass.")
+            "two threads; ratio is our time over PyTorch's.")
+    if any("alone" in row[0] for row in rows):
+        head += " Of the layers alone, the worst ratios of a training step and of a forward pass."
     return "\n\n".join([head, table(header, rows), *disturbed_models(results)]) + "\n"
