@@ -63,9 +63,19 @@ def test_arrays_that_do_not_lie_in_order():
     w = theano.shared(np.asfortranarray(np.arange(12.0).reshape(3, 4)), borrow=True)
     x = T.matrix()
     function = theano.function([x], [], updates=[(w, w + x)], mode=IN_C)
-    given = np.arange(24.0).reshape(3, 8)[:, ::2]
-    function(given)
-    assert np.array_equal(w.get_value(), np.arange(12.0).reshape(3, 4) + given)
+    expected, a = np.arange(12.0).reshape(3, 4), np.arange(24.0)
+    for given in (a.reshape(3, 8)[:, ::2], a.reshape(4, 6)[:3, :4], a.reshape(6, 4)[2::-1],
+                  np.broadcast_to(a[:4], (3, 4)), np.asfortranarray(a[:12].reshape(3, 4))):  # fmt: skip
+        function(given)
+        expected = expected + given
+        assert np.array_equal(w.get_value(), expected)
+
+
+def test_weights_that_do_not_lie_in_order():
+    w = theano.shared(np.arange(24.0).reshape(4, 6)[:3, :4], borrow=True)
+    expected = w.get_value() * 2
+    theano.function([], [], updates=[(w, w * 2.0)], mode=IN_C)()
+    assert np.array_equal(w.get_value(), expected)
 
 
 def test_other_shapes_are_refused():
@@ -74,3 +84,40 @@ def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="different shapes"):
         function(np.ones((3, 1)))
     assert np.array_equal(w.get_value(), np.ones((3, 4)))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_new_values_may_be_scaled_by_their_own_norm(optimizer):
+    found = []
+    for mode in (IN_C, BY_THEANO):
+        b, x = theano.shared(np.linspace(1, 2, 5)), T.matrix()
+        loss = T.mean(T.sqr(x + b))
+        arguments = {"momentum": 0.9, "nesterov": True} if optimizer == "sgd" else {}
+        steps = optimizers.get(optimizer, arguments)
+        function = theano.function([x], loss, mode=mode, updates=steps.get_updates(
+            [b], [lambda new: new * 2 / T.maximum(2, T.sqrt(T.sum(T.sqr(new))))], loss))  # fmt: skip
+        found.append([float(function(np.ones((3, 5)))) for _ in range(4)] + [b.get_value()])
+    for one, other in zip(*found):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_what_depends_on_another_new_value_by_more_than_elements():
+    for later in (lambda m: T.sum(T.sqr(m)), lambda m: T.dot(m, np.ones((4, 4)))):
+        found = []
+        for mode in (IN_C, BY_THEANO):
+            m, p, g = theano.shared(np.arange(4.0)), theano.shared(np.ones(4)), T.vector()
+            new = m + g
+            function = theano.function([g], [], mode=mode, updates=[(m, new), (p, p - new * later(new))])
+            for _ in range(3):
+                function(np.linspace(0, 1, 4))
+            found.append((m.get_value(), p.get_value()))
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "complex128"])
+def test_other_numbers_are_left_to_theano(dtype):
+    n = theano.shared(np.zeros(3, dtype))
+    function = theano.function([], [], updates=[(n, T.cast(T.neq(n, n) + T.ones_like(n), dtype))] if dtype == "bool"
+                               else [(n, n + np.ones(3, dtype))], mode=IN_C)  # fmt: skip
+    function()
+    assert np.array_equal(n.get_value(), np.ones(3, dtype)) and not loops(function)

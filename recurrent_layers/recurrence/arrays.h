@@ -25,14 +25,14 @@ static inline double square_root(double x) { return sqrt(x); }
 static inline float absolute(float x) { return fabsf(x); }
 static inline double absolute(double x) { return fabs(x); }
 
-// An array whose last axis is contiguous; a copy if the given one is not so.
+// An array whose last axis is contiguous, or all of which is in order if so asked; a copy if the given one is not so.
 template <typename element>
 class Input {
     PyArrayObject* array;
 public:
-    explicit Input(PyArrayObject* given) : array(given) {
+    explicit Input(PyArrayObject* given, bool in_order = false) : array(given) {
         const int last = PyArray_NDIM(given) - 1;
-        bool is_fine = PyArray_ISBEHAVED_RO(given);
+        bool is_fine = PyArray_ISBEHAVED_RO(given) && (!in_order || PyArray_IS_C_CONTIGUOUS(given));
         if (last >= 0 && PyArray_DIM(given, last) > 1)
             is_fine = is_fine && PyArray_STRIDE(given, last) == sizeof(element);
         for (int axis = 0; axis < last; ++axis)

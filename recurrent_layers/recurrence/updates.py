@@ -8,6 +8,7 @@ place of the old.
 from theano.compile import optdb
 from theano.compile.function_module import Supervisor
 from theano.gof import InconsistencyError, opt
+from theano.gof.graph import ancestors
 from theano.tensor.elemwise import Elemwise
 
 from recurrent_layers import theano_setup
@@ -63,12 +64,14 @@ class Group:
             Which of the arrays each output replaces; empty if none is to be.
         """
         dtype = self.outputs[0].dtype
+        if dtype not in ("float32", "float64"):
+            raise Unsupported(f"arrays of {dtype}")
         if any(variable.dtype != dtype for variable in self.arrays + self.outputs):
             raise Unsupported("different types of numbers")
         names, lines, loop = {}, [], []
         for k, array in enumerate(self.arrays):
             names[array] = f"array{k}[j]"
-            lines += [f"const Input<real> given{k}(in[{k}]);", f"const real* const array{k} = given{k}.data();"]
+            lines += [f"const Input<real> given{k}(in[{k}], true);", f"const real* const array{k} = given{k}.data();"]
             lines += [f'require(given{k}.dim({axis}) == given0.dim({axis}), "arrays of different shapes");'
                       for axis in range(array.ndim)]  # fmt: skip
         for k, number in enumerate(self.numbers):
@@ -154,6 +157,9 @@ def updates_in_c(fgraph):
         return
     updated = set(updated_inputs(fgraph))
     for group in groups_of(fgraph, updated):
+        # What is given may depend on what is computed, as the norm of new values does by which they are scaled.
+        if not set(group.outputs).isdisjoint(ancestors(group.arrays + group.numbers)):
+            continue
         try:
             op, places = group.op(), places_of(group, updated)
         except Unsupported:
