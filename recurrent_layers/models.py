@@ -690,7 +690,7 @@ class _RunningMean:
 
 def _progress(nb_samples, batch_size, title, verbose):
     """Slices of the samples, batch by batch, behind a progress bar that counts samples."""
-    parts = [slice(start, min(start + batch_size, nb_samples)) for start in range(0, nb_samples, batch_size)]
+    parts = [slice(ids.start, ids.stop) for ids in batches(range(nb_samples), batch_size)]
     if not verbose:
         yield from parts
         return

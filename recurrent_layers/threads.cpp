@@ -4,6 +4,7 @@
 // for a helper to come, only for jobs that one has begun. So a machine that is busy with other things costs no more
 // than its share: the jobs are done by whoever is there.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -149,21 +150,24 @@ void wait(long jobs) {
     pthread_mutex_unlock(&mutex);
 }
 
+// Whether helpers may be asked: not while others ask them, nor within a job, nor in a break. If so, nobody else may
+// until `is_in_use` is false again.
+bool may_ask() {
+    if (is_in_use.exchange(true)) return false;
+    if (now() >= alone_until) return true;
+    is_in_use = false;
+    return false;
+}
+
 }  // namespace
 
 // Do jobs 0, 1, ... with at most so many threads, this one among them.
 extern "C" void recurrent_layers_run(long threads, long jobs, Job todo, const void* with) {
-    // Others may be at it now, or this may be within a job.
-    if (threads < 2 || jobs < 2 || is_in_use.exchange(true)) {
+    if (threads < 2 || jobs < 2 || !may_ask()) {
         for (long number = 0; number < jobs; ++number) todo(with, number);
         return;
     }
     const int64_t begin = now();
-    if (begin < alone_until) {
-        is_in_use = false;
-        for (long number = 0; number < jobs; ++number) todo(with, number);
-        return;
-    }
     hire(threads - 1);
     post(jobs, todo, with);
     take();
@@ -172,7 +176,7 @@ extern "C" void recurrent_layers_run(long threads, long jobs, Job todo, const vo
     const int64_t end = now(), waited = end - begin - own;
     if (waited > own + own / 2 + FORBEARANCE) {
         const bool is_soon = end - alone_until < 4 * LONGEST_BREAK;
-        last_break = is_soon && last_break ? (last_break < LONGEST_BREAK ? 2 * last_break : last_break) : SHORTEST_BREAK;
+        last_break = is_soon ? std::max(SHORTEST_BREAK, std::min(2 * last_break, LONGEST_BREAK)) : SHORTEST_BREAK;
         alone_until = end + last_break;
     }
     is_in_use = false;

@@ -276,12 +276,9 @@ class StepWriter:
             # Those of several steps at once; only forward steps have such products.
             self.packed_of_inputs.add(name)
             return (f"if (t % ahead == 0) {name}.multiply(inputs.number(), x.data(), inputs.of_x(), "
-                    f"{self._room_of(variable)}, inputs.of_rooms({place.row}), {add}, share);")
+                    f"{place.at}, inputs.of_rooms({place.row}), {add}, share);")
         return (f"{name}.multiply(count, {source.at}, {{active, {source.row}}}, {place.at}, {{active, {place.row}}}, "
                 f"{add}, share);")
-
-    def _room_of(self, product):
-        return self.places[product].at.split(" ")[0]
 
     def _loop(self, key):
         members, stores, sums = self.loops[key]
