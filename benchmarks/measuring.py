@@ -27,19 +27,37 @@ WORKER_OF = {"torch": "torch", "torchrecurrent": "torch", "Keras 0.3.3 as instal
              "JAX": "jax"}  # fmt: skip
 
 
+def difference_of(one, other, whose="the two do", must_agree=True):
+    """The largest difference of two outputs.
+
+    Raises
+    ------
+    ValueError
+        If they must agree and do not.
+    """
+    difference = float(np.abs(np.subtract(one, other)).max())
+    if must_agree and not difference < 1e-4:
+        raise ValueError(f"{whose} not compute the same: they differ by {difference}")
+    return difference
+
+
+def times_in_turns(contestants, rounds, *seconds_of_turn):
+    """A summary of the times of each (worker, case), and how busy others kept the processors before or after."""
+    before = busy()
+    found = [summary(seconds) for seconds in in_turns(contestants, rounds, *seconds_of_turn)]
+    return found, max(before, busy())
+
+
 def measure_pair(pair, workers, rounds):
     """Times of ours and of the peer, in turns."""
     contestants = [(workers["ours"], pair.case), (workers[WORKER_OF[pair.peer]], pair.peer_case)]
     outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
-    difference = float(np.abs(np.subtract(*outputs)).max()) if pair.same_numbers else None
-    if difference is not None and not difference < 1e-4:
-        raise ValueError(f"the two do not compute the same: they differ by {difference}")
-    before = busy()
-    ours, theirs = map(summary, in_turns(contestants, rounds))
+    difference = difference_of(*outputs) if pair.same_numbers else None
+    (ours, theirs), disturbed = times_in_turns(contestants, rounds)
     return {"peer": pair.peer, "layer": pair.case.layer, "size": pair.size, "math": pair.case.math,
             "kind": pair.case.kind, "case": pair.case, "ours": ours, "theirs": theirs, "difference": difference,
             "ratio": ours["median"] / theirs["median"], "flops": flops(pair.case),
-            "busy": max(before, busy())}  # fmt: skip
+            "busy": disturbed}  # fmt: skip
 
 
 def measure_memory(case, who, workers):
@@ -98,18 +116,15 @@ def check_model(model, workers):
     differences = []
     for who in peers:
         theirs = workers.with_threads(WORKER_OF_MODEL[who], max(THREADS)).ask("prepare", case=case)
-        difference = float(np.abs(np.subtract(ours, theirs)).max())
-        if not difference < 1e-4:
-            raise ValueError(f"{who} does not compute the same: it differs by {difference}")
-        differences.append({"model": model, "who": who, "difference": difference})
+        differences.append({"model": model, "who": who, "difference": difference_of(ours, theirs, f"{who} and we do")})
     return differences
 
 
 def measure_model(model, kind, workers, rounds, chosen=None):
     """Times of everybody who is chosen, in turns; all by default."""
     chosen = chosen or implementations(kind)
-    found = times_in_turns(contestants_of(model, chosen, workers), rounds)
-    return [dict(times, model=model, kind=one, who=who, threads=threads)
+    found, disturbed = times_in_turns(contestants_of(model, chosen, workers), rounds, MODEL_TURN)
+    return [dict(times, busy=disturbed, model=model, kind=one, who=who, threads=threads)
             for (who, threads, one), times in zip(chosen, found)]  # fmt: skip
 
 
@@ -122,21 +137,14 @@ def contestants_of(model, chosen, workers):
     return contestants
 
 
-def times_in_turns(contestants, rounds):
-    """A summary of the times of each (worker, case), and how busy others kept the processors."""
-    before = busy()
-    found = [summary(seconds) for seconds in in_turns(contestants, rounds, MODEL_TURN)]
-    return [dict(times, busy=max(before, busy())) for times in found]
-
-
 def measure_layer_threads(workers, rounds):
     """A training step of LSTM, large, by number of threads, as rows like those of the models."""
     case = sized("LSTM", size="large")
     contestants = [(workers.with_threads("ours", threads), case) for threads in THREADS]
     for worker, _ in contestants:
         worker.ask("prepare", case=case)
-    found = times_in_turns(contestants, rounds)
-    return [dict(times, model="LSTM large", kind="train", who=OURS, threads=threads)
+    found, disturbed = times_in_turns(contestants, rounds, MODEL_TURN)
+    return [dict(times, busy=disturbed, model="LSTM large", kind="train", who=OURS, threads=threads)
             for threads, times in zip(THREADS, found)]  # fmt: skip
 
 
@@ -206,13 +214,10 @@ def measure_lengths(layer, size, kind, workers, rounds):
     case = Case(layer, *LENGTHS_SIZES[size], kind, "torch", "right")
     contestants = [(workers["ours"], case), (workers[WORKER_OF[TORCH]], case)]
     outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
-    difference = float(np.abs(np.subtract(*outputs)).max())
-    if layer == "LSTM" and not difference < 1e-4:
-        raise ValueError(f"the two do not compute the same: they differ by {difference}")
-    before = busy()
-    ours, theirs = map(summary, in_turns(contestants, rounds))
+    difference_of(*outputs, must_agree=layer == "LSTM")
+    (ours, theirs), disturbed = times_in_turns(contestants, rounds)
     return {"layer": layer, "size": size, "kind": kind, "ours": ours, "theirs": theirs,
-            "ratio": ours["median"] / theirs["median"], "busy": max(before, busy())}  # fmt: skip
+            "ratio": ours["median"] / theirs["median"], "busy": disturbed}  # fmt: skip
 
 
 def measure_masks(layer, size, kind, workers, rounds):
@@ -220,10 +225,7 @@ def measure_masks(layer, size, kind, workers, rounds):
     cases = [Case(layer, *MASK_SIZES[size], kind, "torch", padding) for padding in ("none", "full", "left")]
     contestants = [(workers["ours"], case) for case in cases]
     outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
-    difference = float(np.abs(np.subtract(*outputs[:2])).max())
-    if not difference < 1e-4:
-        raise ValueError(f"a mask of ones changes the numbers by {difference}")
-    before = busy()
-    none, full, left = map(summary, in_turns(contestants, rounds))
+    difference_of(*outputs[:2], "no mask and a mask of ones do")
+    (none, full, left), disturbed = times_in_turns(contestants, rounds)
     return {"layer": layer, "size": size, "kind": kind, "none": none, "full": full, "left": left,
-            "busy": max(before, busy())}  # fmt: skip
+            "busy": disturbed}  # fmt: skip

@@ -1,7 +1,7 @@
 """What `compare.py` found, as tables in Markdown and as a picture."""
 
 from cases import COMPARISONS, JZS, KERAS, KERAS_LAYERS, OUR_GRU, RUNTIMES, TORCH, TORCHRECURRENT
-from targets import model_times, verdicts
+from targets import model_ratio, model_times, verdicts
 from whole_models import KERAS3_JAX, KERAS3_TORCH, KINDS, MODELS, ONNX, OURS, PYTORCH, THREADS
 
 BUSY = 0.15  # From this share of the processors in use by others, times mean little.
@@ -102,12 +102,14 @@ def pairs_section(results):
             header = ["layer", "size", "mathematics", "forward: ours", theirs, "ratio", "train: ours", theirs, "ratio",
                       "of sgemm, forward / train"]  # fmt: skip
             parts += [f"### Over {peer}", table(header, rows)]
-    disturbed = [pair for pair in results["pairs"] if pair["busy"] > BUSY]
-    if disturbed:
-        names = "; ".join(f"{pair['layer']} {pair['size']}, {pair['math']}, {pair['kind']}, over {pair['peer']}"
-                          for pair in disturbed)
-        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
-    return parts
+    return parts + not_to_be_trusted(f"{pair['layer']} {pair['size']}, {pair['math']}, {pair['kind']}, "
+                                     f"over {pair['peer']}" for pair in results["pairs"] if pair["busy"] > BUSY)
+
+
+def not_to_be_trusted(names):
+    """A sentence with what others disturbed, in a list; no sentence where there is nothing."""
+    names = "; ".join(names)
+    return [f"Not to be trusted, because other programs kept the processors busy: {names}."] if names else []
 
 
 def memory_section(results):
@@ -156,10 +158,9 @@ def models_section(results):
 
 
 def disturbed_models(results):
-    """A sentence with the models that others disturbed, in a list; no sentence where there are none."""
+    """As :func:`not_to_be_trusted`, of the models."""
     disturbed = dict.fromkeys((row["model"], row["kind"]) for row in results["models"] if row["busy"] > BUSY)
-    names = "; ".join(f"{model}, {KINDS.get(kind, kind)}" for model, kind in disturbed if kind != "call_one")
-    return [f"Not to be trusted, because other programs kept the processors busy: {names}."] if names else []
+    return not_to_be_trusted(f"{model}, {KINDS.get(kind, kind)}" for model, kind in disturbed if kind != "call_one")
 
 
 def model_row(times, model, kind):
@@ -173,23 +174,15 @@ def model_row(times, model, kind):
         found = [times.get((model, kind, peer, number)) for number in threads]
         direct = times.get((model, "call_one", peer, 2)) if kind == "predict_one" else None
         cells.append(slashed([*found, direct] if direct else found))
-        ratio = model_ratio(times, model, kind, peer)
+        ratio = model_ratio(times, model, kind, [peer])
         ratios.append("" if ratio is None else f"{ratio:.2f}")
     return cells + ratios
-
-
-def model_ratio(times, model, kind, peer):
-    """Our time over a peer's, with two threads, that of its faster way; None where one was not measured."""
-    ways = [kind, "call_one"] if kind == "predict_one" else [kind]
-    theirs = [times[model, way, peer, 2] for way in ways if (model, way, peer, 2) in times]
-    ours = times.get((model, kind, OURS, 2))
-    return ours / min(theirs) if ours and theirs else None
 
 
 def model_ratios(results):
     """All our times over those of each peer, by model, kind and peer."""
     times = model_times(results)
-    found = {(model, kind, peer): model_ratio(times, model, kind, peer)
+    found = {(model, kind, peer): model_ratio(times, model, kind, [peer])
              for model in MODELS for kind in KINDS for peer in PEERS}  # fmt: skip
     return {key: ratio for key, ratio in found.items() if ratio is not None}
 
@@ -264,11 +257,8 @@ def padding_section(results):
         parts += ["### Masks, ours over ours",
                   table(["layer", "size", "what", "no mask", "mask of ones", "half padding", "ones over no mask",
                          "half over no mask"], rows)]  # fmt: skip
-    disturbed = [row for place in ("lengths", "masks") for row in results[place] if row["busy"] > BUSY]
-    if disturbed:
-        names = "; ".join(f"{row['layer']} {row['size']}, {row['kind']}" for row in disturbed)
-        parts.append(f"Not to be trusted, because other programs kept the processors busy: {names}.")
-    return parts
+    return parts + not_to_be_trusted(f"{row['layer']} {row['size']}, {row['kind']}" for place in ("lengths", "masks")
+                                     for row in results[place] if row["busy"] > BUSY)
 
 
 # ---- Summary ----------------------------------------------------------------------------------------------

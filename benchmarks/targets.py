@@ -67,14 +67,18 @@ def model_times(results, place="models"):
     return {(row["model"], row["kind"], row["who"], row["threads"]): row["median"] for row in results[place]}
 
 
-def over(times, models, kind, peers, threads=2):
-    """Our times over those of the fastest of the peers that was measured, by model."""
-    values = {}
-    for model in models:
-        theirs = [times[model, kind, who, threads] for who in peers if (model, kind, who, threads) in times]
-        if theirs and (model, kind, OURS, threads) in times:
-            values[model] = times[model, kind, OURS, threads] / min(theirs)
-    return values
+def model_ratio(times, model, kind, peers):
+    """Our time with two threads over that of the fastest of the peers; None where ours or all of theirs are missing."""
+    ways = [kind, "call_one"] if kind == "predict_one" else [kind]
+    theirs = [times[model, way, who, 2] for way in ways for who in peers if (model, way, who, 2) in times]
+    ours = times.get((model, kind, OURS, 2))
+    return ours / min(theirs) if ours and theirs else None
+
+
+def over(times, models, kind, peers):
+    """The :func:`model_ratio` of each model that has one."""
+    ratios = {model: model_ratio(times, model, kind, peers) for model in models}
+    return {model: ratio for model, ratio in ratios.items() if ratio is not None}
 
 
 def two_over_one(times, cases):
