@@ -30,7 +30,7 @@ template <typename element>
 class Input {
     PyArrayObject* array;
 public:
-    explicit Input(PyArrayObject* given, bool in_order = false) : array(given) {
+    ONCE explicit Input(PyArrayObject* given, bool in_order = false) : array(given) {
         const int last = PyArray_NDIM(given) - 1;
         bool is_fine = PyArray_ISBEHAVED_RO(given) && (!in_order || PyArray_IS_C_CONTIGUOUS(given));
         if (last >= 0 && PyArray_DIM(given, last) > 1)
@@ -44,14 +44,14 @@ public:
         if (array == nullptr) throw std::bad_alloc();
     }
     Input(const Input&) = delete;
-    ~Input() { Py_DECREF(array); }
+    ONCE ~Input() { Py_DECREF(array); }
     const element* data() const { return static_cast<const element*>(PyArray_DATA(array)); }
     long dim(int axis) const { return PyArray_DIM(array, axis); }
     // The way from one element to the next along an axis, in elements.
     long stride(int axis) const { return PyArray_STRIDE(array, axis) / long(sizeof(element)); }
 };
 
-static real* output(PyArrayObject** given, std::initializer_list<npy_intp> shape) {
+ONCE static real* output(PyArrayObject** given, std::initializer_list<npy_intp> shape) {
     const int ndim = shape.size();
     const int type = sizeof(real) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
     if (*given == nullptr || !PyArray_ISCARRAY(*given) || PyArray_NDIM(*given) != ndim ||
@@ -65,7 +65,7 @@ static real* output(PyArrayObject** given, std::initializer_list<npy_intp> shape
 }
 
 // Let an output be an array that was given, if its elements lie in order.
-static real* in_place(PyArrayObject** given, PyArrayObject* array, std::initializer_list<npy_intp> shape) {
+ONCE static real* in_place(PyArrayObject** given, PyArrayObject* array, std::initializer_list<npy_intp> shape) {
     if (!PyArray_ISCARRAY(array)) return output(given, shape);
     Py_INCREF(array);
     Py_XDECREF(*given);
@@ -73,8 +73,14 @@ static real* in_place(PyArrayObject** given, PyArrayObject* array, std::initiali
     return static_cast<real*>(PyArray_DATA(array));
 }
 
-static void require(bool holds, const std::string& message) {
+ONCE static void require(bool holds, const char* message) {
     if (!holds) throw std::invalid_argument(message);
+}
+
+ONCE static void require_equal(const char* name, long size, const char* other_name, long other) {
+    if (size != other)
+        throw std::invalid_argument("a weight does not fit: " + (name + (" is " + std::to_string(size))) + ", " +
+                                    other_name + " is " + std::to_string(other));
 }
 
 // Other threads of Python run while this exists.

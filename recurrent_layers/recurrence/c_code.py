@@ -301,8 +301,7 @@ class _Code:
             lines.append(f"const Input<real> weight{k}(in[{self.first_weight + k}]);")
             if weight.ndim == 1:
                 lines.append(f"const real* const values{k} = weight{k}.data();")
-        lines += [f'require({width} == {other}, "a weight does not fit: {width} is " + std::to_string({width}) + '
-                  f'", {other} is " + std::to_string({other}));' for width, other in self.widths.checks()]
+        lines += [f'require_equal("{width}", {width}, "{other}", {other});' for width, other in self.widths.checks()]
         if not self.return_sequences:
             lines.append('require(timesteps > 0, "the input has no timesteps, and so there is no last one");')
         return lines + ["products::Scratch scratch;", "real* const zeros = scratch.zeros(output_dim);"]
@@ -345,8 +344,9 @@ class _Code:
             What comes before and after the loop.
         """
         packed = sorted(writer.packed.items())
-        sizes = [f"{self.names[weight]}.dim(0) * {self.names[weight]}.dim(1)" for _, (weight, _) in packed]
-        self.lines += [f"const double work = {' + '.join(['0.0', *sizes])};",
+        sizes = {name: f"{self.names[weight]}.dim(0) * {self.names[weight]}.dim(1)" for name, (weight, _) in packed}
+        of_inputs = [size for name, size in sizes.items() if name in writer.packed_of_inputs]
+        self.lines += [f"const double work = {' + '.join(['0.0', *sizes.values()])};",
                        "const parts::Mask mask{" + self._mask() + "};",
                        "const parts::Division division(threads, batch, steps, work);",
                        "const parts::Samples samples_of(batch, division.parts, mask, stop, timesteps);",
@@ -365,8 +365,11 @@ class _Code:
         lines = ["const long* const samples = samples_of.of(part);", "const long rows = samples_of.number(part);"]
         if writer.packed_of_inputs:
             lines.append("products::Inputs inputs;")
-            step = ["if (t % ahead == 0)", "    inputs.list(t, std::min(t + ahead, timesteps), samples, rows, mask, "
-                    "x.stride(0), x.stride(1), batch);", *step]  # fmt: skip
+            step = ["if (t % ahead == 0) {", "    inputs.list(t, std::min(t + ahead, timesteps), samples, rows, mask, "
+                    "x.stride(0), x.stride(1), batch);",
+                    f"    products::in_shares(division.shares_of(inputs.number() * ({' + '.join(of_inputs)})), "
+                    "[&](products::Share share) {", *indented(indented(writer.input_lines)), "    });", "}",
+                    *step]  # fmt: skip
         if self.program.mask is None:
             lines += ["const long* const active = samples;", "const long count = rows;"]
         else:

@@ -8,6 +8,9 @@
 #include <numeric>
 #include <vector>
 
+// For what g++ would otherwise write into each place that calls it, and take seconds to compile.
+#define ONCE __attribute__((noinline))
+
 // Of the library that all modules share.
 extern "C" void recurrent_layers_run(long threads, long jobs, void (*job)(const void*, long), const void* with);
 
@@ -42,15 +45,19 @@ struct Mask {
 
 // How many threads are worth their while, and what they share. A step of a sample takes so many multiplications.
 struct Division {
+    static constexpr double WORTHWHILE = 200000;
     long threads, parts, shares;
 
-    Division(long available, long batch, long steps, double multiplications) : threads(available), parts(1), shares(1) {
-        constexpr double WORTHWHILE = 200000;
+    ONCE Division(long available, long batch, long steps, double multiplications) : threads(available), parts(1), shares(1) {
         if (batch * steps * multiplications < 2 * WORTHWHILE) threads = 1;
         if (batch < 3 * threads && batch * multiplications >= 2 * WORTHWHILE)
             shares = threads;
         else
             parts = std::max(std::min(threads, batch), 1L);
+    }
+    // How many threads share so many multiplications of one part.
+    long shares_of(double multiplications) const {
+        return parts == 1 && multiplications >= 2 * WORTHWHILE ? threads : shares;
     }
 };
 
@@ -59,7 +66,8 @@ class Samples {
     std::vector<long> order, begin;
 
 public:
-    Samples(long batch, long parts, const Mask& mask, long first_step, long last_step) : order(batch), begin(parts + 1) {
+    ONCE Samples(long batch, long parts, const Mask& mask, long first_step, long last_step)
+        : order(batch), begin(parts + 1) {
         std::iota(order.begin(), order.end(), 0L);
         for (long part = 0; part <= parts; ++part) begin[part] = batch * part / parts;
         if (mask.values == nullptr || parts == 1) return;
@@ -86,7 +94,7 @@ public:
 struct Attendance {
     std::vector<long> there, away;
 
-    void look(long t, const long* samples, long rows, const Mask& mask) {
+    ONCE void look(long t, const long* samples, long rows, const Mask& mask) {
         there.clear(), away.clear();
         for (long n = 0; n < rows; ++n) (mask(t, samples[n]) ? there : away).push_back(samples[n]);
     }

@@ -40,13 +40,13 @@ public:
     Scratch() {}
     Scratch(const Scratch&) = delete;
     ~Scratch() { for (void* block : blocks) free(block); }
-    real* get(long n) {
+    ONCE real* get(long n) {
         void* block = nullptr;
         if (posix_memalign(&block, VECTOR_BYTES, std::max(n, 1L) * sizeof(real))) throw std::bad_alloc();
         blocks.push_back(block);
         return static_cast<real*>(block);
     }
-    real* zeros(long n) {
+    ONCE real* zeros(long n) {
         real* block = get(n);
         std::fill(block, block + n, real(0));
         return block;
@@ -64,10 +64,7 @@ struct Share {
 // Let threads compute shares of all columns.
 template <typename Compute>
 void in_shares(long shares, const Compute& compute) {
-    if (shares == 1)
-        compute(Share{0, 1});
-    else
-        parts::run(shares, shares, [&](long number) { compute(Share{number, shares}); });
+    parts::run(shares, shares, [&](long number) { compute(Share{number, shares}); });
 }
 
 // Rows of a matrix: row n of them begins at first + numbers[n] * stride.
@@ -92,7 +89,7 @@ class Inputs {
 public:
     // Those of steps [t, end). An element of x is x_step after that of the step before, x_sample after that of the
     // sample before.
-    void list(long t, long end, const long* samples, long rows, const parts::Mask& mask, long x_step, long x_sample,
+    ONCE void list(long t, long end, const long* samples, long rows, const parts::Mask& mask, long x_step, long x_sample,
               long batch) {
         x.clear(), rooms.clear();
         for (long step = t; step < end; ++step)
@@ -113,7 +110,7 @@ struct Taken {
     std::vector<long> rows, rows_of_x, rows_before;
     long without_state;
 
-    Taken(const parts::Mask& mask, long batch, long stop, long end, long x_step, long x_sample) : without_state(0) {
+    ONCE Taken(const parts::Mask& mask, long batch, long stop, long end, long x_step, long x_sample) : without_state(0) {
         for (long t = stop; t < end; ++t) {
             for (long i = 0; i < batch; ++i)
                 if (mask(t, i)) {
@@ -216,7 +213,7 @@ class Weight {
 public:
     const long depth, columns;
 
-    Weight(Scratch& scratch, const real* b, long b_row, long b_column, long depth, long columns, long reads)
+    ONCE Weight(Scratch& scratch, const real* b, long b_row, long b_column, long depth, long columns, long reads)
         : b(b), b_row(b_row), b_column(b_column), depth(depth), columns(columns) {
         from = b_column == 1 && reads <= FEW ? columns / WIDTH * WIDTH : 0;
         panels = scratch.get(depth * padded(columns - from));
@@ -228,7 +225,7 @@ public:
     }
 
     // c = a . this, or c += a . this, for a share of the columns. Rows of c have room for padded(columns).
-    void multiply(long rows, const real* a, Rows a_rows, real* c, Rows c_rows, bool add, Share share) const {
+    ONCE void multiply(long rows, const real* a, Rows a_rows, real* c, Rows c_rows, bool add, Share share) const {
         const long end = share.end(columns);
         const auto by_tiles = [&](long i, long number, long j, long panels) {
             const bool is_packed = j >= from;
@@ -255,7 +252,7 @@ public:
 };
 
 // Pack matrices, with so many threads.
-inline void pack(long threads, std::initializer_list<const Weight*> weights) {
+ONCE inline void pack(long threads, std::initializer_list<const Weight*> weights) {
     constexpr long AT_ONCE = 8;
     long panels = 0;
     for (const Weight* weight : weights) panels += weight->to_pack();
@@ -284,8 +281,8 @@ typedef void (*Gather)(long, long, const real*, Rows, real*);
 
 // c += a' . b, where c has `rows` rows, for the columns [first, last) of b and c, no more than GROUP. Of a and b,
 // `depth` rows take part.
-inline void multiply_transposed(long rows, long depth, const real* a, Rows a_rows, const real* b, Rows b_rows, real* c,
-                                long c_row, long first, long last) {
+ONCE inline void multiply_transposed(long rows, long depth, const real* a, Rows a_rows, const real* b, Rows b_rows,
+                                     real* c, long c_row, long first, long last) {
     static const long order[TILE_ROWS] = {0, 1, 2, 3, 4, 5};
     static const Gather gathers[TILE_ROWS] = {gather<1>, gather<2>, gather<3>, gather<4>, gather<5>, gather<6>};
     Scratch scratch;

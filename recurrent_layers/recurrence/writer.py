@@ -152,6 +152,8 @@ class StepWriter:
 
     Attributes
     ----------
+    input_lines : list of str
+        Products of the input, several steps at once.
     levels_of_lines : list of list of str
         The step. What comes before must be done in all columns.
     rooms : list of (str, str)
@@ -159,15 +161,15 @@ class StepWriter:
     packed : dict
         The packed weights that the step needs: name to (weight, is transposed).
     packed_of_inputs : set of str
-        Those that are multiplied with the input, several steps at once.
+        Those that are multiplied with the input.
     """
 
     def __init__(self, program, widths, names, places, columns, stores, sums=()):
         self.program, self.widths, self.names = program, widths, names
         self.places, self.columns, self.stores, self.sums = dict(places), columns, stores, sums
         self.dtype = program.x_t.dtype
-        self.levels_of_lines, self.rooms, self.packed, self.packed_of_inputs = [], [], {}, set()
-        self.ids = {}
+        self.input_lines, self.levels_of_lines, self.rooms = [], [], []
+        self.packed, self.packed_of_inputs, self.ids = {}, set(), {}
         self.order = program.ancestors([variable for variable, _ in [*stores, *sums]], stop=places)
         self.levels = {}
         for variable in self.order:
@@ -259,7 +261,7 @@ class StepWriter:
             products = [variable for variable in self.order if is_product(variable) and self._level(variable) == level]
             lines = []
             for variable in sorted(products, key=lambda product: not self._is_of_input(product)):
-                lines.append(self._product(variable, begun))
+                (self.input_lines if self._is_of_input(variable) else lines).append(self._product(variable, begun))
             for key in self.loops:
                 if key[0] == level:
                     lines += self._loop(key)
@@ -275,7 +277,7 @@ class StepWriter:
         if self._is_of_input(variable):
             # Those of several steps at once; only forward steps have such products.
             self.packed_of_inputs.add(name)
-            return (f"if (t % ahead == 0) {name}.multiply(inputs.number(), x.data(), inputs.of_x(), "
+            return (f"{name}.multiply(inputs.number(), x.data(), inputs.of_x(), "
                     f"{place.at}, inputs.of_rooms({place.row}), {add}, share);")
         return (f"{name}.multiply(count, {source.at}, {{active, {source.row}}}, {place.at}, {{active, {place.row}}}, "
                 f"{add}, share);")
