@@ -61,29 +61,24 @@ struct Division {
     }
 };
 
-// The samples, parted so that each part has about as many steps to do.
+// The samples, parted so that each part has about as many steps to do. Neighbours stay together: what a thread writes
+// is not beside what another one does.
 class Samples {
     std::vector<long> order, begin;
 
 public:
     ONCE Samples(long batch, long parts, const Mask& mask, long first_step, long last_step)
-        : order(batch), begin(parts + 1) {
+        : order(batch), begin(parts + 1, batch) {
         std::iota(order.begin(), order.end(), 0L);
-        for (long part = 0; part <= parts; ++part) begin[part] = batch * part / parts;
-        if (mask.values == nullptr || parts == 1) return;
-        std::vector<long> steps(batch);
-        for (long t = first_step; t < last_step; ++t)
-            for (long i = 0; i < batch; ++i) steps[i] += mask(t, i);
-        std::stable_sort(order.begin(), order.end(), [&](long i, long k) { return steps[i] > steps[k]; });
-        // Dealt like cards, and the next round the other way.
-        std::vector<std::vector<long>> hands(parts);
-        for (long n = 0; n < batch; ++n)
-            hands[n / parts % 2 ? parts - 1 - n % parts : n % parts].push_back(order[n]);
-        order.clear();
-        for (long part = 0; part < parts; ++part) {
-            std::sort(hands[part].begin(), hands[part].end());
-            order.insert(order.end(), hands[part].begin(), hands[part].end());
-            begin[part + 1] = order.size();
+        std::vector<long> steps(batch, 1);
+        if (mask.values != nullptr && parts > 1)
+            for (long t = first_step; t < last_step; ++t)
+                for (long i = 0; i < batch; ++i) steps[i] += mask(t, i);
+        const long all = std::accumulate(steps.begin(), steps.end(), 0L);
+        for (long i = batch - 1, before = all; i >= 0; --i) {
+            before -= steps[i];
+            // The part in which the sample has its middle.
+            for (long part = 0; part <= (2 * before + steps[i]) * parts / (2 * all); ++part) begin[part] = i;
         }
     }
     const long* of(long part) const { return order.data() + begin[part]; }
