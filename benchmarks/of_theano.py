@@ -50,9 +50,8 @@ class Ours:
 
     def __init__(self):
         import recurrent_layers
-        from recurrent_layers import theano_setup
 
-        self.library, self.layers, self.setup = recurrent_layers, recurrent_layers.layers, theano_setup
+        self.library, self.layers, self.engine = recurrent_layers, recurrent_layers.layers, recurrent_layers.engine
 
     def program(self, case):
         if isinstance(case, whole_models.ModelCase):
@@ -78,12 +77,12 @@ class Ours:
         return layer
 
     def about(self):
-        return self.setup.report()
+        return [("recurrent_layers", self.library.__version__), *self.engine.report()]
 
     def sgemm(self, size=1536, repeats=100):
         """The rate of a float32 matrix product in the BLAS that Theano uses, in flops per second; None without it."""
         # So many repeats also give the system time to put the threads of BLAS on cores of their own.
-        if self.setup.prepare().blas.library is None:
+        if self.engine.prepare().blas.library is None:
             return None
         import theano
 

@@ -1,6 +1,6 @@
 """Keras' original recurrent layers on Theano: the API of Keras 0.1, installable today.
 
-Importing this package prepares Theano first (see :mod:`recurrent_layers.theano_setup`);
+Importing this package prepares Theano first, or PyTensor (see :mod:`recurrent_layers.engine`);
 ``python -m recurrent_layers`` prints what was found. All public names can be imported from here:
 the layers, :class:`Sequential`, and the modules ``activations``, ``initializations``, ``objectives``,
 ``optimizers``, ``regularizers``,
@@ -12,11 +12,16 @@ generator: ``numpy.random.seed(1337)`` before a model is built makes a run repro
 
 __version__ = "0.1.0"
 
-from recurrent_layers import theano_setup
-
-theano_setup.prepare()
-
-from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
+from recurrent_layers import (
+    activations,
+    callbacks,
+    constraints,
+    engine,  # noqa: F401 -- first of all, since it prepares what the others need.
+    initializations,
+    objectives,
+    optimizers,
+    regularizers,
+)
 from recurrent_layers.layers import *
 from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json

@@ -4,14 +4,14 @@ Each takes a symbolic tensor and returns one of the same shape. Wherever a layer
 activation, any callable that does the same will do.
 """
 
-import theano.tensor as T
-
+from recurrent_layers.engine import nnet
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.generic_utils import lookup
 
 
 def softmax(x):
     """exp(x) / sum(exp(x)) over the last axis, for any number of dimensions."""
-    return T.nnet.softmax(x.reshape((-1, x.shape[-1]))).reshape(x.shape)
+    return nnet.softmax(x.reshape((-1, x.shape[-1]))).reshape(x.shape)
 
 
 def time_distributed_softmax(x):
@@ -21,12 +21,12 @@ def time_distributed_softmax(x):
 
 def softplus(x):
     """log(1 + exp(x)), elementwise."""
-    return T.nnet.softplus(x)
+    return nnet.softplus(x)
 
 
 def relu(x):
     """max(x, 0), elementwise."""
-    return T.nnet.relu(x)
+    return nnet.relu(x)
 
 
 def tanh(x):
@@ -36,12 +36,12 @@ def tanh(x):
 
 def sigmoid(x):
     """1 / (1 + exp(-x)), elementwise."""
-    return T.nnet.sigmoid(x)
+    return nnet.sigmoid(x)
 
 
 def hard_sigmoid(x):
     """A sigmoid of three straight lines: min(max(0.2 x + 0.5, 0), 1), elementwise."""
-    return T.nnet.hard_sigmoid(x)
+    return nnet.hard_sigmoid(x)
 
 
 def linear(x):

@@ -1,7 +1,6 @@
 """What a weight is held to after every update: ``Dense(64, 10, W_constraint=maxnorm(2))``."""
 
-import theano.tensor as T
-
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.generic_utils import instance
 
 

@@ -1,7 +1,8 @@
 """Samples on their way into a model: their weights, their order, their batches."""
 
 import numpy as np
-import theano
+
+from recurrent_layers.engine import config
 
 
 def weights_of(y, sample_weight=None, class_weight=None):
@@ -80,7 +81,7 @@ def rows(array, ids=None):
             in_order, places = np.unique(ids, return_inverse=True)
             array = np.asarray(array[in_order])[places]
     array = np.asarray(array)
-    return array if array.dtype.kind in "iu" else array.astype(theano.config.floatX, copy=False)
+    return array if array.dtype.kind in "iu" else array.astype(config.floatX, copy=False)
 
 
 def slice_X(X, start=None, stop=None):

@@ -7,14 +7,14 @@ A callable of your own may return a shared variable or an array.
 """
 
 import numpy as np
-import theano
 
+from recurrent_layers import engine
 from recurrent_layers.utils.generic_utils import lookup
 
 
 def shared(value):
     """Return `value` as a shared variable of `theano.config.floatX`."""
-    return theano.shared(np.asarray(value, dtype=theano.config.floatX))
+    return engine.shared(np.asarray(value, dtype=engine.config.floatX))
 
 
 def _fans(shape):

@@ -8,14 +8,13 @@ import time
 import warnings
 
 import numpy as np
-import theano
-import theano.tensor as T
 from tqdm import tqdm
 
 from recurrent_layers import callbacks as callback_module
+from recurrent_layers import engine, objectives, optimizers, weight_files
 from recurrent_layers import layers as layer_module
-from recurrent_layers import objectives, optimizers, weight_files
 from recurrent_layers.data import batches, rows, shuffled, slice_X, weights_of
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, one_output_for_each_layer
 from recurrent_layers.utils.generic_utils import known_name, lookup, positive_int
 
@@ -212,8 +211,8 @@ class Sequential(Layer):
         """The inputs, outputs and updates of each function, and the loss to train on."""
         X, y_pred = self.get_input(False), self.get_output(False)
         graph = {"predict": ([X], y_pred, [])}
-        y = T.TensorType(theano.config.floatX, (False,) * y_pred.ndim)("y")
-        weights = T.TensorType(theano.config.floatX, (False,) * (y.ndim - 1))("weights")
+        y = T.TensorType(engine.config.floatX, (False,) * y_pred.ndim)("y")
+        weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
         for name, train in (("test", False), ("train", True)):
             y_pred, mask = self.get_output(train), self.get_output_mask(train)
             counts = weights if mask is None else weights * mask
@@ -232,7 +231,7 @@ class Sequential(Layer):
         if name not in self._functions:
             inputs, outputs, updates = self._graph[name]
             with _announced(f"Theano compiles the {name} function", verbose):
-                self._functions[name] = theano.function(
+                self._functions[name] = engine.function(
                     inputs, outputs, updates=updates, mode=self.theano_mode, allow_input_downcast=True,
                     name=name, on_unused_input="ignore")
         return self._functions[name]

@@ -5,15 +5,15 @@ of every sample (or timestep), of shape ``(...)``. Weighting, masking and averag
 """
 
 import numpy as np
-import theano
-import theano.tensor as T
 
+from recurrent_layers.engine import config, nnet
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.generic_utils import lookup
 
 
 def _epsilon():
     """The distance that is kept from 0 and 1 before a logarithm."""
-    return 1e-9 if theano.config.floatX == "float64" else 1e-7
+    return 1e-9 if config.floatX == "float64" else 1e-7
 
 
 def mean_squared_error(y_true, y_pred):
@@ -23,12 +23,12 @@ def mean_squared_error(y_true, y_pred):
 
 def mean_absolute_error(y_true, y_pred):
     """mean(abs(y_pred - y_true))"""
-    return T.abs_(y_pred - y_true).mean(axis=-1)
+    return abs(y_pred - y_true).mean(axis=-1)
 
 
 def mean_absolute_percentage_error(y_true, y_pred):
     """100 mean(abs(y_true - y_pred) / abs(y_true))"""
-    return 100.0 * T.abs_((y_true - y_pred) / T.clip(T.abs_(y_true), _epsilon(), np.inf)).mean(axis=-1)
+    return 100.0 * abs((y_true - y_pred) / T.clip(abs(y_true), _epsilon(), np.inf)).mean(axis=-1)
 
 
 def mean_squared_logarithmic_error(y_true, y_pred):
@@ -60,7 +60,7 @@ def categorical_crossentropy(y_true, y_pred):
 def binary_crossentropy(y_true, y_pred):
     """-mean(y_true log(y_pred) + (1 - y_true) log(1 - y_pred)), for labels 0 and 1"""
     y_pred = T.clip(y_pred, _epsilon(), 1.0 - _epsilon())
-    return T.nnet.binary_crossentropy(y_pred, y_true).mean(axis=-1)
+    return nnet.binary_crossentropy(y_pred, y_true).mean(axis=-1)
 
 
 def poisson_loss(y_true, y_pred):

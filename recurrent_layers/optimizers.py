@@ -6,8 +6,7 @@ An optimizer turns a loss into a list of Theano updates, so it serves without a 
 
 import inspect
 
-import theano.tensor as T
-
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.initializations import shared, zero
 from recurrent_layers.utils.generic_utils import instance
 

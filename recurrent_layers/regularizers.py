@@ -2,8 +2,7 @@
 
 import copy
 
-import theano.tensor as T
-
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.generic_utils import instance
 
 
@@ -32,7 +31,7 @@ class WeightRegularizer(Regularizer):
     """loss + l1 sum(abs(W)) + l2 sum(W^2)"""
 
     def __call__(self, loss):
-        return loss + self.l1 * T.sum(T.abs_(self.target)) + self.l2 * T.sum(T.sqr(self.target))
+        return loss + self.l1 * T.sum(abs(self.target)) + self.l2 * T.sum(T.sqr(self.target))
 
 
 class ActivityRegularizer(Regularizer):
@@ -40,7 +39,7 @@ class ActivityRegularizer(Regularizer):
 
     def __call__(self, loss):
         y = self.target.get_output(True)
-        return loss + self.l1 * T.sum(T.mean(T.abs_(y), axis=0)) + self.l2 * T.sum(T.mean(T.sqr(y), axis=0))
+        return loss + self.l1 * T.sum(T.mean(abs(y), axis=0)) + self.l2 * T.sum(T.mean(T.sqr(y), axis=0))
 
 
 def l1(l=0.01):

@@ -1,12 +1,14 @@
-"""Theano without a compiler, in float64, for everything that checks numbers: it starts at once.
+"""The engine without a compiler, in float64, for everything that checks numbers: it starts at once.
 
-Set before Theano is imported; flags that are already set win. What must be compiled in C asks for
+Set before it is imported; flags that are already set win. What must be compiled in C asks for
 the mode FAST_RUN itself.
 """
 
 import os
 
-os.environ["THEANO_FLAGS"] = "mode=FAST_COMPILE,floatX=float64,on_opt_error=raise," + os.environ.get("THEANO_FLAGS", "")
+for variable in ("THEANO_FLAGS", "PYTENSOR_FLAGS"):
+    flags = "mode=FAST_COMPILE,floatX=float64,on_opt_error=raise," + os.environ.get(variable, "")
+    os.environ[variable] = flags
 
 import json
 import pathlib
@@ -15,6 +17,9 @@ import numpy as np
 import pytest
 
 import recurrent_layers as rl
+
+# Of Theano itself, and of the Keras that runs on it.
+collect_ignore = [] if rl.engine.NAME == "Theano" else ["test_theano_fixes.py", "test_in_keras.py"]
 
 DATA = pathlib.Path(__file__).parent / "data"
 RECURRENT = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]

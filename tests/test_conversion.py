@@ -6,17 +6,16 @@ import subprocess
 
 import numpy as np
 import pytest
-import theano
 from numpy.testing import assert_allclose
 
-from recurrent_layers import GRU, JZS1, LSTM, SimpleDeepRNN, SimpleRNN
+from recurrent_layers import GRU, JZS1, LSTM, SimpleDeepRNN, SimpleRNN, engine
 from recurrent_layers.conversion import from_keras3, from_torch, to_keras3, to_torch
 
 X = np.random.RandomState(0).randn(3, 6, 4).astype("float32")
 
 
 def output(layer):
-    return theano.function([layer.input], layer.get_output(), allow_input_downcast=True)(X)
+    return engine.function([layer.input], layer.get_output(), allow_input_downcast=True)(X)
 
 
 def keras_config(name, **config):
@@ -156,7 +155,7 @@ class TestAgainstTorch:
         _, state, Y = peer("torch", {}, class_name="LSTM", config=config)
         first, second = from_torch(state), from_torch(state, layer=1)
         second.set_previous(first)
-        stacked = theano.function([first.input], second.get_output(), allow_input_downcast=True)
+        stacked = engine.function([first.input], second.get_output(), allow_input_downcast=True)
         assert_allclose(stacked(X), Y, rtol=1e-5, atol=1e-6)
 
     def test_a_gru_is_refused(self, peer):

@@ -5,11 +5,11 @@ import pickle
 
 import numpy as np
 import pytest
-import theano
 from conftest import RECURRENT
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
+from recurrent_layers import engine
 
 WAYS = {"pickle": lambda item: pickle.loads(pickle.dumps(item)), "deepcopy": copy.deepcopy}
 
@@ -27,7 +27,7 @@ def through_json(model):
 
 
 def output(layer, X):
-    return theano.function([layer.input], layer.get_output(), allow_input_downcast=True)(X)
+    return engine.function([layer.input], layer.get_output(), allow_input_downcast=True)(X)
 
 
 @pytest.mark.parametrize("way", [*WAYS.values(), through_config], ids=[*WAYS, "config"])

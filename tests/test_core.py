@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 from conftest import DATA
 from numpy.testing import assert_allclose
 
@@ -16,14 +14,16 @@ from recurrent_layers import (
     RepeatVector,
     TimeDistributedDense,
     constraints,
+    engine,
     optimizers,
     regularizers,
 )
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import one_output_for_each_layer
 
 
 def run(layer, X, train=False):
-    return theano.function([layer.input], layer.get_output(train), allow_input_downcast=True)(X)
+    return engine.function([layer.input], layer.get_output(train), allow_input_downcast=True)(X)
 
 
 @pytest.mark.parametrize("cls, shape", [(Dense, (2, 3)), (TimeDistributedDense, (2, 4, 3))])
@@ -51,7 +51,7 @@ def test_names_of_weights():
 def test_repeat_vector():
     layer, X = RepeatVector(3), np.random.randn(2, 4)
     assert_allclose(run(layer, X), np.repeat(X[:, None], 3, axis=1))
-    gradient = theano.function([layer.input], T.grad(layer.get_output().sum(), layer.input))
+    gradient = engine.function([layer.input], T.grad(layer.get_output().sum(), layer.input))
     assert_allclose(gradient(X), np.full((2, 4), 3.0))
     layer.set_previous(Dense(2, 4))
     assert layer.output_shape == (None, 3, 4)
@@ -68,7 +68,7 @@ def test_embedding():
     W, = layer.get_weights()
     X = np.array([[0, 3, 1]])
     assert_allclose(run(layer, X), W[X])
-    assert theano.function([layer.input], layer.get_output_mask())(X.astype("int32")).tolist() == [[0, 1, 1]]
+    assert engine.function([layer.input], layer.get_output_mask())(X.astype("int32")).tolist() == [[0, 1, 1]]
     assert Embedding(4, 2).get_output_mask() is None
 
 
@@ -76,7 +76,7 @@ def test_masking():
     layer = Masking(mask_value=-1.0)
     X = np.array([[[-1.0, -1.0], [-1.0, 2.0], [0.0, 0.0]]])
     assert_allclose(run(layer, X), [[[0.0, 0.0], [-1.0, 2.0], [0.0, 0.0]]])
-    assert theano.function([layer.input], layer.get_output_mask())(X).tolist() == [[0, 1, 1]]
+    assert engine.function([layer.input], layer.get_output_mask())(X).tolist() == [[0, 1, 1]]
 
 
 def test_masks_are_handed_on():
@@ -84,7 +84,7 @@ def test_masks_are_handed_on():
     layers = [embedding, gru, Dropout(0.5), Activation("tanh"), TimeDistributedDense(3, 2)]
     for below, above in zip(layers, layers[1:]):
         above.set_previous(below)
-    mask = theano.function([embedding.input], layers[-1].get_output_mask(), allow_input_downcast=True)
+    mask = engine.function([embedding.input], layers[-1].get_output_mask(), allow_input_downcast=True)
     assert mask([[0, 1]]).tolist() == [[0, 1]]
 
 
@@ -122,7 +122,7 @@ class TestDropout:
         masking.set_previous(dropout)
         with one_output_for_each_layer():
             outputs = [masking.get_output(True), masking.get_output_mask(True)]
-        Y, mask = theano.function([dropout.input], outputs)(np.ones((20, 5, 1)))
+        Y, mask = engine.function([dropout.input], outputs)(np.ones((20, 5, 1)))
         assert np.array_equal(Y.any(axis=-1), mask.astype(bool)) and 0 < mask.mean() < 1
 
     @pytest.mark.parametrize("p", [-0.1, 1.5])
@@ -148,7 +148,7 @@ class TestRegularizersAndConstraints:
         for penalty in penalties:
             objective = penalty(objective)
         updates = optimizers.SGD(lr=1.0).get_updates(params, held, objective)
-        value = theano.function([layer.input], objective, updates=updates, allow_input_downcast=True)(X)
+        value = engine.function([layer.input], objective, updates=updates, allow_input_downcast=True)(X)
         return float(value), layer.get_weights()
 
     def test_weights(self):

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 from numpy.testing import assert_allclose
 
-from recurrent_layers import activations, initializations, objectives, optimizers
+from recurrent_layers import activations, engine, initializations, objectives, optimizers
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.np_utils import to_categorical
 
 
@@ -24,7 +23,7 @@ class TestActivations:
     @pytest.mark.parametrize("name", FORMULAS)
     def test_formula(self, name):
         X, x = np.random.randn(2, 3, 4) * 3, T.tensor3()
-        result = theano.function([x], activations.get(name)(x))(X)
+        result = engine.function([x], activations.get(name)(x))(X)
         assert_allclose(result, self.FORMULAS[name](X), rtol=1e-10)
 
     def test_a_callable_is_itself(self):
@@ -47,7 +46,7 @@ class TestInitializations:
     @pytest.mark.parametrize("name", SPREADS)
     def test_shape_type_and_spread(self, name):
         value = initializations.get(name)((200, 100)).get_value()
-        assert value.shape == (200, 100) and value.dtype == theano.config.floatX
+        assert value.shape == (200, 100) and value.dtype == engine.config.floatX
         assert_allclose(value.std(), self.SPREADS[name], rtol=0.03)
         assert_allclose(value.mean(), name == "one", atol=0.002)
 
@@ -93,14 +92,14 @@ class TestObjectives:
     def test_formula(self, name, shape):
         y_true, y_pred = np.random.uniform(0.1, 0.9, (2,) + shape)
         y, p = [T.TensorType("float64", (False,) * len(shape))() for _ in range(2)]
-        loss = theano.function([y, p], objectives.get(name)(y, p))(y_true, y_pred)
+        loss = engine.function([y, p], objectives.get(name)(y, p))(y_true, y_pred)
         assert_allclose(loss, self.FORMULAS[name](y_true, y_pred).mean(axis=-1), rtol=1e-6)
 
     @pytest.mark.parametrize("name", ["categorical_crossentropy", "binary_crossentropy", "poisson_loss"])
     def test_a_certain_and_wrong_prediction_has_a_finite_loss_and_gradient(self, name):
         y, p = T.matrix(), T.matrix()
         loss = objectives.get(name)(y, p).sum()
-        values = theano.function([y, p], [loss, T.grad(loss, p)])([[1.0, 0.0]], [[0.0, 1.0]])
+        values = engine.function([y, p], [loss, T.grad(loss, p)])([[1.0, 0.0]], [[0.0, 1.0]])
         assert all(np.isfinite(value).all() for value in values)
 
     def test_unknown(self):
@@ -161,7 +160,7 @@ class TestOptimizers:
     def train(self, optimizer, gradients, constraint=lambda p: p):
         param, gradient = initializations.shared([1.0, -2.0]), T.vector()
         updates = optimizer.get_updates([param], [constraint], T.sum(param * gradient))
-        step = theano.function([gradient], [], updates=updates)
+        step = engine.function([gradient], [], updates=updates)
         for g in gradients:
             step(g)
         return param.get_value()

@@ -4,8 +4,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
+from engines import Mode, VM_Linker
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
@@ -22,9 +21,11 @@ from recurrent_layers import (
     SimpleRNN,
     TimeDistributedDense,
     callbacks,
+    engine,
     model_from_json,
     optimizers,
 )
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.models import slice_X
 from recurrent_layers.utils.np_utils import to_categorical
 
@@ -60,13 +61,13 @@ class TestFit:
         assert history.history["val_acc"][-1] > 0.85
 
     def test_one_step_is_that_of_the_equations(self):
-        """An update by hand with theano.grad gives the same weights as train_on_batch."""
+        """An update by hand with engine.grad gives the same weights as train_on_batch."""
         X, y = data(8)
         model = classifier(optimizer=optimizers.SGD(lr=0.1))
         first, second = model.layers
         p = second.get_output()
         loss = -T.mean(T.sum(y * T.log(p), axis=-1))
-        step = theano.function([first.input], [loss] + [w - 0.1 * g for w, g in zip(model.params,
+        step = engine.function([first.input], [loss] + [w - 0.1 * g for w, g in zip(model.params,
                                                                                  T.grad(loss, model.params))])
         expected_loss, *expected = step(X)
         assert_allclose(model.train_on_batch(X, y), expected_loss, rtol=1e-6)
@@ -144,8 +145,8 @@ class TestFit:
         assert count.get_value() == 6
 
     def test_theano_mode_is_how_it_is_compiled(self):
-        model = classifier(theano_mode=theano.compile.Mode("vm", None))
-        assert isinstance(model._function("predict").maker.linker, theano.gof.vm.VM_Linker)
+        model = classifier(theano_mode=Mode("vm", None))
+        assert isinstance(model._function("predict").maker.linker, VM_Linker)
 
     def test_hdf5_input(self, tmp_path):
         X, y = data(20)
@@ -183,7 +184,7 @@ class TestFit:
                 self.params = [self.scale]
 
             def get_output(self, train=False):
-                return self.get_input(train) * T.addbroadcast(self.scale, 0)
+                return self.get_input(train) * engine.of_size_1(self.scale, 0)
 
         X, y = data(8)
         model = Sequential([GRU(2, 3, return_sequences=True), Flatten(), Scale(), Dense(12, 2)])

@@ -4,19 +4,18 @@ import pickle
 
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 from conftest import masked_input
-from theano.scan_module.scan_op import Scan
+from engines import Mode, Scan, change_flags, get_mode
 
 import recurrent_layers as rl
-from recurrent_layers import GRU, JZS1, LSTM, SimpleRNN, theano_setup
+from recurrent_layers import GRU, JZS1, LSTM, SimpleRNN, engine
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.recurrent import Recurrent
 from recurrent_layers.recurrence.c_code import Loops
 from recurrent_layers.recurrence.ops import Scannable
 
-IN_C = theano.compile.get_mode("FAST_RUN")
-BY_SCAN = theano.compile.get_mode("FAST_COMPILE")
+IN_C = get_mode("FAST_RUN")
+BY_SCAN = get_mode("FAST_COMPILE")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 
@@ -36,7 +35,7 @@ def functions(layer, mask=None, with_x=True, modes=(IN_C, BY_SCAN)):
     y_gradient = y.type()
     gradients = T.grad(T.sum(y * y_gradient), layer.params + [layer.input] * with_x)
     given = [layer.input, y_gradient] + [mask] * (mask is not None)
-    return [theano.function(given, [y] + gradients, mode=mode) for mode in modes]
+    return [engine.function(given, [y] + gradients, mode=mode) for mode in modes]
 
 
 def values(layer, nb_samples, timesteps, masked=False):
@@ -44,10 +43,10 @@ def values(layer, nb_samples, timesteps, masked=False):
     for param in layer.params:
         value = param.get_value()
         param.set_value((value + np.random.normal(0, 0.3, value.shape)).astype(value.dtype))
-    x = np.random.randn(nb_samples, timesteps, layer.input_dim).astype(theano.config.floatX)
+    x = np.random.randn(nb_samples, timesteps, layer.input_dim).astype(engine.config.floatX)
     shape = (nb_samples, timesteps, layer.output_dim) if layer.return_sequences else (nb_samples, layer.output_dim)
-    y_gradient = np.random.randn(*shape).astype(theano.config.floatX)
-    mask = (np.random.rand(nb_samples, timesteps) < 0.7).astype(theano.config.floatX)
+    y_gradient = np.random.randn(*shape).astype(engine.config.floatX)
+    mask = (np.random.rand(nb_samples, timesteps) < 0.7).astype(engine.config.floatX)
     return [x, y_gradient] + [mask] * masked
 
 
@@ -68,7 +67,7 @@ def check(layer, masked):
 
 
 def test_outputs_and_gradients_are_those_of_scan_in_float32(recurrent):
-    with theano.change_flags(floatX="float32"):
+    with change_flags(floatX="float32"):
         check(recurrent(7, 67, return_sequences=True, truncate_gradient=3), masked=True)
 
 
@@ -93,11 +92,11 @@ def test_all_sizes(input_dim, output_dim):
 
 
 def test_sums_over_many_steps_are_exact_enough():
-    with theano.change_flags(floatX="float32"):
+    with change_flags(floatX="float32"):
         layer = LSTM(3, 5)
         in_c, _ = functions(layer)
         given = values(layer, nb_samples=40, timesteps=700)
-    with theano.change_flags(floatX="float64"):
+    with change_flags(floatX="float64"):
         exact = LSTM(3, 5, weights=[param.get_value() for param in layer.params])
         _, by_scan = functions(exact)
     references = by_scan(*given)
@@ -107,9 +106,9 @@ def test_sums_over_many_steps_are_exact_enough():
 
 ACTIVATIONS = {
     "relu": "relu", "softplus": "softplus", "linear": "linear", "hard_sigmoid": "hard_sigmoid",
-    "gelu": lambda x: x * T.nnet.sigmoid(1.702 * x),
+    "gelu": lambda x: x * engine.nnet.sigmoid(1.702 * x),
     "leaky": lambda x: T.switch(x > 0, x, 0.1 * x),
-    "elu": T.nnet.elu,
+    "elu": lambda x: T.switch(x > 0, x, T.expm1(x)),
     "softsign": lambda x: x / (1 + abs(x)),
     "minimum": lambda x: T.minimum(x, 0.5) ** 2,
 }  # fmt: skip
@@ -145,11 +144,11 @@ class Bottleneck(Cell):
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
-        floatX = theano.config.floatX
-        self.V = theano.shared(np.random.randn(self.output_dim, 40).astype(floatX))
-        self.c = theano.shared(np.random.randn(40).astype(floatX))
-        self.V_back = theano.shared(np.random.randn(40, self.output_dim).astype(floatX))
-        self.b_x = theano.shared(np.random.randn(self.input_dim).astype(floatX))
+        floatX = engine.config.floatX
+        self.V = engine.shared(np.random.randn(self.output_dim, 40).astype(floatX))
+        self.c = engine.shared(np.random.randn(40).astype(floatX))
+        self.V_back = engine.shared(np.random.randn(40, self.output_dim).astype(floatX))
+        self.b_x = engine.shared(np.random.randn(self.input_dim).astype(floatX))
         self.params = [self.W, self.V, self.c, self.V_back, self.b_x]
 
     def _inputs(self, x):
@@ -176,7 +175,7 @@ class Tied(Cell):
     nb_states = 2
 
     def _step(self, x_t, h_tm1, g_tm1):
-        h_t = T.tanh(x_t + T.dot(h_tm1, self.U)) * T.nnet.sigmoid(T.dot(h_tm1, self.U))
+        h_t = T.tanh(x_t + T.dot(h_tm1, self.U)) * engine.nnet.sigmoid(T.dot(h_tm1, self.U))
         return h_t, h_t
 
 
@@ -192,7 +191,7 @@ class Slope(Cell):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.slope = theano.shared(np.full((1,), 0.7), broadcastable=(True,))
+        self.slope = engine.shared(np.full((1,), 0.7), broadcastable=(True,))
         self.params += [self.slope]
 
     def _step(self, x_t, h_tm1):
@@ -204,7 +203,7 @@ class Faded(Cell):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.speed = theano.shared(0.3)
+        self.speed = engine.shared(0.3)
         self.params += [self.speed]
 
     def _context(self, x, mask):
@@ -230,12 +229,12 @@ def test_a_column_is_computed_again_rather_than_kept():
 
 
 def test_floatX_at_compilation_does_not_matter():
-    with theano.change_flags(floatX="float32"):
+    with change_flags(floatX="float32"):
         layer = GRU(3, 4)
         given = values(layer, nb_samples=2, timesteps=3)
         y = layer.get_output()
     for mode in (IN_C, BY_SCAN):
-        assert theano.function([layer.input], y, mode=mode)(given[0]).dtype == "float32"
+        assert engine.function([layer.input], y, mode=mode)(given[0]).dtype == "float32"
 
 
 def test_the_optimization_can_be_excluded():
@@ -248,7 +247,7 @@ def test_the_optimization_can_be_excluded():
 
 def test_without_any_optimization_the_numbers_are_the_same():
     layer = GRU(4, 5)
-    bare, by_scan = functions(layer, modes=(theano.Mode("py", None), BY_SCAN))
+    bare, by_scan = functions(layer, modes=(Mode("py", None), BY_SCAN))
     given = values(layer, nb_samples=3, timesteps=5)
     assert_same(bare(*given), by_scan(*given))
 
@@ -256,7 +255,7 @@ def test_without_any_optimization_the_numbers_are_the_same():
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinity_reach_the_output(recurrent, value):
     layer = recurrent(4, 18, return_sequences=True)
-    in_c, by_scan = (theano.function([layer.input], layer.get_output(), mode=mode) for mode in (IN_C, BY_SCAN))
+    in_c, by_scan = (engine.function([layer.input], layer.get_output(), mode=mode) for mode in (IN_C, BY_SCAN))
     x = np.random.randn(3, 5, 4)
     x[1, 2, 3] = value
     result, reference = in_c(x), by_scan(x)
@@ -270,7 +269,7 @@ def test_views_of_any_strides_are_read_rightly():
     layer = GRU(4, 6)
     x, given = T.tensor3(), values(layer, nb_samples=3, timesteps=5)[0]
     layer.input = x[::-1, ::-1, ::-1]
-    in_c, by_scan = (theano.function([x], layer.get_output(), mode=mode) for mode in (IN_C, BY_SCAN))
+    in_c, by_scan = (engine.function([x], layer.get_output(), mode=mode) for mode in (IN_C, BY_SCAN))
     for strange in (given, given.transpose(1, 0, 2).copy().transpose(1, 0, 2), np.repeat(given, 2, axis=2)[:, :, ::2]):
         assert_same([in_c(strange)], [by_scan(strange)])
 
@@ -280,7 +279,7 @@ def test_a_stack_runs_in_c():
     second.set_previous(first)
     y = second.get_output()
     gradients = T.grad(T.sum(T.sqr(y)), first.params + second.params)
-    in_c, by_scan = (theano.function([first.input], [y] + gradients, mode=mode) for mode in (IN_C, BY_SCAN))
+    in_c, by_scan = (engine.function([first.input], [y] + gradients, mode=mode) for mode in (IN_C, BY_SCAN))
     assert is_in_c(in_c)
     assert ops(by_scan, Scan) and not ops(by_scan, Scannable)
     x = np.random.randn(4, 7, 3)
@@ -295,10 +294,10 @@ def test_steps_run_once_for_output_and_gradients():
 def test_gradients_of_gradients():
     layer = GRU(3, 4, inner_activation="sigmoid")
     gradient = T.grad(T.sum(T.sqr(layer.get_output())), layer.U_h)
-    second = theano.function([layer.input], T.grad(T.sum(T.sqr(gradient)), layer.U_z), mode=BY_SCAN)
+    second = engine.function([layer.input], T.grad(T.sum(T.sqr(gradient)), layer.U_z), mode=BY_SCAN)
     x, U_z = np.random.randn(2, 4, 3), layer.U_z.get_value()
     expected = second(x)[1, 2]
-    first_order = theano.function([layer.input], T.sum(T.sqr(gradient)), mode=BY_SCAN)
+    first_order = engine.function([layer.input], T.sum(T.sqr(gradient)), mode=BY_SCAN)
     shift = np.zeros_like(U_z)
     shift[1, 2] = 1e-5
     ends = []
@@ -312,8 +311,8 @@ def test_r_op():
     layer = GRU(3, 4, inner_activation="sigmoid")
     direction = np.random.randn(4, 4)
     y = layer.get_output()
-    derivative = theano.function([layer.input], T.Rop(y, layer.U_h, T.constant(direction)), mode=BY_SCAN)
-    output, x, U_h = theano.function([layer.input], y, mode=BY_SCAN), np.random.randn(2, 4, 3), layer.U_h.get_value()
+    derivative = engine.function([layer.input], engine.Rop(y, layer.U_h, T.constant(direction)), mode=BY_SCAN)
+    output, x, U_h = engine.function([layer.input], y, mode=BY_SCAN), np.random.randn(2, 4, 3), layer.U_h.get_value()
     expected = derivative(x)
     layer.U_h.set_value(U_h + 1e-6 * direction)
     ahead = output(x)
@@ -323,7 +322,7 @@ def test_r_op():
 
 def test_shapes_are_known_without_running_it():
     layer = GRU(3, 4, return_sequences=True)
-    function = theano.function([layer.input], layer.get_output().shape, mode=IN_C)
+    function = engine.function([layer.input], layer.get_output().shape, mode=IN_C)
     assert not ops(function, Loops)
     assert function(np.zeros((2, 7, 3))).tolist() == [2, 7, 4]
 
@@ -351,14 +350,14 @@ def test_what_does_not_fit_is_refused():
     for param, shape in zip(simple.params, [(3, 4000), (4000, 4000), (4000,)]):
         param.set_value(np.zeros(shape))
     with pytest.raises(ValueError, match="4000.*4"):
-        theano.function([simple.input], simple.get_output(), mode=IN_C)(np.zeros((2, 6, 3)))
+        engine.function([simple.input], simple.get_output(), mode=IN_C)(np.zeros((2, 6, 3)))
 
 
 def test_a_gradient_without_timesteps_is_refused():
     layer = SimpleRNN(3, 4, activation="linear")
     gradient = T.grad(T.sum(layer.get_output()), layer.b)
     with pytest.raises(ValueError, match="no timesteps"):
-        theano.function([layer.input], gradient, mode=IN_C)(np.zeros((2, 0, 3)))
+        engine.function([layer.input], gradient, mode=IN_C)(np.zeros((2, 0, 3)))
 
 
 @pytest.mark.parametrize("kind, input_dim, output_dim, nb_samples", [
@@ -369,7 +368,7 @@ def test_a_gradient_without_timesteps_is_refused():
 def test_the_number_of_threads_changes_nothing(kind, input_dim, output_dim, nb_samples, masked, monkeypatch):
     results = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(theano_setup, "number_of_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(engine, "number_of_threads", lambda threads=threads: threads)
         np.random.seed(3)
         layer = kind(input_dim, output_dim, return_sequences=masked, truncate_gradient=5)
         in_c, = functions(layer, T.matrix() if masked else None, modes=[IN_C])
@@ -406,9 +405,9 @@ def test_graphs_can_be_pickled():
     layer = GRU(3, 4)
     y = layer.get_output()
     x = np.random.randn(2, 5, 3)
-    expected = theano.function([layer.input], y)(x)
+    expected = engine.function([layer.input], y)(x)
     x_again, y_again = pickle.loads(pickle.dumps((layer.input, y), protocol=-1))
-    assert np.array_equal(theano.function([x_again], y_again)(x), expected)
+    assert np.array_equal(engine.function([x_again], y_again)(x), expected)
 
 
 def test_every_layer_of_a_kind_shares_the_compiled_code():

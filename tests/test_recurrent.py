@@ -4,15 +4,15 @@ import inspect
 
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 from conftest import DATA, RECURRENT, masked_input
+from engines import verify_grad
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
-from recurrent_layers import GRU, JZS1, JZS2, LSTM, Embedding, SimpleDeepRNN, SimpleRNN
+from recurrent_layers import GRU, JZS1, JZS2, LSTM, Embedding, SimpleDeepRNN, SimpleRNN, engine
+from recurrent_layers.engine import tensor as T
 
 SIGNATURES = {
     "SimpleRNN": dict(init="glorot_uniform", inner_init="orthogonal", activation="sigmoid", weights=None,
@@ -36,7 +36,7 @@ def compiled(layer, masked):
     mask = T.matrix("mask")
     if masked:
         masked_input(layer, mask)
-    return theano.function([layer.input, mask], layer.get_output(), on_unused_input="ignore")
+    return engine.function([layer.input, mask], layer.get_output(), on_unused_input="ignore")
 
 
 def output(layer, X, mask=None):
@@ -130,15 +130,15 @@ def test_the_gradient_is_right(recurrent):
 
     def function(X, *params):
         layer.input = X
-        return theano.clone(layer.get_output(), replace=dict(zip(layer.params, params)))
+        return engine.clone(layer.get_output(), replace=dict(zip(layer.params, params)))
 
-    theano.gradient.verify_grad(function, values, rng=np.random.RandomState(1))
+    verify_grad(function, values, rng=np.random.RandomState(1))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 6, 100])
 def test_truncated_gradient_reaches_the_last_steps_only(recurrent, steps):
     layer = recurrent(2, 3, truncate_gradient=steps)
-    gradient = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.input))
+    gradient = engine.function([layer.input], T.grad(T.sum(layer.get_output()), layer.input))
     X = np.random.randn(2, 6, 2)
     reached = np.abs(gradient(X)).max(axis=(0, 2)) > 0
     assert reached.tolist() == [t >= 6 - steps for t in range(6)]
@@ -162,7 +162,7 @@ def test_layers_are_stacked_by_hand():
     params = first.params + second.params
     loss = T.sum(T.sqr(second.get_output() - 1.0))
     updates = [(param, param - 0.1 * gradient) for param, gradient in zip(params, T.grad(loss, params))]
-    step = theano.function([first.input], loss, updates=updates)
+    step = engine.function([first.input], loss, updates=updates)
     X = np.random.randn(4, 5, 3)
     losses = [float(step(X)) for _ in range(30)]
     assert losses[-1] < 0.5 * losses[0]

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 from conftest import RECURRENT, masked_input, reference_case, reference_cases
 
-from recurrent_layers import GRU
+from recurrent_layers import GRU, engine
+from recurrent_layers.engine import tensor as T
 
 CASES = [(name, case) for name in RECURRENT for case in reference_cases(name)]
 
@@ -23,7 +22,7 @@ def check(name, case_id, mode):
         masked_input(layer, mask)
     Y = layer.get_output()
     gradients = T.grad(T.sum(Y * case.R), layer.params + [X])
-    function = theano.function([X, mask], [Y] + gradients, mode=mode, on_unused_input="ignore")
+    function = engine.function([X, mask], [Y] + gradients, mode=mode, on_unused_input="ignore")
     Y, *gradients, X_gradient = function(case.X, np.ones(case.X.shape[:2]) if case.mask is None else case.mask)
 
     real = 1.0 if case.mask is None or Y.ndim == 2 else case.mask[..., None]
@@ -47,19 +46,19 @@ def test_the_reference_has_all_layers_and_kinds_of_cases():
 @pytest.mark.parametrize("kind", ["left_padded_sequences", "truncated"])
 @pytest.mark.parametrize("name", RECURRENT)
 def test_compiled_in_c_the_numbers_are_the_same(name, kind):
-    assert theano.config.cxx, "these tests need a C++ compiler"
+    assert engine.config.cxx, "these tests need a C++ compiler"
     case = next(case for case in reversed(reference_cases(name)) if case.startswith(kind))
     check(name, case, mode="FAST_RUN")
 
 
 @pytest.mark.parametrize("truncate_gradient", [-1, 3])
 def test_compiled_in_c_a_stack_has_the_same_gradients(truncate_gradient):
-    """Theano's optimizations of a scan that feeds another one are where it failed without `theano_fixes`."""
+    """Theano's optimizations of a scan that feeds another one are where it failed without `engine.theano_fixes`."""
     first = GRU(2, 4, return_sequences=True, truncate_gradient=truncate_gradient)
     second = GRU(4, 4, truncate_gradient=truncate_gradient)
     second.set_previous(first)
     gradients = T.grad(T.sum(T.sqr(second.get_output())), first.params + second.params)
     X = np.random.randn(3, 8, 2)
-    in_c, in_python = (theano.function([first.input], gradients, mode=mode)(X) for mode in ("FAST_RUN", None))
+    in_c, in_python = (engine.function([first.input], gradients, mode=mode)(X) for mode in ("FAST_RUN", None))
     for gradient, reference in zip(in_c, in_python):
         assert relative_error(gradient, reference) < 1e-8

@@ -51,7 +51,7 @@ def test_modules_are_compiled_once_with_a_precompiled_header(cache):
     compiled, with_header = compile_in(cache)
     assert with_header >= 4 and compiled - with_header <= 2, "but for parts of Theano itself"
     headers = list(cache.glob("precompiled_headers_*/*"))
-    assert sorted(header.name for header in headers) == ["theano_headers.h", "theano_headers.h.gch"]
+    assert sorted(header.name for header in headers) == ["engine_headers.h", "engine_headers.h.gch"]
     assert compile_in(cache) == [0, 0], "a second process finds everything in the cache"
 
 

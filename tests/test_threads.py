@@ -11,12 +11,12 @@ import time
 
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 
-from recurrent_layers import theano_setup, threads
+from recurrent_layers import engine
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.engine import threads
 
-LIBRARY = theano_setup.prepare().threads
+LIBRARY = engine.prepare().threads
 
 pytestmark = pytest.mark.skipif(not LIBRARY.name, reason=LIBRARY.problem)
 
@@ -121,14 +121,15 @@ def test_who_lost_its_processor_is_left_out_for_a_while():
 
 CHILD = """
     import os, threading
-    import numpy as np, recurrent_layers as rl, theano
-    from theano import tensor as T
+    import numpy as np, recurrent_layers as rl
+    from recurrent_layers import engine
+    from recurrent_layers.engine import tensor as T
 
     layer = rl.LSTM(32, 32)
-    function = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params))
+    function = engine.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params))
     x = np.random.RandomState(0).rand(32, 20, 32).astype("float32")
     expected = function(x)
-    again = theano.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params))
+    again = engine.function([layer.input], T.grad(T.sum(layer.get_output()), layer.params))
     stop = threading.Event()
 
     def work():
@@ -158,9 +159,9 @@ CHILD = """
 
 def python(code):
     """Run code in a new process, which has two threads and compiles."""
-    flags = os.environ["THEANO_FLAGS"] + ",mode=FAST_RUN"
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True,
-                          env=dict(os.environ, OPENBLAS_NUM_THREADS="2", THEANO_FLAGS=flags))  # fmt: skip
+    variable = engine.prepare().engine.flags
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", variable: os.environ[variable] + ",mode=FAST_RUN"}
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env=environment)
 
 
 def test_the_child_of_a_fork_works_also_if_another_thread_was_at_work():
@@ -170,8 +171,8 @@ def test_the_child_of_a_fork_works_also_if_another_thread_was_at_work():
 def test_python_ends_while_helpers_wait():
     python("""
         import ctypes
-        from recurrent_layers import theano_setup
-        library = ctypes.CDLL(theano_setup.prepare().threads.path)
+        from recurrent_layers import engine
+        library = ctypes.CDLL(engine.prepare().threads.path)
         job = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_long)(lambda with_, number: None)
         library.recurrent_layers_run(ctypes.c_long(4), ctypes.c_long(4), job, None)
         """)
@@ -181,7 +182,7 @@ def test_python_ends_while_helpers_wait():
 @pytest.mark.parametrize("m, k, n", [(300, 70, 65), (65, 70, 300), (1, 2000, 600), (600, 2000, 1), (129, 128, 127)])
 def test_products_in_pieces_are_those_of_numpy(dtype, tolerance, m, k, n):
     a, b = T.TensorType(dtype, (False, False))(), T.TensorType(dtype, (False, False))()
-    function = theano.function([a, b], [T.dot(a, b), 0.5 * T.dot(b.T, a.T)], mode="FAST_RUN")
+    function = engine.function([a, b], [T.dot(a, b), 0.5 * T.dot(b.T, a.T)], mode="FAST_RUN")
     random = np.random.RandomState(0)
     left, right = random.uniform(-1, 1, (m, k)).astype(dtype), random.uniform(-1, 1, (k, n)).astype(dtype)
     library = ctypes.CDLL(LIBRARY.path)
@@ -191,7 +192,7 @@ def test_products_in_pieces_are_those_of_numpy(dtype, tolerance, m, k, n):
             try:
                 product, transposed = function(*given)
             finally:
-                library.recurrent_layers_set_threads_of_products(ctypes.c_long(theano_setup.number_of_threads()))
+                library.recurrent_layers_set_threads_of_products(ctypes.c_long(engine.number_of_threads()))
             expected = left.astype("float64").dot(right.astype("float64"))
             assert np.allclose(product, expected, rtol=0, atol=tolerance * k**0.5 * 5)
             assert np.allclose(transposed, 0.5 * expected.T, rtol=0, atol=tolerance * k**0.5 * 5)
@@ -201,14 +202,14 @@ def test_a_library_that_does_not_compile_says_why(tmp_path, monkeypatch):
     source = tmp_path / "threads.cpp"
     source.write_text("this is no C++")
     monkeypatch.setattr(threads, "SOURCE", source)
-    library = threads.build(theano.config.cxx, "12", str(tmp_path))
+    library = threads.build(engine.config.cxx, "12", str(tmp_path))
     assert library.name == "" and "could not compile threads.cpp" in library.problem
     assert "could not be compiled" in threads.build("/absent/g++", "12", str(tmp_path)).problem
 
 
 def test_a_library_is_compiled_once(tmp_path):
-    first = threads.build(theano.config.cxx, "12", str(tmp_path / "new"))
+    first = threads.build(engine.config.cxx, "12", str(tmp_path / "new"))
     made = os.stat(first.path).st_mtime_ns
-    assert threads.build(theano.config.cxx, "12", str(tmp_path / "new")) == first
+    assert threads.build(engine.config.cxx, "12", str(tmp_path / "new")) == first
     assert os.stat(first.path).st_mtime_ns == made
-    assert threads.build(theano.config.cxx, "13", str(tmp_path / "new")).name != first.name
+    assert threads.build(engine.config.cxx, "13", str(tmp_path / "new")).name != first.name

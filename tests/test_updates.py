@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
+from engines import get_mode
 
-from recurrent_layers import optimizers
+from recurrent_layers import engine, optimizers
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.c_code import Loops
 
-IN_C = theano.compile.get_mode("FAST_RUN")
+IN_C = get_mode("FAST_RUN")
 BY_THEANO = IN_C.excluding("updates_in_c")
 
 
@@ -25,11 +25,11 @@ def test_each_optimizer_makes_the_steps_that_theano_makes(name, arguments):
     for mode in (IN_C, BY_THEANO):
         random = np.random.RandomState(0)
         # Less than a vector, and more than is taken at once.
-        weights = [theano.shared(random.randn(*shape)) for shape in [(5, 3), (3,), (3, 7000)]]
+        weights = [engine.shared(random.randn(*shape)) for shape in [(5, 3), (3,), (3, 7000)]]
         x = T.matrix()
         loss = T.mean(T.sqr(T.dot(T.tanh(T.dot(x, weights[0]) + weights[1]), weights[2]) - 1))
         optimizer = optimizers.get(name, arguments)
-        function = theano.function([x], loss, mode=mode,
+        function = engine.function([x], loss, mode=mode,
                                    updates=optimizer.get_updates(weights, [lambda new: new] * 3, loss))  # fmt: skip
         losses = [function(random.randn(4, 5)) for _ in range(5)]
         found.append([losses] + [variable.get_value() for variable, _ in optimizer.updates] +
@@ -41,9 +41,9 @@ def test_each_optimizer_makes_the_steps_that_theano_makes(name, arguments):
 
 
 def test_what_is_read_afterwards_is_not_replaced():
-    w, x = theano.shared(np.ones((3, 4))), T.matrix()
+    w, x = engine.shared(np.ones((3, 4))), T.matrix()
     # The old values are an output too, so the new ones need room of their own.
-    function = theano.function([x], [w, w.sum()], updates=[(w, w - 0.5 * x)], mode=IN_C)
+    function = engine.function([x], [w, w.sum()], updates=[(w, w - 0.5 * x)], mode=IN_C)
     old, total = function(np.full((3, 4), 2.0))
     assert len(loops(function)) == 1
     assert np.array_equal(old, np.ones((3, 4))) and total == 12
@@ -51,8 +51,8 @@ def test_what_is_read_afterwards_is_not_replaced():
 
 
 def test_two_variables_can_change_places():
-    a, b = theano.shared(np.zeros((2, 3))), theano.shared(np.ones((2, 3)))
-    function = theano.function([], [], updates=[(a, b * 2.0), (b, a + 5.0)], mode=IN_C)
+    a, b = engine.shared(np.zeros((2, 3))), engine.shared(np.ones((2, 3)))
+    function = engine.function([], [], updates=[(a, b * 2.0), (b, a + 5.0)], mode=IN_C)
     function()
     assert np.array_equal(a.get_value(), np.full((2, 3), 2.0)) and np.array_equal(b.get_value(), np.full((2, 3), 5.0))
     function()
@@ -60,9 +60,9 @@ def test_two_variables_can_change_places():
 
 
 def test_arrays_that_do_not_lie_in_order():
-    w = theano.shared(np.asfortranarray(np.arange(12.0).reshape(3, 4)), borrow=True)
+    w = engine.shared(np.asfortranarray(np.arange(12.0).reshape(3, 4)), borrow=True)
     x = T.matrix()
-    function = theano.function([x], [], updates=[(w, w + x)], mode=IN_C)
+    function = engine.function([x], [], updates=[(w, w + x)], mode=IN_C)
     expected, a = np.arange(12.0).reshape(3, 4), np.arange(24.0)
     for given in (a.reshape(3, 8)[:, ::2], a.reshape(4, 6)[:3, :4], a.reshape(6, 4)[2::-1],
                   np.broadcast_to(a[:4], (3, 4)), np.asfortranarray(a[:12].reshape(3, 4))):  # fmt: skip
@@ -72,15 +72,15 @@ def test_arrays_that_do_not_lie_in_order():
 
 
 def test_weights_that_do_not_lie_in_order():
-    w = theano.shared(np.arange(24.0).reshape(4, 6)[:3, :4], borrow=True)
+    w = engine.shared(np.arange(24.0).reshape(4, 6)[:3, :4], borrow=True)
     expected = w.get_value() * 2
-    theano.function([], [], updates=[(w, w * 2.0)], mode=IN_C)()
+    engine.function([], [], updates=[(w, w * 2.0)], mode=IN_C)()
     assert np.array_equal(w.get_value(), expected)
 
 
 def test_other_shapes_are_refused():
-    w, x = theano.shared(np.ones((3, 4))), T.matrix()
-    function = theano.function([x], [], updates=[(w, w + x)], mode=IN_C)
+    w, x = engine.shared(np.ones((3, 4))), T.matrix()
+    function = engine.function([x], [], updates=[(w, w + x)], mode=IN_C)
     with pytest.raises(ValueError, match="different shapes"):
         function(np.ones((3, 1)))
     assert np.array_equal(w.get_value(), np.ones((3, 4)))
@@ -90,11 +90,11 @@ def test_other_shapes_are_refused():
 def test_new_values_may_be_scaled_by_their_own_norm(optimizer):
     found = []
     for mode in (IN_C, BY_THEANO):
-        b, x = theano.shared(np.linspace(1, 2, 5)), T.matrix()
+        b, x = engine.shared(np.linspace(1, 2, 5)), T.matrix()
         loss = T.mean(T.sqr(x + b))
         arguments = {"momentum": 0.9, "nesterov": True} if optimizer == "sgd" else {}
         steps = optimizers.get(optimizer, arguments)
-        function = theano.function([x], loss, mode=mode, updates=steps.get_updates(
+        function = engine.function([x], loss, mode=mode, updates=steps.get_updates(
             [b], [lambda new: new * 2 / T.maximum(2, T.sqrt(T.sum(T.sqr(new))))], loss))  # fmt: skip
         found.append([float(function(np.ones((3, 5)))) for _ in range(4)] + [b.get_value()])
     for one, other in zip(*found):
@@ -105,9 +105,9 @@ def test_what_depends_on_another_new_value_by_more_than_elements():
     for later in (lambda m: T.sum(T.sqr(m)), lambda m: T.dot(m, np.ones((4, 4)))):
         found = []
         for mode in (IN_C, BY_THEANO):
-            m, p, g = theano.shared(np.arange(4.0)), theano.shared(np.ones(4)), T.vector()
+            m, p, g = engine.shared(np.arange(4.0)), engine.shared(np.ones(4)), T.vector()
             new = m + g
-            function = theano.function([g], [], mode=mode, updates=[(m, new), (p, p - new * later(new))])
+            function = engine.function([g], [], mode=mode, updates=[(m, new), (p, p - new * later(new))])
             for _ in range(3):
                 function(np.linspace(0, 1, 4))
             found.append((m.get_value(), p.get_value()))
@@ -116,8 +116,8 @@ def test_what_depends_on_another_new_value_by_more_than_elements():
 
 @pytest.mark.parametrize("dtype", ["int64", "bool", "complex128"])
 def test_other_numbers_are_left_to_theano(dtype):
-    n = theano.shared(np.zeros(3, dtype))
-    function = theano.function([], [], updates=[(n, T.cast(T.neq(n, n) + T.ones_like(n), dtype))] if dtype == "bool"
+    n = engine.shared(np.zeros(3, dtype))
+    function = engine.function([], [], updates=[(n, T.cast(T.neq(n, n) + T.ones_like(n), dtype))] if dtype == "bool"
                                else [(n, n + np.ones(3, dtype))], mode=IN_C)  # fmt: skip
     function()
     assert np.array_equal(n.get_value(), np.ones(3, dtype)) and not loops(function)

@@ -4,9 +4,8 @@ import contextlib
 import inspect
 
 import numpy as np
-import theano
 
-from recurrent_layers import activations, initializations, regularizers
+from recurrent_layers import activations, engine, initializations, regularizers
 from recurrent_layers.utils.generic_utils import known_name
 
 
@@ -254,13 +253,13 @@ class Layer:
             If `init` makes something of another shape.
         """
         value = init(shape)
-        if not isinstance(value, theano.compile.SharedVariable):
-            value = theano.shared(np.asarray(value, dtype=theano.config.floatX))
+        if not isinstance(value, engine.SharedVariable):
+            value = engine.shared(np.asarray(value, dtype=engine.config.floatX))
         made = value.get_value(borrow=True).shape
         if made != tuple(shape):
             raise ValueError(f"the initialization of {name} made shape {made} instead of {tuple(shape)}")
-        if value.dtype != theano.config.floatX:
-            value = theano.shared(value.get_value().astype(theano.config.floatX))
+        if value.dtype != engine.config.floatX:
+            value = engine.shared(value.get_value().astype(engine.config.floatX))
         value.name = name
         return value
 
@@ -330,7 +329,7 @@ class Layer:
         ValueError
             If the number of arrays or a shape is wrong.
         """
-        arrays = [np.asarray(weight, dtype=theano.config.floatX) for weight in weights]
+        arrays = [np.asarray(weight, dtype=engine.config.floatX) for weight in weights]
         variables = list(self.params) if len(arrays) == len(self.params) else self.weights
         shapes = [variable.get_value(borrow=True).shape for variable in variables]
         if [array.shape for array in arrays] != shapes:

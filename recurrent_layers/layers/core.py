@@ -1,11 +1,10 @@
 """The layers around the recurrent ones."""
 
 import numpy as np
-import theano
-import theano.tensor as T
-from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 from recurrent_layers import activations, constraints, initializations
+from recurrent_layers.engine import RandomStreams, config
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer
 from recurrent_layers.utils.generic_utils import positive_int
 
@@ -67,12 +66,12 @@ class Dropout(MaskedLayer):
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"Dropout needs a probability from 0 to 1, got {p!r}")
         self.p = p
-        self.random_streams = MRG_RandomStreams(seed=np.random.randint(1, 10**7))
+        self.random_streams = RandomStreams(seed=np.random.randint(1, 10**7))
 
     def get_output(self, train=False):
         X = self.get_input(train)
         if train and self.p > 0.0:
-            return X * self.random_streams.binomial(X.shape, p=1.0 - self.p, dtype=theano.config.floatX)
+            return X * self.random_streams.binomial(X.shape, p=1.0 - self.p, dtype=config.floatX)
         return X * (1.0 - self.p)
 
 
@@ -144,7 +143,7 @@ class _Affine(Layer):
         self.init = initializations.get(init)
         self.activation = activations.get(activation)
         prefix = "" if name is None else name + "_"
-        self.input = T.TensorType(theano.config.floatX, (False,) * self.input_ndim)(type(self).__name__ + "_input")
+        self.input = T.TensorType(config.floatX, (False,) * self.input_ndim)(type(self).__name__ + "_input")
         self.W = self.add_weight(prefix + "W", self.init, (self.input_dim, self.output_dim))
         self.b = self.add_weight(prefix + "b", initializations.zero, (self.output_dim,))
         self.params = [self.W, self.b]

@@ -1,9 +1,9 @@
 """Integers to vectors."""
 
 import numpy as np
-import theano.tensor as T
 
 from recurrent_layers import constraints, initializations
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer
 from recurrent_layers.utils.generic_utils import positive_int
 

@@ -9,9 +9,10 @@ import inspect
 import numbers
 
 import numpy as np
-import theano.tensor as T
 
 from recurrent_layers import activations, initializations
+from recurrent_layers.engine import of_size_1
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import MaskedLayer
 from recurrent_layers.recurrence import iterate
 from recurrent_layers.utils.generic_utils import positive_int
@@ -248,7 +249,7 @@ class SimpleDeepRNN(Recurrent):
         return [T.dot(x, self.W) + self.b]
 
     def _context(self, x, mask):
-        real = T.addbroadcast(T.ones_like(x[:, :, :1]) if mask is None else mask, 2).astype('int32')
+        real = of_size_1(T.ones_like(x[:, :, :1]) if mask is None else mask, 2).astype('int32')
         steps_before = T.cumsum(real, axis=0) - real
         return [T.ge(steps_before, i) for i in range(1, self.depth + 1)]
 

@@ -17,7 +17,6 @@ level INFO, to the logger ``recurrent_layers``.
 """
 
 from recurrent_layers.recurrence import updates  # noqa: F401
-from recurrent_layers.recurrence.c_code import COMPILER_FLAGS
 from recurrent_layers.recurrence.ops import iterate
 
-__all__ = ["COMPILER_FLAGS", "iterate"]
+__all__ = ["iterate"]

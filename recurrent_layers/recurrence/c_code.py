@@ -12,21 +12,18 @@ import re
 import sys
 
 import numpy as np
-import theano
-import theano.tensor as T
 
-from recurrent_layers import theano_setup
+from recurrent_layers import engine
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.step import Unsupported
 from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths, indented
 
-# Beside those of Theano, -O3 and -fno-math-errno. NaN and infinity stay what they are.
-COMPILER_FLAGS = ["-fno-trapping-math"]
 HEADERS = [(pathlib.Path(__file__).parent / name).read_text() for name in ("parts.h", "products.h", "arrays.h")]
 
 
 def is_possible():
     """Whether there is all that this needs."""
-    return bool(theano.config.cxx) and sys.platform != "win32" and bool(theano_setup.prepare().threads.name)
+    return bool(engine.config.cxx) and sys.platform != "win32" and bool(engine.prepare().threads.name)
 
 
 # The last input of an op: so many threads, the output_dim, truncate_gradient.
@@ -40,7 +37,7 @@ TIMESTEPS, NB_SAMPLES, INPUT_DIM = (0, 0), (0, 1), (0, 2)
 OUTPUT_DIM = (-1, 1)
 
 
-class Loops(theano.Op):
+class Loops(engine.COp):
     """Runs C code that computes arrays from arrays.
 
     Parameters
@@ -67,7 +64,7 @@ class Loops(theano.Op):
 
     def make_node(self, *inputs):
         outputs = [T.TensorType(self.dtype, (False,) * len(shape))() for shape in self.shapes]
-        return theano.Apply(self, [T.as_tensor_variable(variable) for variable in inputs], outputs)
+        return engine.Apply(self, [T.as_tensor_variable(variable) for variable in inputs], outputs)
 
     def infer_shape(self, node, shapes):
         return [[node.inputs[-1][1] if size == OUTPUT_DIM else shapes[size[0]][size[1]] for size in shape]
@@ -77,7 +74,7 @@ class Loops(theano.Op):
         raise NotImplementedError(f"{self.name} runs in C only; exclude the optimization recurrence_in_c, and it "
                                   "runs by scan")
 
-    def c_support_code(self):
+    def c_support_code(self, **named):
         return "\n".join(["typedef {} real;".format({"float32": "float", "float64": "double"}[self.dtype]), *HEADERS])
 
     def c_support_code_apply(self, node, name):
@@ -101,14 +98,14 @@ class Loops(theano.Op):
             """.format(inputs=", ".join(inputs), outputs=", ".join("&" + output for output in outputs), name=name,
                        fail=sub["fail"])
 
-    def c_compile_args(self):
-        return [*COMPILER_FLAGS, "-Wl,-rpath," + theano_setup.prepare().threads.directory]
+    def c_compile_args(self, **named):
+        return [*engine.LOOPS_FLAGS, "-Wl,-rpath," + engine.prepare().threads.directory]
 
-    def c_lib_dirs(self):
-        return [theano_setup.prepare().threads.directory]
+    def c_lib_dirs(self, **named):
+        return [engine.prepare().threads.directory]
 
-    def c_libraries(self):
-        return [theano_setup.prepare().threads.name]
+    def c_libraries(self, **named):
+        return [engine.prepare().threads.name]
 
     def c_code_cache_version(self):
         digest = hashlib.sha256("\n".join(HEADERS).encode()).digest()

@@ -3,12 +3,9 @@
 import logging
 from collections import OrderedDict
 
-import theano
-import theano.tensor as T
-from theano.compile import optdb
-from theano.gof import opt
-
-from recurrent_layers import theano_setup
+from recurrent_layers import engine
+from recurrent_layers.engine import DisconnectedType, of_any_size
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import c_code
 from recurrent_layers.recurrence.step import Program, Unsupported, substitute, trace
 
@@ -41,14 +38,14 @@ def iterate(inputs, step, x, context, nb_states, output_dim, truncate_gradient, 
         The outputs of all steps, (timesteps, nb_samples, output_dim), or of the last, (nb_samples, output_dim).
     """
     # A size of 1 might be broadcastable, which nothing after a step is.
-    x = T.unbroadcast(x, *range(x.ndim))
-    context = [T.unbroadcast(T.addbroadcast(variable, 2), 0, 1) for variable in context]
+    x = of_any_size(x, *range(x.ndim))
+    context = [of_any_size(engine.of_size_1(variable, 2), 0, 1) for variable in context]
     cell, weights = trace(inputs, step, nb_states, x.type, [variable.type for variable in context])
     op = Recurrence(cell, output_dim, truncate_gradient, return_sequences, name)
     return op(x, *context, *weights)
 
 
-class Scannable(theano.Op):
+class Scannable(engine.Op):
     """Something that `theano.scan` can do. An optimization replaces it; without any, it does so itself."""
 
     def scanned(self, *inputs):
@@ -62,13 +59,13 @@ class Scannable(theano.Op):
 
     def perform(self, node, inputs, output_storage):
         if not hasattr(self, "_function"):
-            self._function = theano.function(*self.scanned_anew(node.inputs), on_unused_input="ignore")
+            self._function = engine.function(*self.scanned_anew(node.inputs), on_unused_input="ignore")
         for storage, value in zip(output_storage, self._function(*inputs)):
             storage[0] = value
 
     def R_op(self, inputs, eval_points):
         given = [(variable, point) for variable, point in zip(inputs, eval_points) if point is not None]
-        return T.Rop(self.scanned(*inputs), [variable for variable, _ in given], [point for _, point in given])
+        return engine.Rop(self.scanned(*inputs), [variable for variable, _ in given], [point for _, point in given])
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "_function"}
@@ -87,7 +84,7 @@ class Recurrence(Scannable):
     def make_node(self, *inputs):
         state = self.cell.states_tm1[0].type
         output = T.TensorType(state.dtype, (False,) * 3)() if self.return_sequences else state()
-        return theano.Apply(self, list(inputs), [output])
+        return engine.Apply(self, list(inputs), [output])
 
     def infer_shape(self, node, shapes):
         timesteps, nb_samples, _ = shapes[0]
@@ -104,10 +101,10 @@ class Recurrence(Scannable):
             return substitute(cell.states, {**dict(zip(own, values)), **weights})
 
         zeros = T.zeros((inputs[0].shape[1], self.output_dim), cell.states_tm1[0].dtype)
-        zeros = T.unbroadcast(zeros, 0, 1)
-        outputs, _ = theano.scan(step, sequences=received + list(contexts),
-                                 outputs_info=[zeros] * len(cell.states), truncate_gradient=self.truncate_gradient,
-                                 name=self.name)
+        zeros = of_any_size(zeros, 0, 1)
+        outputs = engine.scan(step, sequences=received + list(contexts),
+                              outputs_info=[zeros] * len(cell.states), truncate_gradient=self.truncate_gradient,
+                              name=self.name)
         h = outputs[0] if len(cell.states) > 1 else outputs
         return [h if self.return_sequences else h[-1]]
 
@@ -130,7 +127,7 @@ class RecurrenceGradient(Scannable):
         return f"gradient of {self.recurrence.name}"
 
     def make_node(self, *inputs):
-        return theano.Apply(self, list(inputs), [inputs[k].type() for k in differentiable(inputs[:-1])])
+        return engine.Apply(self, list(inputs), [inputs[k].type() for k in differentiable(inputs[:-1])])
 
     def infer_shape(self, node, shapes):
         return [shapes[k] for k in differentiable(node.inputs[:-1])]
@@ -149,8 +146,9 @@ def gradients_by_scan(op, inputs, output_gradients):
     """The gradients of what an op computes, of all inputs that have one."""
     own, outputs = op.scanned_anew(inputs)
     known = OrderedDict((output, gradient.type()) for output, gradient in zip(outputs, output_gradients)
-                        if not isinstance(gradient.type, theano.gradient.DisconnectedType))
-    gradients = T.grad(None, [own[k] for k in differentiable(own)], known_grads=known, disconnected_inputs='ignore')
+                        if not isinstance(gradient.type, DisconnectedType))
+    wanted = [own[k] for k in differentiable(own)]
+    gradients = engine.grad(None, wanted, known_grads=known, disconnected_inputs='ignore')
     given = {known[output]: gradient for output, gradient in zip(outputs, output_gradients) if output in known}
     return substitute(gradients, {**dict(zip(own, inputs)), **given})
 
@@ -163,13 +161,13 @@ def differentiable(inputs):
 def in_place_of_all(gradients, inputs):
     """The gradients of the inputs that have one, and what stands for those of the others."""
     found = dict(zip(differentiable(inputs), gradients))
-    return [found.get(k, theano.gradient.DisconnectedType()()) for k in range(len(inputs))]
+    return [found.get(k, DisconnectedType()()) for k in range(len(inputs))]
 
 
 # ---- Optimizations --------------------------------------------------------------------------------------------
 
 
-@opt.optimizer
+@engine.optimizer
 def recurrence_in_c(fgraph):
     """Replace each recurrence and its gradient by C code, where its step allows it."""
     if not c_code.is_possible():
@@ -190,7 +188,7 @@ def recurrence_in_c(fgraph):
 
 
 def _settings(recurrence):
-    return c_code.settings(theano_setup.number_of_threads(), recurrence.output_dim, recurrence.truncate_gradient)
+    return c_code.settings(engine.number_of_threads(), recurrence.output_dim, recurrence.truncate_gradient)
 
 
 def _steps_in_c(fgraph, node, forwards):
@@ -204,7 +202,8 @@ def _steps_in_c(fgraph, node, forwards):
 
 def _gradient_in_c(fgraph, node, forwards):
     op, inputs = node.op.recurrence, node.inputs[:-1]
-    wanted = [(k, output) for k, output in zip(differentiable(inputs), node.outputs) if fgraph.clients(output)]
+    wanted = [(k, output) for k, output in zip(differentiable(inputs), node.outputs)
+              if engine.has_clients(fgraph, output)]
     own = [op.cell.x] + op.cell.context_t + op.cell.weights
     if any(own[k] in op.cell.context_t for k, _ in wanted):
         raise Unsupported("a context whose gradient is wanted")
@@ -221,7 +220,7 @@ def _gradient_in_c(fgraph, node, forwards):
     forwards[(op, *inputs)] = outputs
 
 
-@opt.optimizer
+@engine.optimizer
 def recurrence_by_scan(fgraph):
     """Replace each recurrence and its gradient by `theano.scan`."""
     for node in fgraph.toposort()[::-1]:
@@ -231,5 +230,5 @@ def recurrence_by_scan(fgraph):
             fgraph.replace_all_validate(list(zip(node.outputs, outputs)), reason="recurrence_by_scan")
 
 
-optdb.register("recurrence_in_c", recurrence_in_c, 0.02, "fast_run", "recurrence")
-optdb.register("recurrence_by_scan", recurrence_by_scan, 0.03, "fast_run", "fast_compile", "recurrence")
+engine.register("recurrence_in_c", recurrence_in_c, 0.02, "fast_run", "cxx_only", "recurrence")
+engine.register("recurrence_by_scan", recurrence_by_scan, 0.03, "fast_run", "fast_compile", "recurrence")

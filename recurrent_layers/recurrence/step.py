@@ -7,17 +7,15 @@ finds out what of the forward steps the backward steps need again.
 from collections import OrderedDict
 from typing import List, NamedTuple
 
-import theano
-import theano.tensor as T
-from theano.compile import optdb
-from theano.gof import FunctionGraph, Query, graph
-from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
+from recurrent_layers import engine
+from recurrent_layers.engine import Constant, DimShuffle, Dot, Elemwise, FunctionGraph, Sum, Variable, scalar
+from recurrent_layers.engine import tensor as T
 
 # So cheap that computing them again is faster than storing them.
-CHEAP = (theano.scalar.Add, theano.scalar.Sub, theano.scalar.Mul, theano.scalar.Neg, theano.scalar.Sqr,
-         theano.scalar.Clip, theano.scalar.Switch, theano.scalar.Second, theano.scalar.Identity, theano.scalar.Cast,
-         theano.scalar.Abs, theano.scalar.Maximum, theano.scalar.Minimum, theano.scalar.LogicalComparison,
-         theano.scalar.BinaryBitOp, theano.scalar.UnaryBitOp)  # fmt: skip
+CHEAP = (scalar.Add, scalar.Sub, scalar.Mul, scalar.Neg, scalar.Sqr,
+         scalar.Clip, scalar.Switch, scalar.Second, scalar.Identity, scalar.Cast,
+         scalar.Abs, scalar.Maximum, scalar.Minimum, scalar.LogicalComparison,
+         scalar.BinaryBitOp, scalar.UnaryBitOp)  # fmt: skip
 
 
 class Unsupported(Exception):
@@ -44,15 +42,15 @@ class Cell(NamedTuple):
         All else that there is.
     """
 
-    x: theano.Variable
-    x_t: theano.Variable
-    inputs: List[theano.Variable]
-    projected_t: List[theano.Variable]
-    inputs_t: List[theano.Variable]
-    context_t: List[theano.Variable]
-    states_tm1: List[theano.Variable]
-    states: List[theano.Variable]
-    weights: List[theano.Variable]
+    x: Variable
+    x_t: Variable
+    inputs: List[Variable]
+    projected_t: List[Variable]
+    inputs_t: List[Variable]
+    context_t: List[Variable]
+    states_tm1: List[Variable]
+    states: List[Variable]
+    weights: List[Variable]
 
     def states_of_x_t(self, states):
         """States after the step, as a graph of x_t instead of inputs_t."""
@@ -83,7 +81,7 @@ def trace(inputs, step, nb_states, x_type, context_types):
         The cell, and what stands for its weights where it is used.
     """
     # Shared variables have test values, the variables here have none.
-    with theano.change_flags(compute_test_value="off"):
+    with engine.without_test_values():
         x, x_t = x_type(), T.TensorType(x_type.dtype, (False, False))()
         context_t = [T.TensorType(context.dtype, (False, True))() for context in context_types]
         states_tm1 = [T.matrix() for _ in range(nb_states)]
@@ -91,10 +89,10 @@ def trace(inputs, step, nb_states, x_type, context_types):
         inputs_t = [variable.type() for variable in of_one]
         states = list(step(*inputs_t, *context_t, *states_tm1))
         own = {x, x_t, *inputs_t, *context_t, *states_tm1}
-        given = [variable for variable in dict.fromkeys(graph.inputs(of_all + of_one + states))
-                 if variable not in own and not isinstance(variable, graph.Constant)]
+        given = [variable for variable in dict.fromkeys(engine.graph_inputs(of_all + of_one + states))
+                 if variable not in own and not isinstance(variable, Constant)]
         weights = [weight.type() for weight in given]
-        clones = iter(theano.clone(of_all + of_one + states, dict(zip(given, weights))))
+        clones = iter(engine.clone(of_all + of_one + states, dict(zip(given, weights))))
         of_all, of_one, states = ([next(clones) for _ in part] for part in (of_all, of_one, states))
     return Cell(x, x_t, of_all, of_one, inputs_t, context_t, states_tm1, states, weights), given
 
@@ -102,10 +100,10 @@ def trace(inputs, step, nb_states, x_type, context_types):
 class Product(NamedTuple):
     """A product ``left . weight`` of the step, what it gives, and the gradient of that."""
 
-    left: theano.Variable
-    weight: theano.Variable
-    output: theano.Variable
-    gradient: theano.Variable
+    left: Variable
+    weight: Variable
+    output: Variable
+    gradient: Variable
 
 
 class Program:
@@ -157,7 +155,7 @@ class Program:
         states = [T.tensor_copy(state) for state in cell.states_of_x_t(states)]
         carried = [state.type() for state in cell.states_tm1]
         output_gradient = cell.states_tm1[0].type()
-        dots = [node for node in graph.io_toposort([], states) if isinstance(node.op, T.Dot)]
+        dots = [node for node in engine.io_toposort([], states) if isinstance(node.op, Dot)]
         dots = [node for node in dots if weight_of(node.inputs[1]) in gradients_of]
         if any(is_transposed(node.inputs[1]) for node in dots):
             raise Unsupported("a product with a transposed weight")
@@ -172,7 +170,7 @@ class Program:
             known = OrderedDict(zip(states, carried))
             if return_sequences:
                 known[states[0]] = carried[0] + output_gradient
-            gradients = theano.grad(None, targets, known_grads=known, disconnected_inputs='ignore')
+            gradients = engine.grad(None, targets, known_grads=known, disconnected_inputs='ignore')
         inputs, states, gradients, outputs, lefts = map(iter, _simplified([
             [cell.x_t, *cell.context_t, *cell.states_tm1, *cell.weights, *carried, output_gradient],
             states, gradients, [node.outputs[0] for node in dots], [node.inputs[0] for node in dots]]))
@@ -229,7 +227,7 @@ class Program:
             node = variable.owner
             if node is None:
                 raise Unsupported(f"the constant {variable}")
-            if isinstance(node.op, T.Dot):
+            if isinstance(node.op, Dot):
                 left, right = node.inputs
                 if weight_of(right) not in self.weights or left.broadcastable != (False, False):
                     raise Unsupported("a product that is not one of a state or an input with a weight")
@@ -306,20 +304,20 @@ def substitute(outputs, replacements):
     replacements : dict of theano variables
     """
     # A constant may belong to one function graph only.
-    constants = [variable for variable in graph.inputs(outputs) if isinstance(variable, graph.Constant)]
-    copies = graph.clone_get_equiv(list(replacements), outputs, copy_inputs=False, copy_orphans=False,
+    constants = [variable for variable in engine.graph_inputs(outputs) if isinstance(variable, Constant)]
+    copies = engine.clone_get_equiv(list(replacements), outputs, copy_inputs=False, copy_orphans=False,
                                    memo={**{constant: constant.clone() for constant in constants}, **replacements})
     return [copies[output] for output in outputs]
 
 
 def arguments(node):
     """The inputs of a node that its value depends on."""
-    return node.inputs[:1] if isinstance(node.op, (T.Dot, DimShuffle)) else node.inputs
+    return node.inputs[:1] if isinstance(node.op, (Dot, DimShuffle)) else node.inputs
 
 
 def is_constant(variable):
     """Whether it is a number."""
-    return isinstance(variable, graph.Constant) and variable.data.size == 1
+    return isinstance(variable, Constant) and variable.data.size == 1
 
 
 def vector_weight(variable):
@@ -345,7 +343,7 @@ def is_transposed(right):
 def _chosen(state):
     """The condition of a choice between two, and both; thrice None if the state is no such choice."""
     node = state.owner
-    if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, theano.scalar.Switch):
+    if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Switch):
         return node.inputs
     return None, None, None
 
@@ -369,6 +367,6 @@ def _simplified(parts):
     """The same lists of variables after Theano's canonical simplifications; the first holds the inputs."""
     outputs = [variable for part in parts[1:] for variable in part]
     fgraph = FunctionGraph(parts[0], outputs, clone=True)
-    optdb.query(Query(include=['fast_run'], exclude=['recurrence'], position_cutoff=1.01)).optimize(fgraph)
+    engine.simplify(fgraph)
     variables = iter(fgraph.outputs)
     return [fgraph.inputs] + [[next(variables) for _ in part] for part in parts[1:]]

@@ -5,13 +5,8 @@ of the same arrays by elementwise functions is one node: it reads each of them o
 place of the old.
 """
 
-from theano.compile import optdb
-from theano.compile.function_module import Supervisor
-from theano.gof import InconsistencyError, opt
-from theano.gof.graph import ancestors
-from theano.tensor.elemwise import Elemwise
-
-from recurrent_layers import theano_setup
+from recurrent_layers import engine
+from recurrent_layers.engine import Elemwise, InconsistencyError, ancestors
 from recurrent_layers.recurrence import c_code
 from recurrent_layers.recurrence.step import Unsupported, is_constant
 from recurrent_layers.recurrence.writer import definition, indented, literal, type_of
@@ -131,13 +126,6 @@ def groups_of(fgraph, updated):
     return found
 
 
-def updated_inputs(fgraph):
-    """The inputs that new values may replace."""
-    protected = [input for feature in fgraph._features if isinstance(feature, Supervisor)
-                 for input in feature.protected]  # fmt: skip
-    return [input for input in fgraph.inputs if input not in protected]
-
-
 def places_of(group, updated):
     """For each output of a group an array whose place it can take, as a position; None if there are not enough."""
     places = []
@@ -150,12 +138,12 @@ def places_of(group, updated):
     return places
 
 
-@opt.optimizer
+@engine.optimizer
 def updates_in_c(fgraph):
     """Compute in one loop what is made of the same arrays."""
     if not c_code.is_possible():
         return
-    updated = set(updated_inputs(fgraph))
+    updated = set(engine.inputs_that_may_change(fgraph))
     for group in groups_of(fgraph, updated):
         # What is given may depend on what is computed, as the norm of new values does by which they are scaled.
         if not set(group.outputs).isdisjoint(ancestors(group.arrays + group.numbers)):
@@ -165,13 +153,13 @@ def updates_in_c(fgraph):
         except Unsupported:
             continue
         op.in_place = group.op(places) if places else None
-        settings = c_code.settings(theano_setup.number_of_threads(), 0, 0)
+        settings = c_code.settings(engine.number_of_threads(), 0, 0)
         fgraph.replace_all_validate(
             list(zip(group.outputs, op(*group.arrays, *group.numbers, settings, return_list=True))),
             reason="updates_in_c")  # fmt: skip
 
 
-@opt.optimizer
+@engine.optimizer
 def updates_in_place(fgraph):
     """Put new values in the place of the old, where nothing else needs these afterwards."""
     for node in fgraph.toposort():
@@ -185,5 +173,5 @@ def updates_in_place(fgraph):
 
 
 # Before Theano makes one function of several elementwise ones; and with those that work in place.
-optdb.register("updates_in_c", updates_in_c, 48.9, "fast_run", "recurrence")
-optdb.register("updates_in_place", updates_in_place, 74, "fast_run", "inplace", "recurrence")
+engine.register("updates_in_c", updates_in_c, 48.9, "fast_run", "cxx_only", "recurrence")
+engine.register("updates_in_place", updates_in_place, 74, "fast_run", "inplace", "cxx_only", "recurrence")

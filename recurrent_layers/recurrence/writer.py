@@ -4,11 +4,8 @@ import itertools
 import math
 from typing import NamedTuple
 
-import theano
-import theano.tensor as T
-from theano.gof.utils import MethodNotDefined
-from theano.tensor.elemwise import Elemwise
-
+from recurrent_layers.engine import Dot, Elemwise, MethodNotDefined, Sigmoid
+from recurrent_layers.engine import scalar as _scalar
 from recurrent_layers.recurrence.step import (
     Unsupported,
     arguments,
@@ -18,8 +15,6 @@ from recurrent_layers.recurrence.step import (
     vector_weight,
     weight_of,
 )
-
-_scalar, _nnet = theano.scalar, T.nnet.sigm
 
 # In these, g++ sees a loop that it can run with vectors, which Theano's own code often hides.
 EXPRESSIONS = {
@@ -45,7 +40,7 @@ EXPRESSIONS_OF_REALS = {
     _scalar.Exp: "exponential({})".format,
     _scalar.Sqrt: "square_root({})".format,
     _scalar.Tanh: "hyperbolic_tangent({})".format,
-    _nnet.ScalarSigmoid: "real(1) / (real(1) + exponential(-{}))".format,
+    Sigmoid: "real(1) / (real(1) + exponential(-{}))".format,
 }
 
 
@@ -99,7 +94,7 @@ class Widths:
         if variable in self.program.leaves:
             return "input_dim" if variable is self.program.x_t else "output_dim"
         node = variable.owner
-        if isinstance(node.op, T.Dot):
+        if isinstance(node.op, Dot):
             left, right = node.inputs
             rows, columns = (1, 0) if is_transposed(right) else (0, 1)
             name = self.names[weight_of(right)]
@@ -397,7 +392,7 @@ def _has(operation, method):
 
 
 def is_product(variable):
-    return isinstance(variable.owner.op, T.Dot)
+    return isinstance(variable.owner.op, Dot)
 
 
 def is_sum(variable):

@@ -1,30 +1,27 @@
 """Mends what is wrong or slow in Theano 1.0.5 itself, in memory, for this process.
 
-`theano_setup.prepare` applies it after the import of Theano. Each mend says what it is for, and Theano
+`recurrent_layers.engine.prepare` applies it after the import of Theano. Each mend says what it is for, and Theano
 works the same without it, only slower or, for scan on Python 3.11, not at all.
 """
 
 import functools
 import hashlib
-import os
-import subprocess
 import sys
-import tempfile
+
+from recurrent_layers.engine import headers
 
 SCAN_EXTENSION = "theano.scan_module.scan_perform_ext"
-
-# What most modules of Theano include; g++ spends more than half of its time on it.
-HEADERS = ("Python.h", "iostream", "theano_mod_helper.h", "math.h", "numpy/arrayobject.h",
-           "numpy/arrayscalars.h", "vector", "algorithm")  # fmt: skip
 
 
 def apply():
     """Apply all mends; call once, after the import of Theano."""
+    from theano.gof import cmodule
+
     loop_in_python_where_c_does_not_compile()
     push_products_out_of_scan_rightly()
     find_ops_without_props_in_the_cache()
     find_ops_of_c_files_in_the_cache()
-    precompile_headers()
+    headers.precompile(cmodule)
     draw_random_numbers_with_vectors()
 
 
@@ -164,64 +161,3 @@ static void cpu_rng_mrg_uniform_npy_{dtype}(PyArrayObject* samples, PyArrayObjec
     version = int.from_bytes(hashlib.sha256(code.encode()).digest()[:8], "big")
     mrg_uniform.c_support_code = lambda self: code
     mrg_uniform.c_code_cache_version = lambda self: (version,)
-
-
-def precompile_headers():
-    """Let g++ read the headers that all modules include from a precompiled one: half the time."""
-    from theano.gof.cmodule import GCC_compiler
-
-    original = GCC_compiler.compile_str
-
-    @functools.wraps(original)
-    def compile_str(module_name, src_code, location=None, include_dirs=None, lib_dirs=None, libs=None,
-                    preargs=None, **named):
-        preargs = list(preargs or [])
-        if "theano_mod_helper.h" in src_code and "-O3" in preargs:
-            # -g0 before the user's flags, so that a -g of theirs wins.
-            preargs = ["-g0"] + preargs
-            # Warnings and the names of BLAS routines do not matter to it.
-            header = _precompiled_header(tuple(flag for flag in preargs if flag[:2] not in ("-W", "-D")
-                                               or flag.startswith("-DNPY")))
-            preargs += ["-include", header] if header else []
-        return original(module_name, src_code, location, include_dirs, lib_dirs, libs, preargs, **named)
-
-    GCC_compiler.compile_str = staticmethod(compile_str)
-
-
-@functools.lru_cache(maxsize=None)
-def _precompiled_header(flags):
-    """The path of a header that is there precompiled for these flags; None if that is not possible.
-
-    Where g++ finds that it does not fit, it reads the plain header beside it.
-    """
-    import numpy
-    import theano
-    from theano.gof.cmodule import std_include_dirs
-
-    cxx = theano.config.cxx
-    text = "".join(f"#include <{header}>\n" for header in HEADERS)
-    directories = [f"-I{directory}" for directory in std_include_dirs()]
-    try:
-        version = subprocess.run([cxx, "--version"], stdout=subprocess.PIPE, check=True).stdout.decode()
-        if "Free Software Foundation" not in version:
-            return None  # Clang, also where it is called g++, fails on a header that does not fit.
-        # g++ does not look whether the headers within have changed.
-        identity = "\n".join([cxx, version, sys.version, numpy.__version__, theano.__version__, text,
-                              *directories, *flags])
-        folder = os.path.join(theano.config.base_compiledir,
-                              "precompiled_headers_" + hashlib.sha256(identity.encode()).hexdigest()[:16])
-        header = os.path.join(folder, "theano_headers.h")
-        if not os.path.exists(header + ".gch"):
-            os.makedirs(folder, exist_ok=True)
-            # Other processes may do the same now: each writes files of its own, and then puts them in place.
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                plain, compiled = os.path.join(scratch, "plain.h"), os.path.join(scratch, "compiled.gch")
-                with open(plain, "w") as stream:
-                    stream.write(text)
-                subprocess.run([cxx, "-g", *flags, "-fvisibility=hidden", *directories, "-x", "c++-header", plain,
-                                "-o", compiled], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-                os.replace(plain, header)
-                os.replace(compiled, header + ".gch")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return header

@@ -1,0 +1,18 @@
+"""The engine that computes: Theano, or PyTensor, its descendant, where Theano cannot run.
+
+This is the only room of the library that knows which. It prepares the engine for this machine when it is imported, and
+gives what the library needs of it by the same names, whichever it is (:data:`recurrent_layers.engine.names.NAMES`).
+"""
+
+from recurrent_layers.engine.machine import LOOPS_FLAGS, number_of_threads
+from recurrent_layers.engine.names import NAMES
+from recurrent_layers.engine.setup import prepare, report
+
+NAME = prepare().engine.name
+
+if NAME == "Theano":
+    from recurrent_layers.engine.on_theano import *
+else:
+    from recurrent_layers.engine.on_pytensor import *
+
+__all__ = ["LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "report", *NAMES]

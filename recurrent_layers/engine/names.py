@@ -1,0 +1,47 @@
+"""What both engines offer to the library, by the same names."""
+
+NAMES = [
+    # Graphs, functions, and what is in them
+    "Apply",
+    "COp",
+    "Constant",
+    "DisconnectedType",
+    "FunctionGraph",
+    "InconsistencyError",
+    "MethodNotDefined",
+    "Op",
+    "SharedVariable",
+    "Variable",
+    "ancestors",
+    "clone",
+    "clone_get_equiv",
+    "config",
+    "function",
+    "grad",
+    "graph_inputs",
+    "has_clients",
+    "inputs_that_may_change",
+    "io_toposort",
+    "optimizer",
+    "register",
+    "scan",
+    "shared",
+    "simplify",
+    "without_test_values",
+    # Ops
+    "DimShuffle",
+    "Dot",
+    "Elemwise",
+    "Sigmoid",
+    "Sum",
+    "scalar",
+    # Variables from variables
+    "RandomStreams",
+    "Rop",
+    "nnet",
+    "of_any_size",
+    "of_size_1",
+    "tensor",
+    # C
+    "compiler_flags",
+]

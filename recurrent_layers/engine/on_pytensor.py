@@ -1,0 +1,186 @@
+"""What the library takes from PyTensor 3.3."""
+
+import contextlib
+import types
+import warnings
+
+import numpy as np
+import pytensor
+import pytensor.tensor
+from pytensor import config, function, grad, scalar, shared
+from pytensor.compile.aliasing import Supervisor
+from pytensor.compile.mode import optdb
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.gradient import DisconnectedType
+from pytensor.gradient import pushforward as _pushforward
+from pytensor.graph import op
+from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import clone_replace as clone
+from pytensor.graph.rewriting.basic import graph_rewriter as optimizer
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.graph.traversal import ancestors, graph_inputs, io_toposort
+from pytensor.graph.utils import InconsistencyError, MethodNotDefined
+from pytensor.link.c import op as c_op
+from pytensor.link.c.cmodule import GCC_compiler
+from pytensor.scalar.math import Sigmoid
+from pytensor.scan.basic import scan as _scan
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Dot, Sum
+
+from recurrent_layers.engine.names import NAMES
+
+__all__ = NAMES
+
+tensor = pytensor.tensor
+
+
+class _WithNamesOfTheano:
+    """The methods that Theano calls, `grad`, `L_op` and `R_op`, for what PyTensor calls."""
+
+    def pullback(self, inputs, outputs, output_gradients):
+        return self.L_op(inputs, outputs, output_gradients)
+
+    def L_op(self, inputs, outputs, output_gradients):
+        return self.grad(inputs, output_gradients)
+
+    def pushforward(self, inputs, outputs, eval_points):
+        points = [None if isinstance(point.type, DisconnectedType) else point for point in eval_points]
+        return self.R_op(inputs, points)
+
+
+class Op(_WithNamesOfTheano, op.Op):
+    """An op in Python."""
+
+
+class COp(_WithNamesOfTheano, c_op.COp):
+    """An op with C code."""
+
+
+def register(name, optimization, position, *tags):
+    """Let PyTensor apply an optimization where one of the tags is asked for."""
+    optdb.register(name, optimization, *tags, position=position)
+
+
+def simplify(fgraph):
+    """Apply the canonical simplifications, and none of ours."""
+    query = RewriteDatabaseQuery(include=["fast_run"], exclude=["recurrence"], position_cutoff=1.01)
+    optdb.query(query).rewrite(fgraph)
+
+
+def has_clients(fgraph, variable):
+    """Whether anything in a graph needs a variable."""
+    return bool(fgraph.clients.get(variable))
+
+
+def inputs_that_may_change(fgraph):
+    """The inputs whose memory a function may use for something else."""
+    protected = [input for feature in fgraph._features if isinstance(feature, Supervisor)
+                 for input in feature.protected]  # fmt: skip
+    return [input for input in fgraph.inputs if input not in protected]
+
+
+def scan(step, **arguments):
+    """As `theano.scan`, without the updates of shared variables."""
+    return _scan(step, return_updates=False, **arguments)
+
+
+def Rop(outputs, variables, points):
+    """As `theano.tensor.Rop`."""
+    return _pushforward(outputs, variables, points)
+
+
+class OfAnySize(COp):
+    """The same array; of the sizes of some axes nothing is known."""
+
+    __props__ = ("axes",)
+    view_map = {0: [0]}
+
+    def __init__(self, axes):
+        self.axes = axes
+
+    def make_node(self, variable):
+        shape = [None if axis in self.axes else size for axis, size in enumerate(variable.type.shape)]
+        return Apply(self, [variable], [tensor.TensorType(variable.dtype, shape)()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0]
+
+    def infer_shape(self, node, shapes):
+        return shapes
+
+    def grad(self, inputs, output_gradients):
+        return output_gradients
+
+    def R_op(self, inputs, eval_points):
+        return eval_points
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"Py_XDECREF({outputs[0]}); {outputs[0]} = {inputs[0]}; Py_INCREF({outputs[0]});"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+def of_any_size(variable, *axes):
+    """The variable; of the sizes of these axes nothing is known."""
+    if all(variable.type.shape[axis] is None for axis in axes):
+        return variable
+    return OfAnySize(axes)(variable)
+
+
+def of_size_1(variable, axis):
+    """The variable; along an axis it is broadcast."""
+    return tensor.specify_broadcastable(variable, axis)
+
+
+def without_test_values():
+    """Within this, variables need no test values; PyTensor knows none."""
+    return contextlib.nullcontext()
+
+
+def compiler_flags():
+    """What g++ is told by PyTensor itself, for this processor."""
+    return GCC_compiler.compile_args()
+
+
+class RandomStreams:
+    """Random numbers that a function draws anew at each call.
+
+    Parameters
+    ----------
+    seed : int
+    """
+
+    def __init__(self, seed):
+        self._seeds = np.random.SeedSequence(seed)
+
+    def binomial(self, size, p, dtype):
+        """Ones with probability `p`, else zeros."""
+        state = shared(np.random.default_rng(self._seeds.spawn(1)[0]), borrow=True)
+        after, drawn = tensor.random.uniform(size=size, rng=state, dtype="float32", return_next_rng=True)
+        with warnings.catch_warnings():
+            # PyTensor wants updates to be handed to each function; a graph of Theano brings its own with it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            state.default_update = after
+        return tensor.cast(drawn < np.float32(p), dtype)
+
+
+def _relu(x):
+    return tensor.maximum(x, 0)
+
+
+def _hard_sigmoid(x):
+    return tensor.clip(x * np.asarray(0.2, x.dtype) + np.asarray(0.5, x.dtype), 0, 1)
+
+
+def _binary_crossentropy(output, target):
+    return -(target * tensor.log(output) + (1.0 - target) * tensor.log(1.0 - output))
+
+
+def _softmax(x):
+    return tensor.special.softmax(x, axis=-1)
+
+
+nnet = types.SimpleNamespace(sigmoid=tensor.sigmoid, softplus=tensor.softplus, softmax=_softmax, relu=_relu,
+                             hard_sigmoid=_hard_sigmoid, binary_crossentropy=_binary_crossentropy)
