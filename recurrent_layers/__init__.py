@@ -12,16 +12,7 @@ generator: ``numpy.random.seed(1337)`` before a model is built makes a run repro
 
 __version__ = "0.1.0"
 
-from recurrent_layers import (
-    activations,
-    callbacks,
-    constraints,
-    engine,  # noqa: F401 -- first of all, since it prepares what the others need.
-    initializations,
-    objectives,
-    optimizers,
-    regularizers,
-)
+from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
 from recurrent_layers.layers import *
 from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json

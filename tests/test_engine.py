@@ -217,6 +217,7 @@ def test_blas_says_why_there_is_none(monkeypatch, tmp_path):
 VARIABLES = (ENGINE.flags, ENGINE.files, "OPENBLAS_CORETYPE", *machine.THREADS_VARIABLES)
 LDFLAGS, CXXFLAGS = ENGINE.flag("blas.ldflags"), ENGINE.flag("gcc.cxxflags")
 
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
     return tmp_path_factory.mktemp("home")

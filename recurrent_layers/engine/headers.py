@@ -13,55 +13,53 @@ import numpy
 HEADERS = ("Python.h", "iostream", "math.h", "numpy/arrayobject.h", "numpy/arrayscalars.h", "vector", "algorithm")
 
 
-def _helper(cmodule):
-    """The engine's own header."""
-    return cmodule.__name__.partition(".")[0] + "_mod_helper.h"
-
-
-def precompile(cmodule):
+def precompile(engine):
     """Let g++ read the headers that all modules include from a precompiled one: half the time.
 
     Parameters
     ----------
-    cmodule : module
-        Where the engine compiles: `theano.gof.cmodule`, `pytensor.link.c.cmodule`.
+    engine : recurrent_layers.engine.setup.Engine
     """
-    original, helper = cmodule.GCC_compiler.compile_str, _helper(cmodule)
+    original = engine.cmodule.GCC_compiler.compile_str
 
     @functools.wraps(original)
     def compile_str(module_name, src_code, location=None, include_dirs=None, lib_dirs=None, libs=None,
                     preargs=None, **named):
         preargs = list(preargs or [])
-        if helper in src_code and "-O3" in preargs:
+        if _helper(engine) in src_code and "-O3" in preargs:
             # -g0 before the user's flags, so that a -g of theirs wins.
             preargs = ["-g0"] + preargs
             # Warnings and the names of BLAS routines do not matter to it.
-            header = _precompiled_header(cmodule, tuple(flag for flag in preargs if flag[:2] not in ("-W", "-D")
-                                                        or flag.startswith("-DNPY")))
+            header = _precompiled_header(engine, tuple(flag for flag in preargs if flag[:2] not in ("-W", "-D")
+                                                       or flag.startswith("-DNPY")))
             preargs += ["-include", header] if header else []
         return original(module_name, src_code, location, include_dirs, lib_dirs, libs, preargs, **named)
 
-    cmodule.GCC_compiler.compile_str = staticmethod(compile_str)
+    engine.cmodule.GCC_compiler.compile_str = staticmethod(compile_str)
+
+
+def _helper(engine):
+    """The engine's own header."""
+    return engine.module + "_mod_helper.h"
 
 
 @functools.lru_cache(maxsize=None)
-def _precompiled_header(cmodule, flags):
+def _precompiled_header(engine, flags):
     """The path of a header that is there precompiled for these flags; None if that is not possible.
 
     Where g++ finds that it does not fit, it reads the plain header beside it.
     """
-    engine = sys.modules[cmodule.__name__.partition(".")[0]]
-    config, cxx = engine.config, engine.config.cxx
-    text = "".join(f"#include <{header}>\n" for header in (HEADERS[0], _helper(cmodule), *HEADERS[1:]))
-    directories = [f"-I{directory}" for directory in cmodule.std_include_dirs()]
+    cxx = engine.config.cxx
+    text = "".join(f"#include <{header}>\n" for header in (HEADERS[0], _helper(engine), *HEADERS[1:]))
+    directories = [f"-I{directory}" for directory in engine.cmodule.std_include_dirs()]
     try:
         version = subprocess.run([cxx, "--version"], stdout=subprocess.PIPE, check=True).stdout.decode()
         if "Free Software Foundation" not in version:
             return None  # Clang, also where it is called g++, fails on a header that does not fit.
         # g++ does not look whether the headers within have changed.
-        identity = "\n".join([cxx, version, sys.version, numpy.__version__, engine.__version__, text,
-                              *directories, *flags])
-        folder = os.path.join(config.base_compiledir,
+        identity = "\n".join([cxx, version, sys.version, numpy.__version__,
+                              sys.modules[engine.module].__version__, text, *directories, *flags])
+        folder = os.path.join(engine.config.base_compiledir,
                               "precompiled_headers_" + hashlib.sha256(identity.encode()).hexdigest()[:16])
         header = os.path.join(folder, "engine_headers.h")
         if not os.path.exists(header + ".gch"):

@@ -11,6 +11,7 @@ NAMES = [
     "MethodNotDefined",
     "Op",
     "SharedVariable",
+    "Supervisor",
     "Variable",
     "ancestors",
     "clone",
@@ -20,7 +21,6 @@ NAMES = [
     "grad",
     "graph_inputs",
     "has_clients",
-    "inputs_that_may_change",
     "io_toposort",
     "optimizer",
     "register",
@@ -42,6 +42,4 @@ NAMES = [
     "of_any_size",
     "of_size_1",
     "tensor",
-    # C
-    "compiler_flags",
 ]

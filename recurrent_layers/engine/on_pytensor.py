@@ -5,14 +5,12 @@ import types
 import warnings
 
 import numpy as np
-import pytensor
-import pytensor.tensor
-from pytensor import config, function, grad, scalar, shared
+from pytensor import config, function, grad, scalar, shared, tensor
 from pytensor.compile.aliasing import Supervisor
 from pytensor.compile.mode import optdb
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import DisconnectedType
-from pytensor.gradient import pushforward as _pushforward
+from pytensor.gradient import pushforward as Rop
 from pytensor.graph import op
 from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv
 from pytensor.graph.fg import FunctionGraph
@@ -22,7 +20,6 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.traversal import ancestors, graph_inputs, io_toposort
 from pytensor.graph.utils import InconsistencyError, MethodNotDefined
 from pytensor.link.c import op as c_op
-from pytensor.link.c.cmodule import GCC_compiler
 from pytensor.scalar.math import Sigmoid
 from pytensor.scan.basic import scan as _scan
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -31,8 +28,6 @@ from pytensor.tensor.math import Dot, Sum
 from recurrent_layers.engine.names import NAMES
 
 __all__ = NAMES
-
-tensor = pytensor.tensor
 
 
 class _WithNamesOfTheano:
@@ -73,21 +68,9 @@ def has_clients(fgraph, variable):
     return bool(fgraph.clients.get(variable))
 
 
-def inputs_that_may_change(fgraph):
-    """The inputs whose memory a function may use for something else."""
-    protected = [input for feature in fgraph._features if isinstance(feature, Supervisor)
-                 for input in feature.protected]  # fmt: skip
-    return [input for input in fgraph.inputs if input not in protected]
-
-
 def scan(step, **arguments):
     """As `theano.scan`, without the updates of shared variables."""
     return _scan(step, return_updates=False, **arguments)
-
-
-def Rop(outputs, variables, points):
-    """As `theano.tensor.Rop`."""
-    return _pushforward(outputs, variables, points)
 
 
 class OfAnySize(COp):
@@ -137,11 +120,6 @@ def of_size_1(variable, axis):
 def without_test_values():
     """Within this, variables need no test values; PyTensor knows none."""
     return contextlib.nullcontext()
-
-
-def compiler_flags():
-    """What g++ is told by PyTensor itself, for this processor."""
-    return GCC_compiler.compile_args()
 
 
 class RandomStreams:

@@ -1,12 +1,10 @@
 """What the library takes from Theano 1.0.5."""
 
 import theano
-import theano.tensor
-from theano import Apply, Constant, Op, Variable, clone, config, function, grad, shared
+from theano import Apply, Constant, Op, Variable, clone, config, function, grad, scalar, shared, tensor
 from theano.compile import SharedVariable, optdb
 from theano.compile.function_module import Supervisor
 from theano.gof import FunctionGraph, InconsistencyError, Query, opt
-from theano.gof.cmodule import GCC_compiler
 from theano.gof.graph import ancestors, clone_get_equiv, io_toposort
 from theano.gof.graph import inputs as graph_inputs
 from theano.gof.utils import MethodNotDefined
@@ -20,7 +18,6 @@ from recurrent_layers.engine.names import NAMES
 
 __all__ = NAMES
 
-tensor, scalar = theano.tensor, theano.scalar
 COp = Op  # Each op may have C code.
 optimizer = opt.optimizer
 
@@ -45,13 +42,6 @@ def has_clients(fgraph, variable):
     return bool(fgraph.clients(variable))
 
 
-def inputs_that_may_change(fgraph):
-    """The inputs whose memory a function may use for something else."""
-    protected = [input for feature in fgraph._features if isinstance(feature, Supervisor)
-                 for input in feature.protected]  # fmt: skip
-    return [input for input in fgraph.inputs if input not in protected]
-
-
 def of_any_size(variable, *axes):
     """The variable; of the sizes of these axes nothing is known."""
     return tensor.unbroadcast(variable, *axes)
@@ -65,8 +55,3 @@ def of_size_1(variable, axis):
 def without_test_values():
     """Within this, variables need no test values: those of a step have none."""
     return theano.change_flags(compute_test_value="off")
-
-
-def compiler_flags():
-    """What g++ is told by Theano itself, for this processor."""
-    return GCC_compiler.compile_args()

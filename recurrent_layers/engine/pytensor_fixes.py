@@ -6,15 +6,12 @@ works the same without it, only slower, or not with `truncate_gradient`.
 
 import functools
 
-from recurrent_layers.engine import headers
+SCAN_EXTENSION = "pytensor.scan.scan_perform_ext"
 
 
 def apply():
     """Apply all mends; call once, after the import of PyTensor."""
-    from pytensor.link.c import cmodule
-
     push_products_out_of_scan_rightly()
-    headers.precompile(cmodule)
 
 
 def push_products_out_of_scan_rightly():

@@ -6,10 +6,10 @@ set here.
 import configparser
 import contextlib
 import ctypes
-import functools
 import importlib
 import importlib.util
 import logging
+import operator
 import os
 import platform
 import re
@@ -18,7 +18,7 @@ import sys
 import warnings
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from recurrent_layers.engine import machine, threads
+from recurrent_layers.engine import headers, machine, threads
 from recurrent_layers.engine.machine import Blas, Compiler
 
 CHOICE = "RECURRENT_LAYERS_ENGINE"
@@ -29,12 +29,27 @@ class Engine(NamedTuple):
 
     name: str
     module: str
+    compiling: str
     flags: str
     files: str
     default_file: str
     dot: str
-    scan_extension: str
     install: str
+
+    @property
+    def config(self):
+        """All its flags."""
+        return sys.modules[self.module].config
+
+    @property
+    def cmodule(self):
+        """Its module that calls the compiler."""
+        return importlib.import_module(f"{self.module}.{self.compiling}")
+
+    @property
+    def fixes(self):
+        """Our module that mends it."""
+        return importlib.import_module(f"recurrent_layers.engine.{self.module}_fixes")
 
     def flag(self, name: str) -> str:
         """How it spells the name of a flag, such as "blas.ldflags"."""
@@ -42,19 +57,19 @@ class Engine(NamedTuple):
 
     def get(self, name: str):
         """The value of a flag."""
-        return functools.reduce(getattr, self.flag(name).split("."), sys.modules[self.module].config)
+        return operator.attrgetter(self.flag(name))(self.config)
 
     def set(self, name: str, value) -> None:
         """Set a flag."""
-        *sections, option = self.flag(name).split(".")
-        setattr(functools.reduce(getattr, sections, sys.modules[self.module].config), option, value)
+        section, _, option = self.flag(name).rpartition(".")
+        setattr(operator.attrgetter(section)(self.config) if section else self.config, option, value)
 
 
 ENGINES = {
-    "theano": Engine("Theano", "theano", "THEANO_FLAGS", "THEANORC", "~/.theanorc", ".",
-                     "scan_module.scan_perform_ext", "pip install Theano==1.0.5 'numpy<1.24'"),
-    "pytensor": Engine("PyTensor", "pytensor", "PYTENSOR_FLAGS", "PYTENSORRC", "~/.pytensorrc", "__",
-                       "scan.scan_perform_ext", "pip install 'pytensor>=3.3,<3.4'"),
+    "theano": Engine("Theano", "theano", "gof.cmodule", "THEANO_FLAGS", "THEANORC", "~/.theanorc", ".",
+                     "pip install Theano==1.0.5 'numpy<1.24'"),
+    "pytensor": Engine("PyTensor", "pytensor", "link.c.cmodule", "PYTENSOR_FLAGS", "PYTENSORRC", "~/.pytensorrc", "__",
+                       "pip install 'pytensor>=3.3,<3.4'"),
 }
 
 
@@ -103,7 +118,8 @@ def prepare() -> Setup:
         ours = default_flags(engine, user, compiler, blas)
         _import(engine, ours)
         complaint = complaint_about_machine(engine, user, compiler, blas)
-    importlib.import_module(f"recurrent_layers.engine.{engine.module}_fixes").apply()
+    engine.fixes.apply()
+    headers.precompile(engine)
     machine.keep_freed_memory(os.environ)
     library = share_threads(engine, compiler, blas)
     if "blas.ldflags" in ours:
@@ -299,7 +315,7 @@ def report() -> List[Tuple[str, str]]:
     Names repeat: there is one pair for each flag and for each reason why it is slow.
     """
     setup = prepare()
-    engine, config = setup.engine, sys.modules[setup.engine.module].config
+    engine, config = setup.engine, setup.engine.config
     processor, instructions = machine.processor()
     processors = machine.usable_processors()
     core, threads = "", machine.number_of_threads()
@@ -318,9 +334,8 @@ def report() -> List[Tuple[str, str]]:
     if config.cxx and not setup.threads.name:
         recurrences = "scan: " + setup.threads.problem
     elif config.cxx:
-        recurrences = f"C, threads {machine.number_of_threads()}, flags {' '.join(_flags_of_recurrences())}"
-    extension = f"{engine.module}.{engine.scan_extension}"
-    loop = "C" if config.cxx and sys.modules.get(extension, True) else "Python"
+        recurrences = f"C, threads {machine.number_of_threads()}, flags {' '.join(_flags_of_recurrences(engine))}"
+    loop = "C" if config.cxx and sys.modules.get(engine.fixes.SCAN_EXTENSION, True) else "Python"
     rows = [("Python", platform.python_version()), (engine.name, machine.version(engine.name)),
             ("NumPy", machine.version("numpy")), ("SciPy", machine.version("scipy")), ("platform", platform.platform()),
             ("processor", f"{processor}, {processors} usable"), ("compiler", compiler), ("BLAS", blas),
@@ -367,7 +382,6 @@ def slow_reasons(engine: Engine, core: str, threads: int, processors: int, instr
     return reasons
 
 
-def _flags_of_recurrences() -> List[str]:
-    from recurrent_layers.engine import compiler_flags
-    of_processor = [flag for flag in compiler_flags() if flag.startswith("-march")]
+def _flags_of_recurrences(engine: Engine) -> List[str]:
+    of_processor = [flag for flag in engine.cmodule.GCC_compiler.compile_args() if flag.startswith("-march")]
     return ["-O3", "-fno-math-errno", *machine.LOOPS_FLAGS, *of_processor]

@@ -8,20 +8,15 @@ import functools
 import hashlib
 import sys
 
-from recurrent_layers.engine import headers
-
 SCAN_EXTENSION = "theano.scan_module.scan_perform_ext"
 
 
 def apply():
     """Apply all mends; call once, after the import of Theano."""
-    from theano.gof import cmodule
-
     loop_in_python_where_c_does_not_compile()
     push_products_out_of_scan_rightly()
     find_ops_without_props_in_the_cache()
     find_ops_of_c_files_in_the_cache()
-    headers.precompile(cmodule)
     draw_random_numbers_with_vectors()
 
 

@@ -48,7 +48,8 @@ struct Division {
     static constexpr double WORTHWHILE = 200000;
     long threads, parts, shares;
 
-    ONCE Division(long available, long batch, long steps, double multiplications) : threads(available), parts(1), shares(1) {
+    ONCE Division(long available, long batch, long steps, double multiplications)
+        : threads(available), parts(1), shares(1) {
         if (batch * steps * multiplications < 2 * WORTHWHILE) threads = 1;
         if (batch < 3 * threads && batch * multiplications >= 2 * WORTHWHILE)
             shares = threads;
@@ -64,12 +65,12 @@ struct Division {
 // The samples, parted so that each part has about as many steps to do. Neighbours stay together: what a thread writes
 // is not beside what another one does.
 class Samples {
-    std::vector<long> order, begin;
+    std::vector<long> numbers, begin;
 
 public:
     ONCE Samples(long batch, long parts, const Mask& mask, long first_step, long last_step)
-        : order(batch), begin(parts + 1, batch) {
-        std::iota(order.begin(), order.end(), 0L);
+        : numbers(batch), begin(parts + 1, batch) {
+        std::iota(numbers.begin(), numbers.end(), 0L);
         std::vector<long> steps(batch, 1);
         if (mask.values != nullptr && parts > 1)
             for (long t = first_step; t < last_step; ++t)
@@ -81,7 +82,7 @@ public:
             for (long part = 0; part <= (2 * before + steps[i]) * parts / (2 * all); ++part) begin[part] = i;
         }
     }
-    const long* of(long part) const { return order.data() + begin[part]; }
+    const long* of(long part) const { return numbers.data() + begin[part]; }
     long number(long part) const { return begin[part + 1] - begin[part]; }
 };
 

@@ -89,8 +89,8 @@ class Inputs {
 public:
     // Those of steps [t, end). An element of x is x_step after that of the step before, x_sample after that of the
     // sample before.
-    ONCE void list(long t, long end, const long* samples, long rows, const parts::Mask& mask, long x_step, long x_sample,
-              long batch) {
+    ONCE void list(long t, long end, const long* samples, long rows, const parts::Mask& mask, long x_step,
+                   long x_sample, long batch) {
         x.clear(), rooms.clear();
         for (long step = t; step < end; ++step)
             for (long n = 0; n < rows; ++n)
@@ -110,7 +110,8 @@ struct Taken {
     std::vector<long> rows, rows_of_x, rows_before;
     long without_state;
 
-    ONCE Taken(const parts::Mask& mask, long batch, long stop, long end, long x_step, long x_sample) : without_state(0) {
+    ONCE Taken(const parts::Mask& mask, long batch, long stop, long end, long x_step, long x_sample)
+        : without_state(0) {
         for (long t = stop; t < end; ++t) {
             for (long i = 0; i < batch; ++i)
                 if (mask(t, i)) {

@@ -126,6 +126,13 @@ def groups_of(fgraph, updated):
     return found
 
 
+def updated_inputs(fgraph):
+    """The inputs that new values may replace."""
+    protected = [input for feature in fgraph._features if isinstance(feature, engine.Supervisor)
+                 for input in feature.protected]  # fmt: skip
+    return [input for input in fgraph.inputs if input not in protected]
+
+
 def places_of(group, updated):
     """For each output of a group an array whose place it can take, as a position; None if there are not enough."""
     places = []
@@ -143,7 +150,7 @@ def updates_in_c(fgraph):
     """Compute in one loop what is made of the same arrays."""
     if not c_code.is_possible():
         return
-    updated = set(engine.inputs_that_may_change(fgraph))
+    updated = set(updated_inputs(fgraph))
     for group in groups_of(fgraph, updated):
         # What is given may depend on what is computed, as the norm of new values does by which they are scaled.
         if not set(group.outputs).isdisjoint(ancestors(group.arrays + group.numbers)):
