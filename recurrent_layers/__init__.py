@@ -1,6 +1,7 @@
 """Keras' original recurrent layers on Theano: the API of Keras 0.1, installable today.
 
-Importing this package prepares Theano first, or PyTensor (see :mod:`recurrent_layers.engine`);
+Importing this package prepares Theano, or on Python 3.12 and newer PyTensor, its descendant (see
+:mod:`recurrent_layers.engine`);
 ``python -m recurrent_layers`` prints what was found. All public names can be imported from here:
 the layers, :class:`Sequential`, and the modules ``activations``, ``initializations``, ``objectives``,
 ``optimizers``, ``regularizers``,

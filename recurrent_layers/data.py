@@ -1,8 +1,100 @@
-"""Samples on their way into a model: their weights, their order, their batches."""
+"""Samples on their way into a model: what is taken of them, their weights, their order, their batches."""
 
 import numpy as np
 
+from recurrent_layers import objectives
 from recurrent_layers.engine import config
+
+
+class Samples:
+    """Input, labels and weights that belong together; samples come first in each.
+
+    Parameters
+    ----------
+    X, y, weights : array_like
+        As :func:`checked_input`, :func:`checked_labels` and :func:`weights_of` give them.
+    """
+
+    def __init__(self, X, y, weights):
+        self.X, self.y, self.weights = X, y, weights
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, part):
+        """Some of them, as a function takes them: those that indices or a slice name."""
+        return rows(self.X, part), rows(self.y, part), self.weights[part]
+
+    def split(self, at):
+        """Those before an index, and the others."""
+        return tuple(Samples(self.X[part], self.y[part], self.weights[part]) for part in (slice(at), slice(at, None)))
+
+
+def checked_input(X, layer, ndim):
+    """An array that can be the input of a layer.
+
+    Parameters
+    ----------
+    X : array_like, or list of one
+        Keras takes a list with an array for each input, too.
+    layer : Layer
+        Whose `check_data` is asked.
+    ndim : int
+        The dimensions that its input has.
+
+    Raises
+    ------
+    ValueError
+        If it is no array of numbers, if it is empty, or if the layer refuses it.
+    """
+    if isinstance(X, list) and len(X) == 1 and np.ndim(X[0]) == ndim:
+        X = X[0]
+    X = X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X)
+    if X.dtype.kind not in "fiub":
+        raise ValueError(f"the input must be numbers, in one array, got an array of {X.dtype}; "
+                         "sequences of different lengths must be padded")
+    if len(X.shape) == 0 or X.shape[0] == 0 or (len(X.shape) > 1 and X.shape[1] == 0):
+        raise ValueError(f"the input is empty: shape {tuple(X.shape)}")
+    # What is not in memory (HDF5) is not brought there as a whole.
+    for part in [X] if isinstance(X, np.ndarray) else (X[i:i + 4096] for i in range(0, len(X), 4096)):
+        layer.check_data(np.asarray(part))
+    return X
+
+
+def checked_labels(y, X, shape, loss):
+    """An array that can be the labels of an input.
+
+    Parameters
+    ----------
+    y : array_like
+    X : array
+        As :func:`checked_input` gives it.
+    shape : tuple of int or None
+        That of the model's output.
+    loss : callable
+
+    Raises
+    ------
+    ValueError
+        If they are not as many, are no numbers, have another shape, or cannot be labels for this loss.
+    """
+    y = np.asarray(y)
+    y = y[:, None] if y.ndim == 1 else y
+    if len(y) != len(X):
+        raise ValueError(f"there are {len(X)} samples, but {len(y)} labels")
+    if y.dtype.kind not in "fiub":
+        raise ValueError(f"labels must be numbers, got an array of {y.dtype}")
+    if len(shape) == 3 and shape[1] is None and len(X.shape) > 1:
+        shape = (None, X.shape[1], shape[2])
+    if len(shape) != y.ndim or any(size not in (None, given) for size, given in zip(shape, y.shape)):
+        hint = ""
+        if loss is objectives.categorical_crossentropy:
+            hint = "; for one-hot labels see recurrent_layers.utils.np_utils.to_categorical"
+        raise ValueError(f"the labels must have the shape of the output, {shape}, got {y.shape}{hint}")
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise ValueError("there is NaN in the labels; to leave samples out, give them sample_weight 0")
+    objectives.check_labels(loss, y)
+    return y
 
 
 def weights_of(y, sample_weight=None, class_weight=None):
@@ -72,7 +164,7 @@ def shuffled(order, shuffle, batch_size):
 
 
 def rows(array, ids=None):
-    """Rows of an array as Theano takes them: all, or those that indices or a slice name."""
+    """Rows of an array as the engine takes them: all, or those that indices or a slice name."""
     if ids is not None:
         if isinstance(array, np.ndarray) or isinstance(ids, slice):
             array = array[ids]

@@ -1,6 +1,6 @@
 """Initial weights, found by their names: ``get("orthogonal")``.
 
-Each function takes a shape and returns a Theano shared variable of `theano.config.floatX`.
+Each function takes a shape and returns a shared variable of `floatX`.
 All of them draw from NumPy's global generator, in the order in which layers are built, so that
 ``numpy.random.seed(1337)`` at the top of a script makes all initial weights reproducible.
 A callable of your own may return a shared variable or an array.
@@ -13,7 +13,7 @@ from recurrent_layers.utils.generic_utils import lookup
 
 
 def shared(value):
-    """Return `value` as a shared variable of `theano.config.floatX`."""
+    """Return `value` as a shared variable of `floatX`."""
     return engine.shared(np.asarray(value, dtype=engine.config.floatX))
 
 

@@ -1,12 +1,14 @@
 """Optimizers, found by their names: ``get("adam")``.
 
-An optimizer turns a loss into a list of Theano updates, so it serves without a model too:
-``theano.function([x], loss, updates=SGD(lr=0.1).get_updates(params, constraints, loss))``.
+An optimizer turns a loss into a list of updates, so it serves without a model too:
+``theano.function([x], loss, updates=SGD(lr=0.1).get_updates(params, constraints, loss))``
+(``recurrent_layers.engine.function`` on any engine).
 """
 
 import inspect
 
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.exchange.copies import PortableState, portable
 from recurrent_layers.initializations import shared, zero
 from recurrent_layers.utils.generic_utils import instance
 
@@ -16,7 +18,7 @@ def _zeros_like(param):
     return zero(param.get_value(borrow=True).shape)
 
 
-class Optimizer:
+class Optimizer(PortableState):
     """What all optimizers share: gradients, their clipping, state, config.
 
     Parameters
@@ -37,12 +39,12 @@ class Optimizer:
 
         Parameters
         ----------
-        loss : theano scalar
+        loss : symbolic scalar
         params : list of shared variables
 
         Returns
         -------
-        list of theano variables
+        list of symbolic variables
         """
         gradients = T.grad(loss, params)
         if self.clipnorm > 0:
@@ -61,7 +63,7 @@ class Optimizer:
             What to train.
         constraints : list of callables
             One for each of `params`, applied to its new value.
-        loss : theano scalar
+        loss : symbolic scalar
 
         Returns
         -------
@@ -101,7 +103,7 @@ class Optimizer:
 
     def __getstate__(self):
         # What a step changes belongs to the model that was compiled; it restores its values (see Sequential).
-        return dict(self.__dict__, updates=[])
+        return portable(dict(self.__dict__, updates=[]))
 
     def get_config(self):
         """The class's name and the current values of its arguments, as a dict for JSON."""

@@ -3,10 +3,11 @@
 import copy
 
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.utils.generic_utils import instance
 
 
-class Regularizer:
+class Regularizer(PortableState):
     """Takes the loss and returns it with a penalty added; `l1` and `l2` are the factors of the two norms."""
 
     def __init__(self, l1=0.0, l2=0.0):

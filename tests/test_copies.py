@@ -2,14 +2,16 @@
 
 import copy
 import pickle
+import pickletools
 
 import numpy as np
 import pytest
-from conftest import RECURRENT
+from conftest import DATA, RECURRENT
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
 from recurrent_layers import engine
+from recurrent_layers.engine import tensor as T
 
 WAYS = {"pickle": lambda item: pickle.loads(pickle.dumps(item)), "deepcopy": copy.deepcopy}
 
@@ -53,7 +55,7 @@ def test_a_core_layer(layer, shape, way):
 
 def trained_model(**compilation):
     X, y = np.random.randn(10, 4, 3), np.random.rand(10, 2)
-    model = rl.Sequential([rl.JZS1(3, 4, return_sequences=True), rl.Dropout(0.5), rl.Activation("relu"), rl.LSTM(4, 3),
+    model = rl.Sequential([rl.JZS1(3, 4), rl.Dropout(0.5), rl.Activation("relu"), rl.Dense(4, 3),
                            rl.Dense(3, 2, activation="sigmoid", W_constraint="nonneg")])
     model.compile(**dict(dict(optimizer="adam", loss="mse"), **compilation))
     model.fit(X, y, nb_epoch=2, verbose=0)
@@ -126,6 +128,62 @@ def test_a_copy_after_a_layer_of_a_model_within_was_frozen(way):
         one.train_on_batch(X, y)
     for weight, reference in zip(again.get_weights(), model.get_weights()):
         assert_allclose(weight, reference, rtol=1e-12)
+
+
+PICKLED = DATA / "pickled"
+
+
+@pytest.mark.parametrize("engine_name", ["Theano", "PyTensor"])
+def test_pickles_of_either_engine(engine_name):
+    with np.load(PICKLED / f"{engine_name}.npz") as arrays:
+        X, y, predicted, trained = (arrays[name] for name in ("X", "y", "predicted", "trained"))
+    with open(PICKLED / f"{engine_name}.pickle", "rb") as stream:
+        with_dropout, model = pickle.load(stream)
+    assert_allclose(with_dropout.predict(X), predicted, rtol=1e-10)
+    with_dropout.train_on_batch(X, y)
+    model.train_on_batch(X, y)
+    assert_allclose(np.concatenate([weight.ravel() for weight in model.get_weights()]), trained, rtol=1e-10)
+
+
+def test_pickles_name_neither_engine_nor_numpy():
+    model, _, _ = trained_model()
+    layer = rl.Dense(3, 2, W_regularizer="l2")
+    for item in (model, layer, rl.optimizers.SGD()):
+        named = [argument for operation, argument, _ in pickletools.genops(pickle.dumps(item))
+                 if operation.name in ("GLOBAL", "SHORT_BINUNICODE", "BINUNICODE") and isinstance(argument, str)]
+        assert not [name for name in named if name.split(".")[0] in ("theano", "pytensor", "numpy")]
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_was_one_variable_is_one_again(way):
+    one, other = rl.Dense(3, 3, W_regularizer="l2"), rl.Dense(3, 3)
+    other.params[0] = other.W = one.W
+    layers = way([one, other])
+    assert layers[0].W is layers[1].W is layers[1].params[0] is layers[0].regularizers[0].target
+    layer, weight = copy.deepcopy([one, one.W])
+    assert layer.W is weight and weight is not one.W
+    assert copy.copy(one).W is one.W
+
+
+def test_a_computed_variable_is_of_one_engine(monkeypatch):
+    layer = rl.Dense(3, 2)
+    layer.input = 2 * T.matrix()
+    data = pickle.dumps(layer)
+    assert pickle.loads(data).get_output().ndim == 2
+    monkeypatch.setattr(engine, "NAME", "Another")
+    with pytest.raises(ValueError, match="was pickled on (Theano|PyTensor) and has a variable computed from others, "
+                                         "which Another cannot read: .*save_weights"):
+        pickle.loads(data)
+
+
+def test_dropout_draws_other_numbers_in_each_copy():
+    layer = rl.Dropout(0.5)
+    layer.input = T.matrix()
+    again = pickle.loads(pickle.dumps(layer))
+    X, once_more = np.ones((20, 20)), pickle.loads(pickle.dumps(again))
+    masks = [engine.function([one.input], one.get_output(train=True))(X) for one in (layer, again, once_more)]
+    assert all(0.3 < mask.mean() < 0.7 for mask in masks)
+    assert len({mask.tobytes() for mask in masks}) == 3
 
 
 def own_activation(x):

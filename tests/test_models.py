@@ -105,8 +105,8 @@ class TestFit:
         X, y = data(10)
         seen = []
         model = classifier()
-        original = model._function("train")
-        model._functions["train"] = lambda X, *rest: (seen.append(X), original(X, *rest))[1]
+        original = model._functions.get("train")
+        model._functions._compiled["train"] = lambda X, *rest: (seen.append(X), original(X, *rest))[1]
         for shuffle in (False, True, "batch"):
             del seen[:]
             model.fit(X, y, batch_size=4, nb_epoch=1, shuffle=shuffle, verbose=0)
@@ -146,7 +146,7 @@ class TestFit:
 
     def test_theano_mode_is_how_it_is_compiled(self):
         model = classifier(theano_mode=Mode("vm", None))
-        assert isinstance(model._function("predict").maker.linker, VM_Linker)
+        assert isinstance(model._functions.get("predict").maker.linker, VM_Linker)
 
     def test_hdf5_input(self, tmp_path):
         X, y = data(20)
@@ -323,8 +323,8 @@ class TestWhatIsPrinted:
         model.fit(X, y, nb_epoch=2, batch_size=5, validation_split=0.5, show_accuracy=True)
         out, err = capfd.readouterr()
         assert out == ""
-        for text in ("Theano compiles the train function", "Epoch 1/2", "Epoch 2/2", "20/20", "loss=", "acc=",
-                     "val_loss=", "val_acc=", "left"):
+        for text in (f"{rl.engine.NAME} compiles the train function", "Epoch 1/2", "Epoch 2/2", "20/20", "loss=",
+                     "acc=", "val_loss=", "val_acc=", "left"):
             assert text in err
         model.evaluate(X, y)
         assert "evaluate: 100%" in capfd.readouterr().err
@@ -608,7 +608,7 @@ class TestErrors:
                      lambda X: model.train_on_batch(X, X), lambda X: model.fit(X, X)):
             with pytest.raises(ValueError):
                 call(np.ones((3, 2)))
-        assert not model._functions
+        assert not model._functions._compiled
 
     def test_a_single_output_is_no_category(self):
         model = Sequential([SimpleRNN(2, 1)])

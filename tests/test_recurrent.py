@@ -286,7 +286,7 @@ class TestConnection:
     def test_wrong_number_of_dimensions_by_hand(self, recurrent):
         layer = recurrent(2, 3)
         layer.input = T.matrix()
-        with pytest.raises(ValueError, match="expects input with 3 dimensions, got a Theano variable with 2"):
+        with pytest.raises(ValueError, match="expects input with 3 dimensions, got a symbolic variable with 2"):
             layer.get_output()
 
     def test_no_input(self):

@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 
 from recurrent_layers import activations, engine, initializations, regularizers
+from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.utils.generic_utils import known_name
 
 
@@ -48,16 +49,16 @@ def _output_of(layer, train):
     return _outputs[key]
 
 
-class Layer:
+class Layer(PortableState):
     """A piece of a network: symbolic input to symbolic output, with weights of its own.
 
     Attributes
     ----------
-    params : list of theano shared variables
+    params : list of shared variables
         The weights that training changes.
-    non_trainable_weights : list of theano shared variables
+    non_trainable_weights : list of shared variables
         Weights that belong to the layer but stay as they are, such as a random projection.
-    input : theano variable
+    input : symbolic variable
         What the layer reads when it follows no other; may be replaced by a variable of your own.
     previous : Layer
         What the layer reads from, once :meth:`set_previous` has connected it.
@@ -65,7 +66,7 @@ class Layer:
         Each takes the loss and returns it with a penalty added.
     constraints : list of callables
         One for each of `params`, applied after every update; empty for none.
-    updates : list of (theano shared variable, new value)
+    updates : list of (shared variable, new value)
         Further updates that a training step shall make.
 
     Examples
@@ -201,10 +202,10 @@ class Layer:
             X = self.input
         else:
             raise ValueError(f"{type(self).__name__} has no input: connect it with set_previous(layer), or set its "
-                             "`input` to a Theano variable")
+                             "`input` to a symbolic variable")
         if self.input_ndim is not None and X.ndim != self.input_ndim:
             raise ValueError(f"{type(self).__name__} expects input with {self.input_ndim} dimensions, "
-                             f"got a Theano variable with {X.ndim}")
+                             f"got a symbolic variable with {X.ndim}")
         return X
 
     def get_output(self, train=False):
@@ -217,7 +218,7 @@ class Layer:
 
         Returns
         -------
-        theano variable
+        symbolic variable
         """
         return self.get_input(train)
 
@@ -244,7 +245,7 @@ class Layer:
 
         Returns
         -------
-        theano shared variable
+        shared variable
             Of `theano.config.floatX`; the caller puts it into `params` or `non_trainable_weights`.
 
         Raises
@@ -270,7 +271,7 @@ class Layer:
         ----------
         identifier : str, Regularizer, dict or None
             See :func:`recurrent_layers.regularizers.get`.
-        target : theano shared variable or Layer
+        target : shared variable or Layer
 
         Returns
         -------
@@ -322,7 +323,7 @@ class Layer:
 
         Returns
         -------
-        list of (theano shared variable, numpy.ndarray)
+        list of (shared variable, numpy.ndarray)
 
         Raises
         ------

@@ -66,13 +66,24 @@ class Dropout(MaskedLayer):
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"Dropout needs a probability from 0 to 1, got {p!r}")
         self.p = p
-        self.random_streams = RandomStreams(seed=np.random.randint(1, 10**7))
+        self._seed = np.random.randint(1, 10**7)
+        self.random_streams = RandomStreams(seed=self._seed)
 
     def get_output(self, train=False):
         X = self.get_input(train)
         if train and self.p > 0.0:
             return X * self.random_streams.binomial(X.shape, p=1.0 - self.p, dtype=config.floatX)
         return X * (1.0 - self.p)
+
+    def __getstate__(self):
+        # The streams are of the engine; the copy draws other numbers.
+        state = super().__getstate__()
+        del state["random_streams"]
+        return dict(state, _seed=np.random.RandomState(self._seed).randint(1, 10**7))
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.random_streams = RandomStreams(seed=self._seed)
 
 
 class Activation(MaskedLayer):

@@ -147,11 +147,11 @@ class Recurrent(MaskedLayer):
 
         Parameters
         ----------
-        x : theano tensor, (timesteps, nb_samples, input_dim)
+        x : symbolic tensor, (timesteps, nb_samples, input_dim)
 
         Returns
         -------
-        list of theano tensors, each (timesteps, nb_samples, output_dim)
+        list of symbolic tensors, each (timesteps, nb_samples, output_dim)
         """
         raise NotImplementedError
 

@@ -1,8 +1,8 @@
 """Iterates the step of a cell over time, as fast as the machine goes.
 
-A layer's recurrence is one node of Theano's graph, `Recurrence`, and so is its gradient. When a function is
-compiled, an optimization looks at the graph of the step, and at that of its gradient, as Theano derives it. If all of
-it is elementwise functions and products with weights, as in all our cells, it becomes one C function for all steps
+A layer's recurrence is one node of the engine's graph, `Recurrence`, and so is its gradient. When a function is
+compiled, an optimization looks at the graph of the step, and at that of its gradient, as the engine derives it. If all
+of it is elementwise functions and products with weights, as in all our cells, it becomes one C function for all steps
 (`recurrence_in_c`). If not, or without a compiler, it becomes `theano.scan` (`recurrence_by_scan`), which gives the
 same numbers. So a layer's `_step` is the only place where its equations stand.
 

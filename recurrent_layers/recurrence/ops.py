@@ -1,4 +1,4 @@
-"""The recurrence as one node of Theano's graph, which an optimization replaces by C code, or by scan."""
+"""The recurrence as one node of the engine's graph, which an optimization replaces by C code, or by scan."""
 
 import logging
 from collections import OrderedDict
@@ -22,8 +22,8 @@ def iterate(inputs, step, x, context, nb_states, output_dim, truncate_gradient, 
     step : callable
         Takes what `inputs` gives for one step, the context of the step and the states before it, and returns
         the states after it. The first of them is the output.
-    x : theano variable, (timesteps, nb_samples, input_dim)
-    context : list of theano variables, each (timesteps, nb_samples, 1)
+    x : symbolic variable, (timesteps, nb_samples, input_dim)
+    context : list of symbolic variables, each (timesteps, nb_samples, 1)
         What else the steps receive.
     nb_states, output_dim : int
         Each state is (nb_samples, output_dim).
@@ -34,7 +34,7 @@ def iterate(inputs, step, x, context, nb_states, output_dim, truncate_gradient, 
 
     Returns
     -------
-    theano variable
+    symbolic variable
         The outputs of all steps, (timesteps, nb_samples, output_dim), or of the last, (nb_samples, output_dim).
     """
     # A size of 1 might be broadcastable, which nothing after a step is.

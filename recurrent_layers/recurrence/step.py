@@ -27,18 +27,18 @@ class Cell(NamedTuple):
 
     Attributes
     ----------
-    x, x_t : theano variable
+    x, x_t : symbolic variable
         The input of all steps, (timesteps, nb_samples, input_dim), and of one.
-    inputs, projected_t : list of theano variables
+    inputs, projected_t : list of symbolic variables
         What all steps receive from x, and what one receives from x_t.
-    inputs_t : list of theano variables
+    inputs_t : list of symbolic variables
         What one receives, as the step is given it.
-    context_t : list of theano variables, each (nb_samples, 1)
+    context_t : list of symbolic variables, each (nb_samples, 1)
         What else it receives.
-    states_tm1 : list of theano variables, each (nb_samples, output_dim)
-    states : list of theano variables
+    states_tm1 : list of symbolic variables, each (nb_samples, output_dim)
+    states : list of symbolic variables
         The states after the step, as a graph of `inputs_t`, `context_t`, `states_tm1` and `weights`.
-    weights : list of theano variables
+    weights : list of symbolic variables
         All else that there is.
     """
 
@@ -61,7 +61,7 @@ class Cell(NamedTuple):
 
         Returns
         -------
-        int or None, list of theano variables
+        int or None, list of symbolic variables
             Which of the context it is, if one keeps all states as they were where it is false.
         """
         chosen = [_chosen(state) for state in self.states]
@@ -77,7 +77,7 @@ def trace(inputs, step, nb_states, x_type, context_types):
 
     Returns
     -------
-    Cell, list of theano variables
+    Cell, list of symbolic variables
         The cell, and what stands for its weights where it is used.
     """
     # Shared variables have test values, the variables here have none.
@@ -112,7 +112,7 @@ class Program:
     Parameters
     ----------
     cell : Cell
-    gradients_of : list of theano variables
+    gradients_of : list of symbolic variables
         Those of ``cell.x`` and ``cell.weights`` whose gradients are wanted.
     return_sequences : bool
         Whether each step's output has a gradient from outside, or only that of the last.
@@ -120,28 +120,28 @@ class Program:
     Attributes
     ----------
     x_t, context_t, states_tm1, weights : as of the cell
-    leaves : set of theano variables
+    leaves : set of symbolic variables
         All that a step, forwards or backwards, is given.
-    forward, backward : list of theano variables
+    forward, backward : list of symbolic variables
         What forward and backward steps compute in the end.
-    mask : theano variable or None
+    mask : symbolic variable or None
         Of the context: where it is false, the states stay what they are, and nothing else happens at the step.
-    states : list of theano variables
+    states : list of symbolic variables
         The states after the step, where it is not masked.
     saved_states : list of int
         Which states the backward steps need.
-    saved : list of theano variables
+    saved : list of symbolic variables
         What else the forward steps compute and the backward steps need again.
-    carried : list of theano variables
+    carried : list of symbolic variables
         The gradients of the states that come from the step after.
-    output_gradient : theano variable
+    output_gradient : symbolic variable
         The gradient of the step's output that comes from outside.
-    carried_on : list of theano variables
+    carried_on : list of symbolic variables
         The gradients of the states before the step.
-    x_gradient : theano variable or None
+    x_gradient : symbolic variable or None
     products : list of Product
         Those whose weight's gradient is wanted.
-    sums : list of (theano variable, theano variable)
+    sums : list of (symbolic variable, symbolic variable)
         A weight that is a vector, and what to sum over samples for its gradient.
 
     Raises
@@ -300,8 +300,8 @@ def substitute(outputs, replacements):
 
     Parameters
     ----------
-    outputs : list of theano variables
-    replacements : dict of theano variables
+    outputs : list of symbolic variables
+    replacements : dict of symbolic variables
     """
     # A constant may belong to one function graph only.
     constants = [variable for variable in engine.graph_inputs(outputs) if isinstance(variable, Constant)]
@@ -364,7 +364,7 @@ def _summand(gradient):
 
 
 def _simplified(parts):
-    """The same lists of variables after Theano's canonical simplifications; the first holds the inputs."""
+    """The same lists of variables after the engine's canonical simplifications; the first holds the inputs."""
     outputs = [variable for part in parts[1:] for variable in part]
     fgraph = FunctionGraph(parts[0], outputs, clone=True)
     engine.simplify(fgraph)

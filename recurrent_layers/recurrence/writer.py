@@ -16,7 +16,7 @@ from recurrent_layers.recurrence.step import (
     weight_of,
 )
 
-# In these, g++ sees a loop that it can run with vectors, which Theano's own code often hides.
+# In these, g++ sees a loop that it can run with vectors, which the engine's own code often hides.
 EXPRESSIONS = {
     _scalar.Add: lambda *terms: " + ".join(terms),
     _scalar.Mul: lambda *factors: " * ".join(factors),
@@ -350,7 +350,7 @@ def definition(variable, name, given, dtype):
 
     Parameters
     ----------
-    variable : theano variable
+    variable : symbolic variable
         Computed by an `Elemwise`.
     name : str
         Its C name.

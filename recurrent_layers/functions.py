@@ -1,0 +1,106 @@
+"""The functions that are compiled from a stack of layers: a training step, a test, a prediction."""
+
+import contextlib
+import sys
+import time
+
+from recurrent_layers import engine
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers.base import one_output_for_each_layer
+
+
+class Functions:
+    """What a model does, as graphs; each is compiled when it is first asked for.
+
+    Parameters
+    ----------
+    model : Sequential
+    optimizer : Optimizer
+    loss : callable
+    class_mode : {"categorical", "binary"}
+    mode : str or Mode, optional
+        How the engine compiles.
+
+    Attributes
+    ----------
+    input, output : symbolic variable
+        What goes into a prediction and what comes out.
+    memory : list of shared variables
+        What the optimizer remembers.
+    trainable : list of bool
+        Which of all layers were to be trained.
+    """
+
+    def __init__(self, model, optimizer, loss, class_mode, mode=None):
+        with one_output_for_each_layer():
+            graphs, mean_loss = _graphs(model, loss, class_mode)
+            params, regularizers, constraints, updates = model.get_params()
+            for regularizer in regularizers:
+                mean_loss = regularizer(mean_loss)
+        steps = optimizer.get_updates(params, constraints, mean_loss) if params else []
+        graphs["train"][2].extend(steps + updates)
+
+        (self.input,), self.output, _ = graphs["predict"]
+        self.memory = [variable for variable, _ in steps if variable not in params]
+        self.trainable = [layer.trainable for layer in model._all_layers()]
+        self._graphs, self._mode, self._compiled = graphs, mode, {}
+
+    def get(self, name, verbose=0):
+        """The compiled function "train", "test" or "predict"."""
+        if name not in self._compiled:
+            inputs, outputs, updates = self._graphs[name]
+            with _announced(f"{engine.NAME} compiles the {name} function", verbose):
+                self._compiled[name] = engine.function(
+                    inputs, outputs, updates=updates, mode=self._mode, allow_input_downcast=True,
+                    name=name, on_unused_input="ignore")  # fmt: skip
+        return self._compiled[name]
+
+
+def _graphs(model, loss, class_mode):
+    """The inputs, outputs and updates of each function, and the loss to train on."""
+    X, y_pred = model.get_input(False), model.get_output(False)
+    graphs = {"predict": ([X], y_pred, [])}
+    y = T.TensorType(engine.config.floatX, (False,) * y_pred.ndim)("y")
+    weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
+    for name, train in (("test", False), ("train", True)):
+        y_pred, mask = model.get_output(train), model.get_output_mask(train)
+        counts = weights if mask is None else weights * mask
+        mean_loss = _weighted_mean(_finite_where_it_counts(loss, counts)(y, y_pred), counts)
+        accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), counts)
+        graphs[name] = ([model.get_input(train), y, weights], [mean_loss, accuracy, counts.sum()], [])
+    return graphs, mean_loss
+
+
+def _weighted_mean(values, weights):
+    """sum(weights values) / sum(weights), and 0 where there is nothing to count."""
+    total = weights.sum()
+    return T.sum(weights * values) / T.switch(T.gt(total, 0), total, 1)
+
+
+def _finite_where_it_counts(loss, weights):
+    """A loss that sees the target itself where the weight is 0, since 0 times infinity is NaN."""
+
+    def counted(y_true, y_pred):
+        return loss(y_true, T.switch(T.gt(weights, 0).dimshuffle(*range(weights.ndim), 'x'), y_pred, y_true))
+
+    return counted
+
+
+def _hits(class_mode):
+    """1 where the class is right, else 0, for each sample or step."""
+    if class_mode == "categorical":
+        return lambda y_true, y_pred: T.eq(T.argmax(y_true, axis=-1), T.argmax(y_pred, axis=-1))
+    return lambda y_true, y_pred: T.eq(y_true, T.round(y_pred)).mean(axis=-1)
+
+
+@contextlib.contextmanager
+def _announced(what, verbose):
+    """Say on stderr what takes long, and then how long it took."""
+    if verbose:
+        print(what + " (the first time takes longest) ...", end=" ", file=sys.stderr, flush=True)
+    began = time.time()
+    try:
+        yield
+    finally:
+        if verbose:
+            print(f"{time.time() - began:.1f} s", file=sys.stderr, flush=True)

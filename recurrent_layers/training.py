@@ -1,0 +1,115 @@
+"""Goes through samples batch by batch: to train for some epochs, to evaluate, to predict."""
+
+import numpy as np
+from tqdm import tqdm
+
+from recurrent_layers import callbacks as callback_module
+from recurrent_layers.data import batches, rows, shuffled
+
+
+def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, shuffle, names, verbose):
+    """Train for some epochs.
+
+    Parameters
+    ----------
+    model : Sequential
+        What callbacks are told of; its `stop_training` ends the training.
+    functions : Functions
+    samples : Samples
+    validation : Samples or None
+    callbacks : list of Callback
+    batch_size, nb_epoch : int
+    shuffle : bool or "batch"
+    names : list of str
+        "loss" and, if it is reported, "acc".
+    verbose : {0, 1, 2}
+
+    Returns
+    -------
+    History
+    """
+    history = callback_module.History()
+    # The progress bar comes before the user's callbacks, so that what they print stands below it.
+    logger = [callback_module.BaseLogger()] if verbose else []
+    callbacks = callback_module.CallbackList([history] + logger + list(callbacks or ()))
+    callbacks._set_model(model)
+    callbacks._set_params({
+        "batch_size": batch_size, "nb_epoch": nb_epoch, "nb_sample": len(samples), "verbose": verbose,
+        "do_validation": validation is not None, "metrics": names + ["val_" + name for name in names],
+    })  # fmt: skip
+    train = functions.get("train", verbose)
+    if validation is not None:
+        test = functions.get("test", verbose)
+
+    model.stop_training = False
+    order = np.arange(len(samples))
+    callbacks.on_train_begin()
+    for epoch in range(nb_epoch):
+        callbacks.on_epoch_begin(epoch)
+        order = shuffled(order, shuffle, batch_size)
+        mean = _RunningMean()
+        for batch, ids in enumerate(batches(order, batch_size)):
+            logs = {"batch": batch, "size": len(ids)}
+            callbacks.on_batch_begin(batch, logs)
+            outputs = train(*samples[ids])
+            mean.add(outputs)
+            logs.update(zip(names, map(float, outputs)))
+            callbacks.on_batch_end(batch, logs)
+            if model.stop_training:
+                break
+        logs = dict(zip(names, mean.values()))
+        if validation is not None:
+            logs.update(zip(["val_" + name for name in names], evaluate(test, validation, batch_size)))
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    callbacks.on_train_end()
+    return history
+
+
+def evaluate(test, samples, batch_size, verbose=0):
+    """The mean loss and the accuracy over all samples: the same for any `batch_size`."""
+    mean = _RunningMean()
+    for part in _progress(len(samples), batch_size, "evaluate", verbose):
+        mean.add(test(*samples[part]))
+    return mean.values()
+
+
+def predict(function, X, batch_size, verbose=0):
+    """The outputs for all samples."""
+    if len(X) <= batch_size and not verbose:
+        return function(rows(X))
+    outputs = None
+    for part in _progress(len(X), batch_size, "predict", verbose):
+        batch = function(rows(X, part))
+        if outputs is None:
+            outputs = np.empty((len(X),) + batch.shape[1:], dtype=batch.dtype)
+        outputs[part] = batch
+    return outputs
+
+
+class _RunningMean:
+    """The mean loss and accuracy over batches, each with its weight."""
+
+    def __init__(self):
+        self.sums, self.total = np.zeros(2), 0.0
+
+    def add(self, outputs):
+        loss, accuracy, weight = map(float, outputs)
+        self.sums += np.multiply((loss, accuracy), weight)
+        self.total += weight
+
+    def values(self):
+        return list(map(float, self.sums / (self.total or 1.0)))
+
+
+def _progress(nb_samples, batch_size, title, verbose):
+    """Slices of the samples, batch by batch, behind a progress bar that counts samples."""
+    parts = [slice(ids.start, ids.stop) for ids in batches(range(nb_samples), batch_size)]
+    if not verbose:
+        yield from parts
+        return
+    with tqdm(total=nb_samples, desc=title, unit="sample", dynamic_ncols=True) as bar:
+        for part in parts:
+            yield part
+            bar.update(part.stop - part.start)
