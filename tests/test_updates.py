@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from engines import get_mode
 
+import recurrent_layers as rl
 from recurrent_layers import engine, optimizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.c_code import Loops
@@ -38,6 +39,16 @@ def test_each_optimizer_makes_the_steps_that_theano_makes(name, arguments):
         assert all(node.op.destroy_map for node in loops(function))
     for one, other in zip(*found):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-14)
+
+
+def test_beside_random_numbers():
+    dropout, w = rl.Dropout(0.5), engine.shared(np.ones((30, 40)))
+    dropout.input = T.matrix()
+    function = engine.function([dropout.input], dropout.get_output(train=True), updates=[(w, w * 4)], mode=IN_C)
+    assert len(loops(function)) == 1
+    first, second = function(w.get_value()), function(w.get_value())
+    assert set(np.unique(first)) == {0.0, 1.0} and not np.array_equal(first * 4, second), "drawn anew"
+    assert (w.get_value() == 16).all()
 
 
 def test_what_is_read_afterwards_is_not_replaced():

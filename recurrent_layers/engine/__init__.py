@@ -12,7 +12,9 @@ NAME = prepare().engine.name
 
 if NAME == "Theano":
     from recurrent_layers.engine.on_theano import *
+    from recurrent_layers.engine.on_theano import provide_theano
 else:
     from recurrent_layers.engine.on_pytensor import *
+    from recurrent_layers.engine.theano_names import provide_theano
 
-__all__ = ["LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "report", *NAMES]
+__all__ = ["LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "provide_theano", "report", *NAMES]

@@ -8,6 +8,7 @@ import numpy as np
 from pytensor import config, function, grad, scalar, shared, tensor
 from pytensor.compile.aliasing import Supervisor
 from pytensor.compile.mode import optdb
+from pytensor.compile.ops import TypeCastingOp
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import DisconnectedType
 from pytensor.gradient import pushforward as Rop
@@ -73,11 +74,10 @@ def scan(step, **arguments):
     return _scan(step, return_updates=False, **arguments)
 
 
-class OfAnySize(COp):
+class OfAnySize(_WithNamesOfTheano, TypeCastingOp):
     """The same array; of the sizes of some axes nothing is known."""
 
     __props__ = ("axes",)
-    view_map = {0: [0]}
 
     def __init__(self, axes):
         self.axes = axes
@@ -85,9 +85,6 @@ class OfAnySize(COp):
     def make_node(self, variable):
         shape = [None if axis in self.axes else size for axis, size in enumerate(variable.type.shape)]
         return Apply(self, [variable], [tensor.TensorType(variable.dtype, shape)()])
-
-    def perform(self, node, inputs, output_storage):
-        output_storage[0][0] = inputs[0]
 
     def infer_shape(self, node, shapes):
         return shapes
@@ -97,12 +94,6 @@ class OfAnySize(COp):
 
     def R_op(self, inputs, eval_points):
         return eval_points
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        return f"Py_XDECREF({outputs[0]}); {outputs[0]} = {inputs[0]}; Py_INCREF({outputs[0]});"
-
-    def c_code_cache_version(self):
-        return (1,)
 
 
 def of_any_size(variable, *axes):
@@ -127,25 +118,31 @@ class RandomStreams:
 
     Parameters
     ----------
-    seed : int
+    seed : int, optional
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed=None):
         self._seeds = np.random.SeedSequence(seed)
 
-    def binomial(self, size, p, dtype):
-        """Ones with probability `p`, else zeros."""
+    def next(self, distribution, *arguments, **named):
+        """Of a distribution of `pytensor.tensor.random`: a new state, what becomes of it, and what is drawn."""
         state = shared(np.random.default_rng(self._seeds.spawn(1)[0]), borrow=True)
-        after, drawn = tensor.random.uniform(size=size, rng=state, dtype="float32", return_next_rng=True)
+        draw = getattr(tensor.random, distribution)
+        after, drawn = draw(*arguments, rng=state, return_next_rng=True, **named)
         with warnings.catch_warnings():
             # PyTensor wants updates to be handed to each function; a graph of Theano brings its own with it.
             warnings.simplefilter("ignore", DeprecationWarning)
             state.default_update = after
+        return state, after, drawn
+
+    def binomial(self, size, p, dtype):
+        """Ones with probability `p`, else zeros."""
+        _, _, drawn = self.next("uniform", size=size, dtype="float32")
         return tensor.cast(drawn < np.float32(p), dtype)
 
 
 def _relu(x):
-    return tensor.maximum(x, 0)
+    return 0.5 * (x + abs(x))  # As Theano does: at 0 the gradient is 1/2.
 
 
 def _hard_sigmoid(x):

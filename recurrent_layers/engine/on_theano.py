@@ -22,6 +22,10 @@ COp = Op  # Each op may have C code.
 optimizer = opt.optimizer
 
 
+def provide_theano():
+    """Let scripts `import theano`, on PyTensor too: here they can."""
+
+
 def scan(step, **arguments):
     """As `theano.scan`, without the updates of shared variables."""
     return theano.scan(step, **arguments)[0]

@@ -1,12 +1,13 @@
 """Updates of weights and of what an optimizer remembers of them: one loop for all, by all threads.
 
-Theano computes the new value of each array in a pass of its own, with one thread. Here all that a training step makes
-of the same arrays by elementwise functions is one node: it reads each of them once, and puts the new values in the
-place of the old.
+The engine computes the new value of each array in a pass of its own, with one thread. Here all that a training step
+makes of the same arrays by elementwise functions is one node: it reads each of them once, and puts the new values in
+the place of the old.
 """
 
 from recurrent_layers import engine
 from recurrent_layers.engine import Elemwise, InconsistencyError, ancestors
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import c_code
 from recurrent_layers.recurrence.step import Unsupported, is_constant
 from recurrent_layers.recurrence.writer import definition, indented, literal, type_of
@@ -20,14 +21,14 @@ class Group:
 
     Parameters
     ----------
-    outputs : list of theano variables
+    outputs : list of symbolic variables
 
     Attributes
     ----------
-    outputs : list of theano variables
-    order : list of theano variables
+    outputs : list of symbolic variables
+    order : list of symbolic variables
         All that is computed, what is needed first coming first.
-    arrays, numbers : list of theano variables
+    arrays, numbers : list of symbolic variables
         What is given: arrays of the shape of the outputs, and arrays of one number.
     """
 
@@ -107,7 +108,8 @@ def is_elementwise(variable):
 
 
 def is_array(variable):
-    return variable.ndim > 0 and not any(variable.broadcastable)
+    # The state of a random generator is no tensor.
+    return isinstance(variable.type, T.TensorType) and variable.ndim > 0 and not any(variable.broadcastable)
 
 
 def groups_of(fgraph, updated):
@@ -179,6 +181,6 @@ def updates_in_place(fgraph):
                 continue
 
 
-# Before Theano makes one function of several elementwise ones; and with those that work in place.
+# Before the engine makes one function of several elementwise ones; and with those that work in place.
 engine.register("updates_in_c", updates_in_c, 48.9, "fast_run", "cxx_only", "recurrence")
 engine.register("updates_in_place", updates_in_place, 74, "fast_run", "inplace", "cxx_only", "recurrence")
