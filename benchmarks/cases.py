@@ -27,6 +27,7 @@ MASK_SIZES = {"small": SIZES["small"], "reviews": (16, 100, 256, 128)}
 ALL_SIZES = dict(RUNTIME_SIZES, **MASK_SIZES)
 QUICK_SIZES, QUICK_LAYERS = ("small", "stream"), ("LSTM", "GRU", "JZS1", "SimpleRNN")
 
+ENGINES = ("Theano", "PyTensor")
 TORCH, TORCHRECURRENT, OUR_GRU = "torch", "torchrecurrent", "our GRU"
 KERAS, KERAS_PREPARED = "Keras 0.3.3 as installed", "Keras 0.3.3 on our Theano"
 ONNX, JAX = "ONNX Runtime", "JAX"
@@ -68,6 +69,7 @@ TARGETS = [
 ]  # fmt: skip
 LEARNING_RATE = 1e-6
 FIRST_STEP_TARGETS = {"empty": 45.0, "warm": 4.0}  # seconds
+OTHER_ENGINE_TARGETS = {"mean": 1.03, "worst": 1.10, "empty": 18.0}  # times that of this one; seconds
 MEMORY_TARGET = 1.5  # times that of torch
 MEMORY_STEPS = (500, 1000, 2000, 4000)
 LINEAR = 1.1  # For the most of these steps, times the memory per step for the fewest. The square of steps would be 8.

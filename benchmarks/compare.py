@@ -23,6 +23,7 @@ import report
 from cases import (
     ALL_SIZES,
     COMPARISONS,
+    ENGINES,
     GATED,
     LENGTHS_SIZES,
     MASK_SIZES,
@@ -38,7 +39,7 @@ from cases import (
     pairs,
     sized,
 )
-from processes import HERE, Workers
+from processes import ENGINE_FLAGS, HERE, Workers
 from targets import RECOVERIES
 from tqdm import tqdm
 from whole_models import KINDS, MODELS, QUICK_MODELS
@@ -46,15 +47,16 @@ from whole_models import KINDS, MODELS, QUICK_MODELS
 # With these set, somebody may not use the whole machine.
 LIMITING = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE",
             "OPENBLAS_L2_SIZE", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
-PARTS = ("times", "memory", "first-step", "growth", "models", "busy", "profile", "lengths", "masks", "runtimes")
-MODEL_PARTS = PARTS[4:]
+PARTS = ("times", "memory", "first-step", "growth", "engines", "models", "busy", "profile", "lengths",
+         "masks", "runtimes")
+MODEL_PARTS = PARTS[PARTS.index("models"):]
 BUSY_ROUNDS = 3
 
 
 def main(arguments=None):
     """Measure, and write and print what was found."""
     options = parse(arguments)
-    settings = {name: os.environ[name] for name in (*LIMITING, "THEANO_FLAGS") if name in os.environ}
+    settings = {name: os.environ[name] for name in (*LIMITING, *ENGINE_FLAGS) if name in os.environ}
     for name, value in settings.items():
         print(f"warning: {name}={value} is set, so not everything here may be as fast as it can be", file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -84,6 +86,8 @@ def parse(arguments):
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results", help="directory of what is written")
     parser.add_argument("--peers", type=pathlib.Path, default=HERE / ".peers", help="directory of the environments")
     parser.add_argument("--cache", type=pathlib.Path, help="directory of Theano's caches (PEERS/theano)")
+    parser.add_argument("--other-engine", type=pathlib.Path, metavar="PYTHON",
+                        help="a Python of an environment with the other engine, for the part engines")
     parser.add_argument("--readme", action="store_true", help="put the small table into the README")
     options = parser.parse_args(arguments)
     quick = options.quick
@@ -101,7 +105,8 @@ def parse(arguments):
 def machine(workers, settings, options):
     """The machine and the versions of everything."""
     about = dict(workers["ours"].ask("about"))
-    versions = {name: about[name] for name in ("recurrent_layers", "Python", "Theano", "NumPy", "BLAS")}
+    names = ("recurrent_layers", "Python", *ENGINES, "NumPy", "BLAS")
+    versions = {name: about[name] for name in names if name in about}
     peers = ["torch"] * bool(set(options.parts) - {"first-step", "profile", "masks"})
     peers += ["onnx"] * bool(set(options.parts) & {"models", "runtimes"})
     peers += ["jax"] * ("runtimes" in options.parts) + ["keras3-torch", "keras3-jax"] * ("models" in options.parts)
@@ -181,6 +186,16 @@ def growth_tasks(workers, options):
             yield f"growth at {case[-1]}", "growth", partial(measuring.measure_growth, *case, workers, options.rounds)
 
 
+def engines_tasks(workers, options):
+    if options.other_engine is None:
+        return
+    yield ("first step on the other engine", "other_engine",
+           partial(measuring.measure_other_engine, options, workers))  # fmt: skip
+    for layer, size, kind in itertools.product(options.only, chosen(SIZES, options), ("forward", "train")):
+        yield (f"{layer} {size} {kind} on both engines", "engines",
+               partial(measuring.measure_engines, sized(layer, kind, size=size), size, workers, options.rounds))
+
+
 def models_tasks(workers, options):
     for model in options.models:
         yield f"{model}, check", "checks", partial(measuring.check_model, model, workers)
@@ -220,8 +235,9 @@ def runtimes_tasks(workers, options):
 
 
 TASKS = {"sgemm": sgemm_tasks, "times": times_tasks, "memory": memory_tasks, "first-step": first_step_tasks,
-         "growth": growth_tasks, "models": models_tasks, "busy": busy_tasks, "profile": profile_tasks,
-         "lengths": lengths_tasks, "masks": masks_tasks, "runtimes": runtimes_tasks}  # fmt: skip
+         "growth": growth_tasks, "engines": engines_tasks, "models": models_tasks, "busy": busy_tasks,
+         "profile": profile_tasks, "lengths": lengths_tasks, "masks": masks_tasks,
+         "runtimes": runtimes_tasks}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 import numpy as np
-from cases import LENGTHS_SIZES, MASK_SIZES, TORCH, Case, flops, sized
+from cases import ENGINES, LENGTHS_SIZES, MASK_SIZES, TORCH, Case, flops, sized
 from processes import HERE, busy, busy_processors, environment_of, in_turns, summary
 from whole_models import (
     KERAS3_JAX,
@@ -69,14 +69,30 @@ def measure_memory(case, who, workers):
         worker.end()
 
 
-def measure_first_step(options):
-    """Seconds from the start of Python to the end of the first training step, Theano's cache empty and then warm."""
+def measure_engines(case, size, workers, rounds):
+    """Times of ours here and on the other engine, in turns."""
+    contestants = [(workers[name], case) for name in ("ours", "other-engine")]
+    difference = difference_of(*(worker.ask("prepare", case=case) for worker, case in contestants))
+    (here, there), disturbed = times_in_turns(contestants, rounds)
+    return {"layer": case.layer, "size": size, "kind": case.kind, "here": here, "there": there,
+            "difference": difference, "ratio": there["median"] / here["median"], "busy": disturbed}  # fmt: skip
+
+
+def measure_other_engine(options, workers):
+    """The versions of the other engine, and its first training step."""
+    about = dict(workers["other-engine"].ask("about"))
+    versions = {name: about[name] for name in ("Python", *ENGINES, "NumPy") if name in about}
+    return dict(measure_first_step(options, options.other_engine), versions=versions)
+
+
+def measure_first_step(options, python=sys.executable):
+    """Seconds from the start of Python to the end of the first training step, nothing compiled, and then all."""
     with tempfile.TemporaryDirectory(dir=options.cache) as cache, open(options.out / "first-step.log", "w") as log:
         environment = environment_of("first-step", pathlib.Path(cache))
 
         def seconds():
             began = time.perf_counter()
-            subprocess.run([sys.executable, str(HERE / "workers.py"), "first-step"], env=environment, check=True,
+            subprocess.run([str(python), str(HERE / "workers.py"), "first-step"], env=environment, check=True,
                            stdout=log, stderr=log)  # fmt: skip
             return time.perf_counter() - began
 

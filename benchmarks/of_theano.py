@@ -1,5 +1,6 @@
-"""These layers, and those of Keras 0.3.3."""
+"""These layers, on Theano or on PyTensor, and those of Keras 0.3.3."""
 
+import importlib
 import os
 import sys
 import time
@@ -11,12 +12,13 @@ from programs import ModelProgram, Program, timed
 
 
 class TheanoProgram(Program):
-    """A layer's forward pass or training step, compiled once for all batch sizes and timesteps."""
+    """A layer's forward pass or training step, compiled once for all batch sizes and timesteps.
 
-    def __init__(self, layer, trained, fixed, kind, masked_input=None):
-        import theano
-        import theano.tensor as T
+    `theano` is that module, or `pytensor`.
+    """
 
+    def __init__(self, theano, layer, trained, fixed, kind, masked_input=None):
+        T = theano.tensor
         self.weights = trained + fixed
         self.x = theano.shared(np.zeros((1, 1, 1), "float32"), borrow=True)
         self.target = theano.shared(np.zeros((1, 1), "float32"), borrow=True)
@@ -52,6 +54,7 @@ class Ours:
         import recurrent_layers
 
         self.library, self.layers, self.engine = recurrent_layers, recurrent_layers.layers, recurrent_layers.engine
+        self.theano = importlib.import_module(self.engine.prepare().engine.module)
 
     def program(self, case):
         if isinstance(case, whole_models.ModelCase):
@@ -61,7 +64,7 @@ class Ours:
             names.pop("inner_activation", None)
         layer = getattr(self.layers, case.layer)(case.input_dim, case.output_dim, **names)
         masked_input = None if case.padding == "none" else self.masked_input
-        return TheanoProgram(layer, layer.params, layer.non_trainable_weights, case.kind, masked_input)
+        return TheanoProgram(self.theano, layer, layer.params, layer.non_trainable_weights, case.kind, masked_input)
 
     def masked_input(self, x, mask):
         """A layer that gives an input with a mask, as Masking does."""
@@ -80,12 +83,11 @@ class Ours:
         return [("recurrent_layers", self.library.__version__), *self.engine.report()]
 
     def sgemm(self, size=1536, repeats=100):
-        """The rate of a float32 matrix product in the BLAS that Theano uses, in flops per second; None without it."""
+        """The rate of a float32 matrix product in the engine's BLAS, in flops per second; None without it."""
         # So many repeats also give the system time to put the threads of BLAS on cores of their own.
         if self.engine.prepare().blas.library is None:
             return None
-        import theano
-
+        theano = self.theano
         A, B = (theano.shared(np.random.RandomState(n).rand(size, size).astype("float32")) for n in range(2))
         product = theano.function([], theano.Out(theano.tensor.dot(A, B), borrow=True))
         return 2 * size**3 / min(timed(product, repeats))
@@ -130,7 +132,7 @@ class OurModel(ModelProgram):
         self.kind = "fit"
         self.call()  # Compiles.
         batches = max(5, round(seconds / self.run(3)[0]))
-        profile = self.network._function("train").profile
+        profile = self.network._functions.get("train").profile
         before = dict(profile.apply_time), dict(profile.apply_callcount), profile.fct_call_time
         whole, = self.run(batches)
         ops = {}
@@ -155,18 +157,18 @@ class Keras:
         # Keras reads and writes settings in the home directory.
         os.environ.update(HOME=os.environ["BENCHMARK_HOME"], KERAS_BACKEND="theano")
         import keras.layers.recurrent
+        import theano
 
-        self.layers = keras.layers.recurrent
+        self.layers, self.theano = keras.layers.recurrent, theano
 
     def program(self, case):
         names = dict(zip(("activation", "inner_activation"), self.activations[case.layer]))
         layer = getattr(self.layers, case.layer)(case.output_dim, input_dim=case.input_dim, **names)
         layer.build()
-        return TheanoProgram(layer, layer.trainable_weights, [], case.kind)
+        return TheanoProgram(self.theano, layer, layer.trainable_weights, [], case.kind)
 
     def about(self):
         import keras
-        import theano
 
-        return [("Keras", keras.__version__), ("Theano", theano.__version__), ("NumPy", np.__version__),
-                ("blas.ldflags", theano.config.blas.ldflags)]  # fmt: skip
+        return [("Keras", keras.__version__), ("Theano", self.theano.__version__), ("NumPy", np.__version__),
+                ("blas.ldflags", self.theano.config.blas.ldflags)]  # fmt: skip

@@ -19,6 +19,7 @@ REQUIREMENTS = {
 }
 # Workers that live in the environment of another one.
 HOME_OF = {"keras3-torch": "torch", "keras3-jax": "jax"}
+ENGINE_FLAGS = ("THEANO_FLAGS", "PYTENSOR_FLAGS")
 TURN = 0.2  # seconds
 # BLAS threads spin for some milliseconds after a call, and would take a core from whom comes next.
 PAUSE = 0.05
@@ -95,7 +96,7 @@ class Workers:
         return self.running[key]
 
     def new(self, name, log="", threads=None, flags=""):
-        """Start a process of its own for a worker of this name; `flags` are more of Theano's."""
+        """Start a process of its own for a worker of this name; `flags` are more of the engine's."""
         environment = environment_of(name, self.options.cache, threads, flags)
         (self.options.cache / "home").mkdir(parents=True, exist_ok=True)
         return Worker(self.command(name), environment, self.options.out / f"{log or name}.log")
@@ -103,12 +104,14 @@ class Workers:
     def command(self, name):
         """How to start it: ours and Keras on our Theano in this Python, the others in their environments."""
         home = HOME_OF.get(name, name)
+        if name == "other-engine":
+            return [str(self.options.other_engine), str(HERE / "workers.py"), name]
         python = python_of(self.options.peers / home, REQUIREMENTS[home]) if home in REQUIREMENTS else sys.executable
         return [str(python), str(HERE / "workers.py"), name]
 
 
 def environment_of(name, cache, threads=None, flags=""):
-    """Environment variables of a worker; Theano compiles into a directory of its own, or they would wait in line."""
+    """Environment variables of a worker; each engine compiles into a directory of its own, or they would wait."""
     environment = dict(os.environ, BENCHMARK_HOME=str(cache / "home"), **variables_of_threads(name, threads))
     flags = ",".join(filter(None, (f"floatX=float32,base_compiledir={cache / name}", flags)))
     if name == "keras":
@@ -117,15 +120,15 @@ def environment_of(name, cache, threads=None, flags=""):
     if name.startswith("keras3-"):
         environment["KERAS_BACKEND"] = name.split("-")[1]
     paths = [str(HERE.parent)] + [path for path in [os.environ.get("PYTHONPATH")] if path]
-    flags = ",".join(part for part in (os.environ.get("THEANO_FLAGS"), flags) if part)
-    return dict(environment, THEANO_FLAGS=flags, PYTHONPATH=os.pathsep.join(paths))
+    variables = {name: ",".join(filter(None, (os.environ.get(name), flags))) for name in ENGINE_FLAGS}
+    return dict(environment, **variables, PYTHONPATH=os.pathsep.join(paths))
 
 
 def variables_of_threads(name, threads):
     """The environment variables by which a worker uses so many threads; None for as many as it would."""
     if threads is None:
         return {}
-    if name in ("ours", "keras-prepared"):
+    if name in ("ours", "other-engine", "keras-prepared"):
         return {"OPENBLAS_NUM_THREADS": str(threads)}
     if name in ("jax", "keras3-jax"):
         # JAX has no setting for it, but counts the processors that it may use.

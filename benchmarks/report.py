@@ -1,6 +1,6 @@
 """What `compare.py` found, as tables in Markdown and as a picture."""
 
-from cases import COMPARISONS, JZS, KERAS, KERAS_LAYERS, OUR_GRU, RUNTIMES, TORCH, TORCHRECURRENT
+from cases import COMPARISONS, ENGINES, JZS, KERAS, KERAS_LAYERS, OUR_GRU, RUNTIMES, TORCH, TORCHRECURRENT
 from targets import model_ratio, model_times, verdicts
 from whole_models import KERAS3_JAX, KERAS3_TORCH, KINDS, MODELS, ONNX, OURS, PYTORCH, THREADS
 
@@ -8,8 +8,8 @@ BUSY = 0.15  # From this share of the processors in use by others, times mean li
 SHOWN = 1.0  # percent of the time from which on an op is shown
 # Results in which nothing has been measured yet.
 EMPTY = {"machine": {}, "rounds": None, "sgemm": None, "pairs": [], "memory": [], "first_step": {}, "growth": [],
-         "checks": [], "models": [], "busy": [], "recovery": [], "profile": [], "lengths": [], "masks": [],
-         "failures": []}  # fmt: skip
+         "engines": [], "other_engine": {}, "checks": [], "models": [], "busy": [], "recovery": [],
+         "profile": [], "lengths": [], "masks": [], "failures": []}  # fmt: skip
 # The comments in the README between which the small table stands.
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 PEERS = {PYTORCH: THREADS, ONNX: THREADS, KERAS3_TORCH: (2,), KERAS3_JAX: (2,)}
@@ -41,8 +41,8 @@ def as_text(results):
     str
     """
     parts = [machine_line(results), "Times in milliseconds, medians; ratio is our time over the peer's."]
-    for section in (models_section, busy_section, profile_section, pairs_section, padding_section, memory_section,
-                    first_step_section, growth_section):  # fmt: skip
+    for section in (models_section, busy_section, profile_section, pairs_section, padding_section, engines_section,
+                    memory_section, first_step_section, growth_section):  # fmt: skip
         parts += section(results)
     parts += ["### Targets", table(["target", "limit", "worst", "worst at", "measured", "verdict"], verdicts(results))]
     if results["failures"]:
@@ -110,6 +110,26 @@ def not_to_be_trusted(names):
     """A sentence with what others disturbed, in a list; no sentence where there is nothing."""
     names = "; ".join(names)
     return [f"Not to be trusted, because other programs kept the processors busy: {names}."] if names else []
+
+
+def engines_section(results):
+    if not results["engines"]:
+        return []
+    here, there = ({name: versions[name] for name in ("Python", *ENGINES, "NumPy") if name in versions}
+                   for versions in (results["machine"]["versions"], results["other_engine"]["versions"]))  # fmt: skip
+    named = [next(f"{name} {versions[name]}" for name in ENGINES if name in versions) for versions in (here, there)]
+    rows = {}
+    for row in results["engines"]:
+        cells = [*(milliseconds(row[place]["median"]) for place in ("here", "there")), f"{row['ratio']:.2f}"]
+        rows.setdefault((row["layer"], row["size"]), {})[row["kind"]] = cells
+    rows = [[*key, *kinds.get("forward", [""] * 3), *kinds.get("train", [""] * 3)] for key, kinds in rows.items()]
+    text, other = " and ".join(", ".join(map(" ".join, one.items())) for one in (here, there)), results["other_engine"]
+    return [f"### {named[1]} over {named[0]}",
+            f"{text}. The first training step on {named[1]} takes {other['empty']:.1f} s when nothing is compiled, and "
+            f"{other['warm']:.1f} s later.",
+            table(["layer", "size", f"forward: {named[0]}", named[1], "ratio", f"train: {named[0]}", named[1], "ratio"],
+                  rows)] + not_to_be_trusted(f"{row['layer']} {row['size']}, {row['kind']}"
+                                             for row in results["engines"] if row["busy"] > BUSY)  # fmt: skip
 
 
 def memory_section(results):

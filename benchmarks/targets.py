@@ -1,5 +1,6 @@
 """What is aimed at, and whether it is met."""
 
+import numpy as np
 from cases import (
     COMPARISONS,
     FIRST_STEP_TARGETS,
@@ -10,10 +11,12 @@ from cases import (
     MEMORY_STEPS,
     MEMORY_TARGET,
     ONNX,
+    OTHER_ENGINE_TARGETS,
     RUNTIME_SIZES,
     SIZES,
     TARGETS,
     TORCH,
+    WEIGHTS,
 )
 from whole_models import KINDS, MODELS, OURS, PYTORCH
 
@@ -25,7 +28,7 @@ RECOVERIES = 3  # times that the recovery is measured
 def verdicts(results):
     """For each target: limit, worst value, where it was, how much of it was measured, and whether it is met."""
     rows = layer_rows(results) + other_rows(results) + model_rows(results) + thread_rows(results)
-    return rows + padding_rows(results) + forward_rows(results)
+    return rows + padding_rows(results) + forward_rows(results) + engine_rows(results)
 
 
 def layer_rows(results):
@@ -144,6 +147,19 @@ def forward_rows(results):
         verdict("LSTM, every size and both mathematics, over torch: forward", 0.95, found[TORCH],
                 len(SIZES) * len(COMPARISONS[TORCH][1])),
     ]  # fmt: skip
+
+
+def engine_rows(results):
+    """The other engine over this one."""
+    ratios = {f"{row['layer']} {row['size']}, {row['kind']}": row["ratio"] for row in results["engines"]}
+    total, limits = 2 * len(WEIGHTS) * len(SIZES), OTHER_ENGINE_TARGETS  # Forward and training.
+    mean = {f"{len(ratios)} cells": float(np.exp(np.mean(np.log(list(ratios.values())))))} if ratios else {}
+    first = {name: seconds for name, seconds in results["other_engine"].items() if name == "empty"}
+    return [
+        verdict("the other engine over this one, geometric mean", limits["mean"], mean, 1),
+        verdict("the other engine over this one, each", limits["worst"], ratios, total),
+        verdict("first training step on the other engine, empty cache, s", limits["empty"], first, 1),
+    ]
 
 
 def verdict(text, limit, values, total):

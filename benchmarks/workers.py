@@ -99,10 +99,10 @@ def first_step():
 
 def implementation(name):
     """The implementation of this name; imports its library, which others need not have."""
-    if name in ("ours", "keras", "keras-prepared"):
+    if name in ("ours", "other-engine", "keras", "keras-prepared"):
         import of_theano
 
-        return of_theano.Ours() if name == "ours" else of_theano.Keras(prepared=name == "keras-prepared")
+        return of_theano.Keras(prepared=name == "keras-prepared") if "keras" in name else of_theano.Ours()
     if name in ("keras3-torch", "keras3-jax"):
         import of_keras3
 

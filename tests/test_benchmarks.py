@@ -302,7 +302,8 @@ def test_workers_have_as_many_threads_as_are_asked_for(tmp_path):
     assert settings("torch", 3) == {"OMP_NUM_THREADS": "3", "BENCHMARK_THREADS": "3"}
     assert settings("keras3-jax", 3) == {"BENCHMARK_PROCESSORS": "3"}
     assert environment_of("keras3-jax", tmp_path)["KERAS_BACKEND"] == "jax"
-    assert environment_of("ours", tmp_path, flags="profile=True")["THEANO_FLAGS"].endswith("profile=True")
+    for variable in ("THEANO_FLAGS", "PYTENSOR_FLAGS"):
+        assert environment_of("ours", tmp_path, flags="profile=True")[variable].endswith("profile=True")
 
 
 def test_the_tables_of_whole_models_and_padding(tmp_path):
@@ -354,10 +355,37 @@ def test_the_tables_of_whole_models_and_padding(tmp_path):
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 
+def test_both_engines_beside_each_other(tmp_path):
+    import compare
+    import processes
+    import report
+
+    assert not list(compare.engines_tasks(None, compare.parse([])))
+    options = compare.parse(["--other-engine", "other/python", "--out", str(tmp_path)])
+    assert len(list(compare.engines_tasks(None, options))) == 1 + 2 * 7 * 4
+    assert processes.Workers(options).command("other-engine")[0] == "other/python"
+    cell = {"layer": "GRU", "size": "small", "kind": "train", "busy": 0.0, "here": {"median": 0.001},
+            "there": {"median": 0.00102}, "ratio": 1.02}  # fmt: skip
+    other = {"versions": {"Python": "3.13.0", "PyTensor": "3.3.8", "NumPy": "2.5"}, "empty": 17.0, "warm": 1.5}
+    results = found(engines=[cell, dict(cell, kind="forward", there={"median": 0.0012}, ratio=1.2)],
+                    other_engine=other)  # fmt: skip
+    results["machine"]["versions"] = {"recurrent_layers": "0.1", "Python": "3.11.7", "Theano": "1.0.5", "NumPy": "1.23"}
+    text = report.as_text(results)
+    assert "### PyTensor 3.3.8 over Theano 1.0.5" in text
+    assert "| GRU | small | 1.00 | 1.20 | 1.20 | 1.00 | 1.02 | 1.02 |" in text
+    assert "takes 17.0 s when nothing is compiled, and 1.5 s later" in text
+    mean, each = (f"the other engine over this one, {which}" for which in ("geometric mean", "each"))
+    assert verdict(results, mean) == ("1.11", "2 cells", "1 of 1", "NOT met")
+    assert verdict(results, each) == ("1.20", "GRU small, forward", "2 of 56", "NOT met")
+    assert verdict(results, "first training step on the other")[::3] == ("17.00", "met")
+    assert verdict(found(), each)[-1] == "not measured"
+
+
 def answers(orders, flags=""):
     """What the process that measures ours answers."""
-    environment = dict(os.environ, THEANO_FLAGS=os.environ["THEANO_FLAGS"] + ",floatX=float32" + flags,
-                       PYTHONPATH=str(BENCHMARKS.parent))  # fmt: skip
+    environment = dict(os.environ, PYTHONPATH=str(BENCHMARKS.parent))
+    for variable in ("THEANO_FLAGS", "PYTENSOR_FLAGS"):
+        environment[variable] += ",floatX=float32" + flags
     process = subprocess.run(
         [sys.executable, str(BENCHMARKS / "workers.py"), "ours"], input="\n".join(map(json.dumps, orders)),
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)  # fmt: skip
