@@ -8,7 +8,7 @@ influence each other most closer together (Sutskever, Vinyals and Le 2014, arXiv
     python examples/addition.py
     python examples/addition.py --digits 3 --samples 50000 --hidden 128 --epochs 60
 
-On two processor cores the first takes less than 2 minutes when Theano compiles everything for the first time,
+On two processor cores the first takes less than 2 minutes when everything is compiled for the first time,
 and less than 1 later; it gets more than 90 % of the sums right that it has never seen, with any of the layers.
 The second is the task of the Keras example of 2015, and takes much longer.
 """

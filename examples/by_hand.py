@@ -1,24 +1,22 @@
 """Use the layers by hand, without a model: two of them stacked, your own loss, gradients and updates.
 
 The task is to predict the series of Mackey and Glass (1977), a chaotic one that once described the number of
-blood cells, 10 steps ahead. Everything that a Sequential model would do stands here in a few lines of Theano.
+blood cells, 10 steps ahead. Everything that a Sequential model would do stands here in a few lines.
 
     python examples/by_hand.py
     python examples/by_hand.py --truncate-gradient 5     carries gradients through the last 5 steps only
 
-The first takes less than a minute when Theano compiles everything for the first time, and a few seconds later. Its
+The first takes less than a minute when everything is compiled for the first time, and a few seconds later. Its
 error falls below 0.05 standard deviations; to guess that nothing changes has an error of 1.24.
 """
 
-import recurrent_layers  # noqa: F401  Before Theano, because it sets Theano up for this machine.
-
-# isort: split
 import numpy as np
-import theano
-import theano.tensor as T
 from _common import LAYERS, argument_parser, save
 from matplotlib import pyplot as plt
 from tqdm import trange
+
+from recurrent_layers.engine import config, function, shared  # Of Theano, or of PyTensor where that computes.
+from recurrent_layers.engine import tensor as T
 
 
 def main():
@@ -41,9 +39,9 @@ def main():
     second.set_previous(first)
     h = second.get_output()
 
-    # What the layers made is a Theano expression as any other: (samples, hidden). Predict by a weighted sum of it.
-    w = theano.shared(np.zeros(args.hidden, dtype=theano.config.floatX), name="w")
-    b = theano.shared(np.zeros((), dtype=theano.config.floatX), name="b")
+    # What the layers made is a symbolic expression as any other: (samples, hidden). Predict by a weighted sum of it.
+    w = shared(np.zeros(args.hidden, dtype=config.floatX), name="w")
+    b = shared(np.zeros((), dtype=config.floatX), name="b")
     predicted = T.dot(h, w) + b
 
     # Mean squared error, and gradient descent with momentum on the weights of the layers and our own.
@@ -52,11 +50,11 @@ def main():
     updates = []
     params = first.params + second.params + [w, b]
     for param, gradient in zip(params, T.grad(loss, params)):
-        velocity = theano.shared(np.zeros_like(param.get_value()))
+        velocity = shared(np.zeros_like(param.get_value()))
         new_velocity = 0.9 * velocity - args.lr * gradient
         updates += [(velocity, new_velocity), (param, param + new_velocity)]
-    train = theano.function([first.input, target], loss, updates=updates, allow_input_downcast=True)
-    predict = theano.function([first.input], predicted, allow_input_downcast=True)
+    train = function([first.input, target], loss, updates=updates, allow_input_downcast=True)
+    predict = function([first.input], predicted, allow_input_downcast=True)
 
     # Each sample is a stretch of the series, and its target the value `ahead` steps after it. The end is held out.
     series = mackey_glass(3000)

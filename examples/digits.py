@@ -7,7 +7,7 @@ of these more than 95 % are recognized, with any of the layers.
     python examples/digits.py
     python examples/digits.py --layer LSTM
 
-This takes less than a minute when Theano compiles everything for the first time, and 10 seconds later.
+This takes less than a minute when everything is compiled for the first time, and 10 seconds later.
 
 The picture shows how the accuracy rises with training, and how the model makes up its mind while a digit is
 drawn from the top: what it believes when the rows still to come are left blank.

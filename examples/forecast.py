@@ -7,7 +7,7 @@ The linear forecast, least squares over the same windows on the same scale, lear
     python examples/forecast.py
     python examples/forecast.py --layer LSTM --window 12
 
-The first takes less than a minute when Theano compiles everything for the first time, and 10 seconds later.
+The first takes less than a minute when everything is compiled for the first time, and 10 seconds later.
 
 Nobody wins: over seeds 0 to 2 the mean error of the GRU is 24.1 to 25.8 sunspots, that of the linear forecast 25.3.
 The GRU is the better one 3 to 6 years ahead, the linear one 1 year ahead and 8 or more. Both are far better than to

@@ -7,7 +7,7 @@ at a masked step a recurrent layer keeps its state. So it does not matter on whi
     python examples/padding.py
     python examples/padding.py --layer LSTM
 
-This takes less than a minute when Theano compiles everything for the first time, and a few seconds later. Two models
+This takes less than a minute when everything is compiled for the first time, and a few seconds later. Two models
 learn, with and without the mask, from strings padded on the left. Then each held-out string gets up to 40 zeros, on the
 left or on the right. With the mask no prediction changes by more than a millionth; without it, zeros on either side
 turn some predictions into their opposite.
