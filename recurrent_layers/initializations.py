@@ -68,6 +68,9 @@ def orthogonal(shape, scale=1.1):
     """A random matrix with orthonormal rows or columns, times `scale` (Saxe et al. 2013).
 
     Keras 0.1 scales by 1.1, so that a saturating activation does not shrink the state.
+
+    Since version 3.10, LAPACK gives some columns (or rows, if there are less of them) of a matrix with at most 25 the
+    other sign than Keras got them with: under NumPy 2 the same seed gives such matrices up to these signs.
     """
     flat_shape = (shape[0], int(np.prod(shape[1:])))
     rows, _, columns = np.linalg.svd(np.random.normal(0.0, 1.0, flat_shape), full_matrices=False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import DATA
 from numpy.testing import assert_allclose
 
 from recurrent_layers import activations, engine, initializations, objectives, optimizers
@@ -25,6 +26,11 @@ class TestActivations:
         X, x = np.random.randn(2, 3, 4) * 3, T.tensor3()
         result = engine.function([x], activations.get(name)(x))(X)
         assert_allclose(result, self.FORMULAS[name](X), rtol=1e-10)
+
+    def test_relu_has_half_a_slope_at_0(self):
+        x = T.vector()
+        slope = engine.function([x], T.grad(activations.relu(x).sum(), x))([-1.0, 0.0, 2.0])
+        assert slope.tolist() == [0.0, 0.5, 1.0]
 
     def test_a_callable_is_itself(self):
         assert activations.get(T.cos) is T.cos
@@ -55,6 +61,18 @@ class TestInitializations:
         q = initializations.orthogonal(shape).get_value()
         gram = q.dot(q.T) if shape[0] <= shape[1] else q.T.dot(q)
         assert_allclose(gram, 1.21 * np.eye(min(shape)), atol=1e-12)
+
+    @pytest.mark.parametrize("shape", [(8, 8), (8, 5), (5, 8), (30, 30)])
+    def test_orthogonal_is_that_of_keras_but_for_signs(self, shape):
+        """With LAPACK before 3.10, for all; since then for those that are larger than 25."""
+        np.random.seed(0)
+        q = initializations.orthogonal(shape).get_value()
+        with np.load(DATA / "orthogonal.npz") as arrays:
+            reference = arrays["{}x{}".format(*shape)]
+        signs = np.sign((q * reference).sum(axis=0 if shape[0] >= shape[1] else 1, keepdims=True))
+        if np.lib.NumpyVersion(np.__version__) < "1.24.0" or min(shape) > 25:
+            assert (signs == 1).all()
+        assert_allclose(q * signs.reshape((1, -1) if shape[0] >= shape[1] else (-1, 1)), reference, atol=1e-12)
 
     def test_identity(self):
         assert_allclose(initializations.identity((3, 3), scale=2).get_value(), 2 * np.eye(3))
