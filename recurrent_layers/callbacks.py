@@ -1,13 +1,19 @@
 """What may happen between epochs and batches: progress, history, checkpoints, stopping early."""
 
+import contextlib
 import csv
 import math
 import os
+import string
 import time
 import warnings
 
 import numpy as np
 from tqdm import tqdm
+
+from recurrent_layers.utils.arguments import choice, flag, integer, number, text
+
+MEASURES = ("loss", "acc", "val_loss", "val_acc")
 
 
 class Callback:
@@ -207,7 +213,61 @@ class History(Callback):
             writer.writerows(zip(self.epoch, *columns))
 
 
-class ModelCheckpoint(Callback):
+class Monitor(Callback):
+    """What callbacks share that watch a value from epoch to epoch.
+
+    Parameters
+    ----------
+    monitor : str
+        A name in the `logs` of an epoch.
+    mode : {"auto", "min", "max"}
+        Whether the value shall fall or rise; "auto" is "max" for an accuracy, else "min".
+
+    Raises
+    ------
+    ValueError
+        If `mode` is none of these, or `monitor` no string.
+    """
+
+    def __init__(self, monitor="val_loss", mode="auto"):
+        self.monitor = text("monitor", monitor)
+        self.mode = choice("mode", mode, "auto", "min", "max")
+
+    @property
+    def rises(self):
+        """Whether more is better."""
+        return self.mode == "max" or (self.mode == "auto" and self.monitor.split("_")[-1] in ("acc", "accuracy"))
+
+    def on_train_begin(self, logs={}):
+        self.best = -math.inf if self.rises else math.inf
+        if self.params is not None and self.monitor not in self._measured():
+            self._warn(self._measured())
+
+    def current(self, logs):
+        """The value of this epoch, or None and a warning."""
+        if self.monitor not in logs:
+            self._warn(logs)
+        return logs.get(self.monitor)
+
+    def is_best(self, value):
+        """Whether a value is better than all before, and remember it then."""
+        better = value is not None and (value > self.best if self.rises else value < self.best)
+        if better:
+            self.best = value
+        return better
+
+    def _measured(self):
+        """What `fit` puts into the logs of an epoch; other callbacks may add to it."""
+        metrics = (self.params or {}).get("metrics", ())
+        return [name for name in metrics if not name.startswith("val_") or self.params.get("do_validation")]
+
+    def _warn(self, names):
+        warnings.warn("{} watches {}, but there is only {}; pass validation data to fit, or show_accuracy=True"
+                      .format(type(self).__name__, self.monitor, ", ".join(sorted(names)) or "nothing"),
+                      RuntimeWarning)  # fmt: skip
+
+
+class ModelCheckpoint(Monitor):
     """Save the weights after every epoch, or after those that are the best so far.
 
     Weights are never saved after an epoch whose loss is NaN or infinite.
@@ -217,74 +277,125 @@ class ModelCheckpoint(Callback):
     filepath : str
         Where to; may hold format fields, as in ``"weights.{epoch:02d}-{val_loss:.2f}.h5"``.
     monitor : str
-        What shall fall, for `save_best_only`.
+        What is watched, for `save_best_only`.
     verbose : int
         Above 0, say when a file is written.
     save_best_only : bool
-        Save only when `monitor` is lower than ever before.
+        Save only when `monitor` is better than ever before.
+    mode : {"auto", "min", "max"}
+        Whether less or more is better; by default more for an accuracy, less for anything else.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of these; when training begins, also if `filepath` has a field for something that is
+        not measured, or is no format.
+    FileNotFoundError, IsADirectoryError, PermissionError
+        When training begins, if no file can be written there.
     """
 
-    def __init__(self, filepath, monitor='val_loss', verbose=0, save_best_only=False):
-        self.filepath = str(filepath)
-        self.monitor = monitor
-        self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.best = math.inf
+    def __init__(self, filepath, monitor='val_loss', verbose=0, save_best_only=False, mode="auto"):
+        super().__init__(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose = integer("verbose", verbose, least=0)
+        self.save_best_only = flag("save_best_only", save_best_only)
+        self.best = -math.inf if self.rises else math.inf
 
     def on_train_begin(self, logs={}):
-        folder = os.path.dirname(os.path.abspath(self.filepath))
+        best = self.best  # Of an earlier training, too.
+        if self.save_best_only:
+            super().on_train_begin()
+        self.best = best
+        filepath = self._filepath(0, self._trial_logs())
+        folder = os.path.dirname(os.path.abspath(filepath))
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"there is no folder {folder} to save weights in")
+        if os.path.isdir(filepath):
+            raise IsADirectoryError(f"ModelCheckpoint cannot save weights as {filepath}, which is a folder")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"ModelCheckpoint may not write in {folder}")
+
+    def _trial_logs(self):
+        """Logs such as an epoch may have, to try the name with."""
+        if not (self.params or {}).get("logs_may_grow"):
+            return dict.fromkeys(self._measured(), 0.0)
+        with contextlib.suppress(ValueError):
+            fields = [field for _, field, _, _ in string.Formatter().parse(self.filepath) if field]
+            return dict.fromkeys([*self._measured(), *(set(fields) - {"epoch", *MEASURES})], 0.0)
+        return {}
+
+    def _filepath(self, epoch, logs):
+        try:
+            return self.filepath.format(epoch=epoch, **logs)
+        except KeyError as error:
+            names = ", ".join(["epoch", *sorted(logs)])
+            raise ValueError(f"the name {self.filepath!r} of ModelCheckpoint asks for {error.args[0]}, but there is "
+                             f"only {names}; pass validation data to fit, or show_accuracy=True") from None
+        except (ValueError, IndexError, AttributeError, TypeError) as error:
+            raise ValueError(f"the name {self.filepath!r} of ModelCheckpoint is no format: {error}") from error
 
     def on_epoch_end(self, epoch, logs={}):
         if not np.isfinite(logs.get("loss", 0.0)):
             return
-        filepath = self.filepath.format(epoch=epoch, **logs)
-        if self.save_best_only:
-            current = _monitored(self, logs)
-            if current is None or not current < self.best:
-                return
-            self.best = current
+        if self.save_best_only and not self.is_best(self.current(logs)):
+            return
+        filepath = self._filepath(epoch, logs)
         self.model.save_weights(filepath, overwrite=True)
         if self.verbose > 0:
             tqdm.write(f"Epoch {epoch + 1}: weights saved to {filepath}")
 
 
-class EarlyStopping(Callback):
-    """Stop when something has not fallen for a while.
+class EarlyStopping(Monitor):
+    """Stop when something has not become better for a while.
 
     Parameters
     ----------
     monitor : str
-        What shall fall.
+        What is watched.
     patience : int
         How many epochs in a row it may fail to, before the one that stops the training.
     verbose : int
         Above 0, say when training is stopped.
+    mode : {"auto", "min", "max"}
+        Whether less or more is better; by default more for an accuracy, less for anything else.
+    restore_best_weights : bool
+        Give the model the weights of its best epoch when training ends, however it does.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of these.
     """
 
-    def __init__(self, monitor='val_loss', patience=0, verbose=0):
-        self.monitor = monitor
-        self.patience = patience
-        self.verbose = verbose
+    def __init__(self, monitor='val_loss', patience=0, verbose=0, mode="auto", restore_best_weights=False):
+        super().__init__(monitor, mode)
+        self.patience = integer("patience", patience, least=0)
+        self.verbose = integer("verbose", verbose, least=0)
+        self.restore_best_weights = flag("restore_best_weights", restore_best_weights)
 
     def on_train_begin(self, logs={}):
-        self.best = math.inf
-        self.wait = 0
+        super().on_train_begin()
+        self.wait, self.best_weights = 0, None
 
     def on_epoch_end(self, epoch, logs={}):
-        current = _monitored(self, logs)
+        current = self.current(logs)
         if current is None:
             return
-        if current < self.best:
-            self.best = current
+        if self.is_best(current):
             self.wait = 0
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
             return
         if self.wait >= self.patience:
             self.model.stop_training = True
             if self.verbose > 0:
-                tqdm.write(f"Epoch {epoch + 1}: {self.monitor} has not fallen below {self.best:.4f}, stopped")
+                moved = "risen above" if self.rises else "fallen below"
+                tqdm.write(f"Epoch {epoch + 1}: {self.monitor} has not {moved} {self.best:.4f}, stopped")
         self.wait += 1
+
+    def on_train_end(self, logs={}):
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
 
 
 class TerminateOnNaN(Callback):
@@ -305,21 +416,23 @@ class LearningRateScheduler(Callback):
     ----------
     schedule : callable
         From the epoch's number, from 0, to a learning rate.
+
+    Raises
+    ------
+    TypeError
+        If `schedule` cannot be called.
+    ValueError
+        Before an epoch, if the schedule gives no learning rate for it; that of the epoch before stays.
     """
 
     def __init__(self, schedule):
+        if not callable(schedule):
+            raise TypeError(f"LearningRateScheduler needs a function from epochs to learning rates, got {schedule!r}")
         self.schedule = schedule
 
     def on_epoch_begin(self, epoch, logs={}):
-        lr = self.model.optimizer.lr
-        lr.set_value(np.asarray(self.schedule(epoch), dtype=lr.dtype))
-
-
-def _monitored(callback, logs):
-    """The value that a callback watches, or None and a warning."""
-    if callback.monitor not in logs:
-        warnings.warn("{} watches {}, but there is only {}; pass validation data to fit, or show_accuracy=True"
-                      .format(type(callback).__name__, callback.monitor, ", ".join(sorted(logs)) or "nothing"),
-                      RuntimeWarning)
-        return None
-    return logs[callback.monitor]
+        rate = self.schedule(epoch)
+        if isinstance(rate, np.ndarray) and rate.size == 1:
+            rate = rate.item()
+        name = f"the learning rate that the schedule gives for epoch {epoch}"
+        self.model.optimizer.lr = number(name, rate, least=0.0)

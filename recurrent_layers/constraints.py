@@ -1,6 +1,7 @@
 """What a weight is held to after every update: ``Dense(64, 10, W_constraint=maxnorm(2))``."""
 
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.utils.arguments import number
 from recurrent_layers.utils.generic_utils import instance
 
 
@@ -19,7 +20,7 @@ class MaxNorm(Constraint):
     """The weights of each unit (a column) have a norm of at most `m` (Srivastava et al. 2014)."""
 
     def __init__(self, m=2):
-        self.m = m
+        self.m = number("m", m, least=0.0)
 
     def __call__(self, p):
         norms = T.sqrt(T.sum(T.sqr(p), axis=0))

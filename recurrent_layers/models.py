@@ -10,7 +10,8 @@ from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions
 from recurrent_layers.layers.base import Layer
-from recurrent_layers.utils.generic_utils import known_name, positive_int
+from recurrent_layers.utils.arguments import choice, flag, integer, number
+from recurrent_layers.utils.generic_utils import known_name
 
 __all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
 
@@ -185,8 +186,7 @@ class Sequential(Layer):
         if hasattr(self._first(), "previous"):
             raise ValueError("this model stands in another one: compile that one")
         optimizer, loss = optimizers.get(optimizer), objectives.get(loss)
-        if class_mode not in ("categorical", "binary"):
-            raise ValueError(f"unknown class_mode {class_mode!r}. Known: binary, categorical.")
+        class_mode = choice("class_mode", class_mode, "binary", "categorical")
 
         functions = Functions(self, optimizer, loss, class_mode, theano_mode)
         self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
@@ -277,10 +277,11 @@ class Sequential(Layer):
             If the data do not fit the model or the loss; nothing has been trained then.
         """
         functions = self._compiled()
-        batch_size, nb_epoch = positive_int("batch_size", batch_size), positive_int("nb_epoch", nb_epoch)
+        batch_size, nb_epoch = integer("batch_size", batch_size), integer("nb_epoch", nb_epoch)
+        verbose, show_accuracy = choice("verbose", verbose, 0, 1, 2), flag("show_accuracy", show_accuracy)
+        shuffle = choice("shuffle", shuffle, True, False, "batch")
+        validation_split = number("validation_split", validation_split, least=0.0, below=1.0)
         samples, validation = self._samples(X, y, sample_weight, class_weight), None
-        if not 0.0 <= validation_split < 1.0:
-            raise ValueError(f"validation_split must be from 0 to less than 1, got {validation_split!r}")
         if validation_data is not None:
             if len(validation_data) not in (2, 3):
                 raise ValueError("validation_data must be (X, y) or (X, y, sample_weight), "
@@ -331,7 +332,8 @@ class Sequential(Layer):
         float, or list [loss, accuracy]
             Over all samples that are not masked; the same for any `batch_size`.
         """
-        functions, batch_size = self._compiled(), positive_int("batch_size", batch_size)
+        functions, batch_size = self._compiled(), integer("batch_size", batch_size)
+        show_accuracy, verbose = flag("show_accuracy", show_accuracy), choice("verbose", verbose, 0, 1, 2)
         samples = self._samples(X, y, sample_weight)
         values = training.evaluate(functions.get("test", verbose), samples, batch_size, verbose)
         if show_accuracy:
@@ -354,7 +356,8 @@ class Sequential(Layer):
         numpy.ndarray
             Samples first, of `floatX`.
         """
-        functions, batch_size, X = self._compiled(), positive_int("batch_size", batch_size), self._input(X)
+        functions, batch_size, X = self._compiled(), integer("batch_size", batch_size), self._input(X)
+        verbose = choice("verbose", verbose, 0, 1, 2)
         return training.predict(functions.get("predict", verbose), X, batch_size, verbose)
 
     def predict_on_batch(self, X):

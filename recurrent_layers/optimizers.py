@@ -6,16 +6,74 @@ An optimizer turns a loss into a list of updates, so it serves without a model t
 """
 
 import inspect
+import math
 
+import numpy as np
+
+from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState, portable
 from recurrent_layers.initializations import shared, zero
+from recurrent_layers.utils import arguments
 from recurrent_layers.utils.generic_utils import instance
 
 
 def _zeros_like(param):
     """A shared variable of zeros in the shape of `param`, for what an optimizer remembers."""
     return zero(param.get_value(borrow=True).shape)
+
+
+def _of_floatX(value):
+    return T.cast(value, engine.config.floatX)
+
+
+def _norm(gradients):
+    """The joint norm of some gradients, also where the square of a number is beyond `floatX`."""
+    if engine.config.floatX == "float32":
+        return T.sqrt(sum(T.sum(T.sqr(T.cast(g, "float64"))) for g in gradients))
+    plain, small = (T.sqrt(sum(T.sum(T.sqr(g * factor)) for g in gradients)) for factor in (1.0, 1e-160))
+    return T.switch(T.isinf(plain), small * 1e160, plain)
+
+
+class _Number:
+    """A number of an optimizer: a shared variable, so that a new one counts at once, also after `compile`.
+
+    Where Keras has a shared variable of `floatX`, so it is to the user, too; else it is a float.
+    """
+
+    def __init__(self, most=math.inf, below=math.inf, is_plain=False):
+        self.bounds, self.is_plain = dict(least=0.0, most=most, below=below), is_plain
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, optimizer, owner=None):
+        if optimizer is None:
+            return self
+        variable = vars(optimizer)[self.name]
+        return float(variable.get_value()) if self.is_plain else variable
+
+    def __set__(self, optimizer, value):
+        value = self.checked(optimizer, arguments.number(self.name, value, **self.bounds))
+        variable = vars(optimizer).get(self.name)
+        if variable is None:
+            # As float64, 1 - beta is what it is in Python.
+            vars(optimizer)[self.name] = engine.shared(np.float64(value)) if self.is_plain else shared(value)
+        else:
+            variable.set_value(np.asarray(value, dtype=variable.dtype))
+
+    def checked(self, optimizer, value):
+        return value
+
+
+class _Clipping(_Number):
+    """A limit for gradients; 0 is none."""
+
+    def checked(self, optimizer, value):
+        if optimizer.updates and (getattr(optimizer, self.name) > 0) != (value > 0):
+            raise ValueError(f"{self.name} cannot be switched {'on' if value > 0 else 'off'} after compile: compile "
+                             "with a new optimizer")
+        return value
 
 
 class Optimizer(PortableState):
@@ -29,10 +87,18 @@ class Optimizer(PortableState):
         If above 0, every element of a gradient is clipped to [-clipvalue, clipvalue].
     """
 
+    updates = ()
+    clipnorm = _Clipping(is_plain=True)
+    clipvalue = _Clipping(is_plain=True)
+
     def __init__(self, *, clipnorm=0.0, clipvalue=0.0):
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.updates = []
+
+    def _plain(self, *names):
+        """The variables of numbers that are floats to the user."""
+        return [vars(self)[name] for name in names]
 
     def get_gradients(self, loss, params):
         """Gradients of `loss`, clipped if so asked.
@@ -47,11 +113,14 @@ class Optimizer(PortableState):
         list of symbolic variables
         """
         gradients = T.grad(loss, params)
+        clipnorm, clipvalue = self._plain("clipnorm", "clipvalue")
         if self.clipnorm > 0:
-            norm = T.sqrt(sum(T.sum(T.sqr(g)) for g in gradients))
-            gradients = [T.switch(T.ge(norm, self.clipnorm), g * self.clipnorm / norm, g) for g in gradients]
+            norm = _norm(gradients)
+            factor = _of_floatX(T.switch(T.ge(norm, clipnorm), clipnorm / norm, 1.0))
+            gradients = [g * factor for g in gradients]
         if self.clipvalue > 0:
-            gradients = [T.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
+            limit = _of_floatX(clipvalue)
+            gradients = [T.clip(g, -limit, limit) for g in gradients]
         return gradients
 
     def get_updates(self, params, constraints, loss):
@@ -140,13 +209,26 @@ class SGD(Optimizer):
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
     """
 
+    lr, momentum, decay = _Number(), _Number(most=1.0), _Number()
+
     def __init__(self, lr=0.01, momentum=0.0, decay=0.0, nesterov=False, **clipping):
         super().__init__(**clipping)
         self.iterations = shared(0)
-        self.lr = shared(lr)
-        self.momentum = shared(momentum)
-        self.decay = shared(decay)
+        self.lr = lr
+        self.momentum = momentum
+        self.decay = decay
         self.nesterov = nesterov
+
+    @property
+    def nesterov(self):
+        return vars(self)["nesterov"]
+
+    @nesterov.setter
+    def nesterov(self, value):
+        value = arguments.flag("nesterov", value)
+        if self.updates and value != self.nesterov:
+            raise ValueError("nesterov cannot be changed after compile: compile with a new optimizer")
+        vars(self)["nesterov"] = value
 
     def _updates(self, params, gradients):
         lr = self.lr / (1.0 + self.decay * self.iterations)
@@ -178,18 +260,21 @@ class RMSprop(Optimizer):
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
     """
 
+    lr, rho, epsilon = _Number(), _Number(most=1.0), _Number(is_plain=True)
+
     def __init__(self, lr=0.001, rho=0.9, epsilon=1e-6, **clipping):
         super().__init__(**clipping)
-        self.lr = shared(lr)
-        self.rho = shared(rho)
+        self.lr = lr
+        self.rho = rho
         self.epsilon = epsilon
 
     def _updates(self, params, gradients):
+        epsilon, = map(_of_floatX, self._plain("epsilon"))
         for p, g in zip(params, gradients):
             a_tm1 = _zeros_like(p)
             a = self.rho * a_tm1 + (1.0 - self.rho) * T.sqr(g)
             yield a_tm1, a
-            yield p, p - self.lr * g / T.sqrt(a + self.epsilon)
+            yield p, p - self.lr * g / T.sqrt(a + epsilon)
 
 
 class Adagrad(Optimizer):
@@ -210,17 +295,20 @@ class Adagrad(Optimizer):
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
     """
 
+    lr, epsilon = _Number(), _Number(is_plain=True)
+
     def __init__(self, lr=0.01, epsilon=1e-6, **clipping):
         super().__init__(**clipping)
-        self.lr = shared(lr)
+        self.lr = lr
         self.epsilon = epsilon
 
     def _updates(self, params, gradients):
+        epsilon, = map(_of_floatX, self._plain("epsilon"))
         for p, g in zip(params, gradients):
             a_tm1 = _zeros_like(p)
             a = a_tm1 + T.sqr(g)
             yield a_tm1, a
-            yield p, p - self.lr * g / T.sqrt(a + self.epsilon)
+            yield p, p - self.lr * g / T.sqrt(a + epsilon)
 
 
 class Adadelta(Optimizer):
@@ -245,17 +333,20 @@ class Adadelta(Optimizer):
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
     """
 
+    lr, rho, epsilon = _Number(), _Number(most=1.0), _Number(is_plain=True)
+
     def __init__(self, lr=1.0, rho=0.95, epsilon=1e-6, **clipping):
         super().__init__(**clipping)
-        self.lr = shared(lr)
-        self.rho = shared(rho)
+        self.lr = lr
+        self.rho = rho
         self.epsilon = epsilon
 
     def _updates(self, params, gradients):
+        epsilon, = map(_of_floatX, self._plain("epsilon"))
         for p, g in zip(params, gradients):
             a_tm1, d_tm1 = _zeros_like(p), _zeros_like(p)
             a = self.rho * a_tm1 + (1.0 - self.rho) * T.sqr(g)
-            u = g * T.sqrt(d_tm1 + self.epsilon) / T.sqrt(a + self.epsilon)
+            u = g * T.sqrt(d_tm1 + epsilon) / T.sqrt(a + epsilon)
             yield a_tm1, a
             yield p, p - self.lr * u
             yield d_tm1, self.rho * d_tm1 + (1.0 - self.rho) * T.sqr(u)
@@ -282,10 +373,13 @@ class Adam(Optimizer):
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
     """
 
+    lr, epsilon = _Number(), _Number(is_plain=True)
+    beta_1, beta_2 = _Number(below=1.0, is_plain=True), _Number(below=1.0, is_plain=True)
+
     def __init__(self, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **clipping):
         super().__init__(**clipping)
         self.iterations = shared(0)
-        self.lr = shared(lr)
+        self.lr = lr
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -293,14 +387,17 @@ class Adam(Optimizer):
     def _updates(self, params, gradients):
         t = self.iterations + 1.0
         yield self.iterations, t
-        lr_t = self.lr * T.sqrt(1.0 - self.beta_2**t) / (1.0 - self.beta_1**t)
+        exact_1, exact_2, epsilon = self._plain("beta_1", "beta_2", "epsilon")
+        beta_1, beta_2, epsilon = map(_of_floatX, (exact_1, exact_2, epsilon))
+        new_1, new_2 = _of_floatX(1.0 - exact_1), _of_floatX(1.0 - exact_2)
+        lr_t = self.lr * T.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
         for p, g in zip(params, gradients):
             m_tm1, v_tm1 = _zeros_like(p), _zeros_like(p)
-            m = self.beta_1 * m_tm1 + (1.0 - self.beta_1) * g
-            v = self.beta_2 * v_tm1 + (1.0 - self.beta_2) * T.sqr(g)
+            m = beta_1 * m_tm1 + new_1 * g
+            v = beta_2 * v_tm1 + new_2 * T.sqr(g)
             yield m_tm1, m
             yield v_tm1, v
-            yield p, p - lr_t * m / (T.sqrt(v) + self.epsilon)
+            yield p, p - lr_t * m / (T.sqrt(v) + epsilon)
 
 
 sgd, rmsprop, adagrad, adadelta, adam = SGD, RMSprop, Adagrad, Adadelta, Adam

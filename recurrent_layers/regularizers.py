@@ -4,6 +4,7 @@ import copy
 
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
+from recurrent_layers.utils.arguments import number
 from recurrent_layers.utils.generic_utils import instance
 
 
@@ -11,8 +12,8 @@ class Regularizer(PortableState):
     """Takes the loss and returns it with a penalty added; `l1` and `l2` are the factors of the two norms."""
 
     def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = l1
-        self.l2 = l2
+        self.l1 = number("l1", l1, least=0.0)
+        self.l2 = number("l2", l2, least=0.0)
 
     def on(self, target):
         """A copy that watches a weight (:class:`WeightRegularizer`) or a layer (:class:`ActivityRegularizer`)."""

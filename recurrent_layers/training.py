@@ -31,11 +31,14 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
     history = callback_module.History()
     # The progress bar comes before the user's callbacks, so that what they print stands below it.
     logger = [callback_module.BaseLogger()] if verbose else []
-    callbacks = callback_module.CallbackList([history] + logger + list(callbacks or ()))
+    callbacks = list(callbacks or ())
+    logs_may_grow = any(type(callback).__module__ != callback_module.__name__ for callback in callbacks)
+    callbacks = callback_module.CallbackList([history] + logger + callbacks)
     callbacks._set_model(model)
     callbacks._set_params({
         "batch_size": batch_size, "nb_epoch": nb_epoch, "nb_sample": len(samples), "verbose": verbose,
         "do_validation": validation is not None, "metrics": names + ["val_" + name for name in names],
+        "logs_may_grow": logs_may_grow,
     })  # fmt: skip
     train = functions.get("train", verbose)
     if validation is not None:

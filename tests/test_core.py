@@ -127,7 +127,7 @@ class TestDropout:
 
     @pytest.mark.parametrize("p", [-0.1, 1.5])
     def test_wrong_probability(self, p):
-        with pytest.raises(ValueError, match="probability from 0 to 1"):
+        with pytest.raises(ValueError, match="p must be a finite number of at least 0 and of at most 1"):
             Dropout(p)
 
 

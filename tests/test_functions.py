@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import DATA
+from engines import change_flags
 from numpy.testing import assert_allclose
 
 from recurrent_layers import activations, engine, initializations, objectives, optimizers
@@ -193,6 +194,62 @@ class TestOptimizers:
         assert_allclose(self.train(optimizers.SGD(lr=1.0, clipvalue=0.5), [[3.0, -4.0]]), [0.5, -1.5])
         assert_allclose(self.train(optimizers.SGD(lr=1.0, clipnorm=1.0), [[3.0, -4.0]]), [0.4, -1.2])
         assert_allclose(self.train(optimizers.SGD(lr=1.0, clipnorm=10.0), [[3.0, -4.0]]), [-2.0, 2.0])
+
+    def test_clipnorm_of_a_norm_whose_square_is_too_large(self):
+        large = 3e38 if engine.config.floatX == "float32" else 1e308
+        assert_allclose(self.train(optimizers.SGD(lr=1.0, clipnorm=1.0), [[large, 0.0]]), [0.0, -2.0], atol=1e-6)
+        with change_flags(floatX="float32"):
+            trained = self.train(optimizers.SGD(lr=1.0, clipnorm=1.0), np.float32([[3e30, -4e30]]))
+        assert_allclose(trained, [0.4, -1.2], rtol=1e-6)
+
+    @pytest.mark.parametrize("name", MADE)
+    def test_numbers_may_be_set_at_any_time(self, name):
+        optimizer, param = self.MADE[name](), initializations.shared([1.0, -2.0])
+        step = engine.function([], [], updates=optimizer.get_updates([param], [lambda p: p], T.sum(3.0 * param)))
+        step()
+        before = param.get_value()
+        optimizer.lr = np.float32(0.0)
+        if name in ("sgd", "nesterov"):
+            optimizer.momentum = 0.0
+        step()
+        assert_allclose(param.get_value(), before, rtol=1e-15)
+        optimizer.lr.set_value(np.asarray(0.5, dtype=engine.config.floatX))
+        step()
+        assert (param.get_value() < before).all()
+        assert optimizer.get_config()["lr"] == 0.5
+
+    def test_the_numbers_that_are_floats_count_too(self):
+        def steps(change):
+            optimizer, param = optimizers.Adam(lr=0.1, clipnorm=100.0), initializations.shared([1.0])
+            step = engine.function([], [], updates=optimizer.get_updates([param], [lambda p: p], T.sum(T.sqr(param))))
+            change(optimizer)
+            step(), step()
+            return param.get_value()
+
+        def by_hand(beta_1=0.9, beta_2=0.999, epsilon=1e-8, clipnorm=100.0):
+            p, m, v = 1.0, 0.0, 0.0
+            for t in (1, 2):
+                g = 2 * p * min(1, clipnorm / abs(2 * p))
+                m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g * g
+                p -= 0.1 * np.sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (np.sqrt(v) + epsilon)
+            return [p]
+
+        for changed in ({}, {"beta_1": 0.5}, {"beta_2": 0.3}, {"epsilon": 2.0}, {"clipnorm": 0.25, "epsilon": 1.0}):
+            found = steps(lambda optimizer, changed=changed: [setattr(optimizer, *item) for item in changed.items()])
+            assert_allclose(found, by_hand(**changed), rtol=1e-12)
+
+    def test_what_would_change_the_graph_is_refused_after_compile(self):
+        optimizer = optimizers.SGD(clipvalue=1.0)
+        optimizer.nesterov = True
+        optimizer.nesterov = False
+        self.train(optimizer, [[1.0, 1.0]])
+        for name, value, message in (("nesterov", True, "nesterov cannot be changed after compile"),
+                                     ("clipnorm", 1.0, "clipnorm cannot be switched on after compile"),
+                                     ("clipvalue", 0.0, "clipvalue cannot be switched off")):  # fmt: skip
+            with pytest.raises(ValueError, match=message):
+                setattr(optimizer, name, value)
+        assert (optimizer.nesterov, optimizer.clipnorm, optimizer.clipvalue) == (False, 0.0, 1.0)
+        optimizer.clipvalue, optimizer.nesterov = 2.0, 0
 
     def test_constraint(self):
         trained = self.train(optimizers.SGD(lr=1.0), [[3.0, -4.0]], constraint=lambda p: T.maximum(p, 0.0))

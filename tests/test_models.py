@@ -454,6 +454,74 @@ class TestCallbacks:
         model, _ = self.fit(callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1)))
         assert_allclose(model.optimizer.lr.get_value(), 0.1 / 6)
 
+    @pytest.mark.parametrize("rate", [None, -1.0, np.nan, "0.1", [0.1, 0.2]])
+    def test_a_schedule_that_gives_no_rate(self, rate):
+        schedule = callbacks.LearningRateScheduler(lambda epoch: 0.25 if epoch == 0 else rate)
+        X, y = data()
+        model = classifier(optimizer=optimizers.SGD(lr=0.1))
+        weights = []
+        schedule.on_epoch_end = lambda epoch, logs: weights.append(model.get_weights())
+        with pytest.raises(ValueError, match="the learning rate that the schedule gives for epoch 1 must be"):
+            model.fit(X, y, nb_epoch=3, verbose=0, callbacks=[schedule])
+        assert model.optimizer.lr.get_value() == 0.25
+        for weight, reference in zip(model.get_weights(), weights[0]):
+            assert_allclose(weight, reference, rtol=0)
+        with pytest.raises(TypeError, match="needs a function"):
+            callbacks.LearningRateScheduler(0.1)
+
+    ACCURACIES, LOSSES = [0.1, 0.5, 0.3, 0.4, 0.6], [3.0, 1.0, 2.0, 2.5, 0.5]
+
+    @pytest.mark.parametrize("monitor, mode, values, best", [
+        ("val_acc", "auto", ACCURACIES[:4], 1), ("acc", "auto", ACCURACIES, 4), ("val_loss", "auto", LOSSES[:4], 1),
+        ("val_loss", "max", LOSSES, 0), ("acc", "min", ACCURACIES, 0), ("f1_of_ones_own", "max", ACCURACIES, 4),
+    ])  # fmt: skip
+    def test_what_is_better(self, monitor, mode, values, best, tmp_path):
+        model = classifier()
+        stopper = callbacks.EarlyStopping(monitor, patience=9, mode=mode, restore_best_weights=True)
+        checkpoint = callbacks.ModelCheckpoint(tmp_path / "best.h5", monitor, save_best_only=True, mode=mode)
+        for callback in (stopper, checkpoint):
+            callback.model = model
+            callback.on_train_begin()
+        for epoch, value in enumerate(values):
+            model.set_weights([np.full_like(weight, epoch) for weight in model.get_weights()])
+            for callback in (stopper, checkpoint):
+                callback.on_epoch_end(epoch, {monitor: value})
+        stopper.on_train_end()
+        assert all((weight == best).all() for weight in model.get_weights())
+        model.load_weights(tmp_path / "best.h5")
+        assert all((weight == best).all() for weight in model.get_weights())
+
+    def test_a_value_that_is_not_known_at_the_start_warns_then(self):
+        class Adds(callbacks.Callback):
+            def on_epoch_end(self, epoch, logs={}):
+                logs["mine"] = float(epoch)
+
+        with pytest.warns(RuntimeWarning, match="EarlyStopping watches mine, but there is only loss, val_loss") as said:
+            _, history = self.fit(Adds(), callbacks.EarlyStopping("mine", patience=1))
+        assert sum("watches" in str(one.message) for one in said) == 1
+        assert len(history.epoch) == 3, "it rises"
+
+    @pytest.mark.parametrize("name, error, message", [
+        ("{foo}.h5", ValueError, "asks for foo, but there is only epoch, loss, val_loss"),
+        ("{val_acc:.2f}.h5", ValueError, "asks for val_acc.*show_accuracy=True"), ("{epoch", ValueError, "no format"),
+        ("{:d}.h5", ValueError, "is no format"),
+        ("", IsADirectoryError, "which is a folder"), ("{loss:d}", ValueError, "is no format"),
+    ])  # fmt: skip
+    def test_a_checkpoint_that_can_only_fail_does_so_at_the_start(self, name, error, message, tmp_path):
+        epochs = []
+        checkpoint = callbacks.ModelCheckpoint(str(tmp_path / name))
+        with pytest.raises(error, match=message):
+            self.fit(checkpoint, callbacks.LearningRateScheduler(lambda epoch: epochs.append(epoch) or 0.1))
+        assert not epochs and not list(tmp_path.iterdir())
+
+    def test_a_name_with_what_another_callback_adds(self, tmp_path):
+        class Adds(callbacks.Callback):
+            def on_epoch_end(self, epoch, logs={}):
+                logs["mine"] = 7
+
+        self.fit(Adds(), callbacks.ModelCheckpoint(str(tmp_path / "{mine}.h5")))
+        assert [path.name for path in tmp_path.iterdir()] == ["7.h5"]
+
 
 class TestJson:
     def test_roundtrip(self):
@@ -567,7 +635,7 @@ class TestErrors:
     @pytest.mark.parametrize("arguments, message", [
         (dict(optimizer="sgdd"), "unknown optimizer 'sgdd'; did you mean 'sgd'"),
         (dict(loss="crossentropy"), "unknown loss 'crossentropy'"),
-        (dict(class_mode="multi"), "unknown class_mode 'multi'.*binary, categorical"),
+        (dict(class_mode="multi"), "class_mode must be 'binary' or 'categorical', got 'multi'"),
     ])  # fmt: skip
     def test_unknown_names(self, arguments, message):
         model = classifier()
@@ -578,7 +646,7 @@ class TestErrors:
     @pytest.mark.parametrize("arguments, message", [
         (dict(batch_size=0), "batch_size must be an integer of at least 1"),
         (dict(nb_epoch=0), "nb_epoch must be an integer of at least 1"),
-        (dict(validation_split=1.0), "validation_split must be from 0 to less than 1"),
+        (dict(validation_split=1.0), "validation_split must be a finite number of at least 0 and below 1, got 1.0"),
         (dict(validation_split=0.999), "leaves none to train or to validate on"),
         (dict(validation_data=(1,)), r"validation_data must be \(X, y\)"),
         (dict(class_weight={0: 1.0}), "class_weight has no weight for class 1"),

@@ -6,7 +6,7 @@ from recurrent_layers import activations, constraints, initializations
 from recurrent_layers.engine import RandomStreams, config
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer
-from recurrent_layers.utils.generic_utils import positive_int
+from recurrent_layers.utils.arguments import integer, number
 
 __all__ = ["Activation", "Dense", "Dropout", "Layer", "MaskedLayer", "Masking", "RepeatVector",
            "TimeDistributedDense"]  # fmt: skip
@@ -28,7 +28,7 @@ class Masking(MaskedLayer):
 
     def __init__(self, mask_value=0.0):
         super().__init__()
-        self.mask_value = mask_value
+        self.mask_value = number("mask_value", mask_value)
         self.input = T.tensor3("Masking_input")
 
     def get_output(self, train=False):
@@ -63,9 +63,7 @@ class Dropout(MaskedLayer):
 
     def __init__(self, p):
         super().__init__()
-        if not 0.0 <= p <= 1.0:
-            raise ValueError(f"Dropout needs a probability from 0 to 1, got {p!r}")
-        self.p = p
+        self.p = number("p", p, least=0.0, most=1.0)
         self._seed = np.random.randint(1, 10**7)
         self.random_streams = RandomStreams(seed=self._seed)
 
@@ -129,7 +127,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n):
         super().__init__()
-        self.n = positive_int("n", n)
+        self.n = integer("n", n)
         self.input = T.matrix("RepeatVector_input")
 
     @property
@@ -149,8 +147,8 @@ class _Affine(Layer):
                  W_regularizer=None, b_regularizer=None, activity_regularizer=None,
                  W_constraint=None, b_constraint=None):
         super().__init__()
-        self.input_dim = positive_int("input_dim", input_dim)
-        self.output_dim = positive_int("output_dim", output_dim)
+        self.input_dim = integer("input_dim", input_dim)
+        self.output_dim = integer("output_dim", output_dim)
         self.init = initializations.get(init)
         self.activation = activations.get(activation)
         prefix = "" if name is None else name + "_"

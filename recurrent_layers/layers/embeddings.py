@@ -5,7 +5,7 @@ import numpy as np
 from recurrent_layers import constraints, initializations
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer
-from recurrent_layers.utils.generic_utils import positive_int
+from recurrent_layers.utils.arguments import flag, integer
 
 
 class Embedding(Layer):
@@ -44,10 +44,10 @@ class Embedding(Layer):
     def __init__(self, input_dim, output_dim, init='uniform', weights=None, W_regularizer=None, W_constraint=None,
                  mask_zero=False, activity_regularizer=None):
         super().__init__()
-        self.input_dim = positive_int("input_dim", input_dim)
-        self.output_dim = positive_int("output_dim", output_dim)
+        self.input_dim = integer("input_dim", input_dim)
+        self.output_dim = integer("output_dim", output_dim)
         self.init = initializations.get(init)
-        self.mask_zero = mask_zero
+        self.mask_zero = flag("mask_zero", mask_zero)
         self.input = T.imatrix("Embedding_input")
         self.W = self.add_weight("W", self.init, (self.input_dim, self.output_dim))
         self.params = [self.W]

@@ -6,7 +6,6 @@ papers is written ``T.dot(x, W)``.
 """
 
 import inspect
-import numbers
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from recurrent_layers.engine import of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import MaskedLayer
 from recurrent_layers.recurrence import iterate
-from recurrent_layers.utils.generic_utils import positive_int
+from recurrent_layers.utils.arguments import flag, integer
 
 _SHARED_DOCUMENTATION = """
 
@@ -88,17 +87,14 @@ class Recurrent(MaskedLayer):
                  activation='tanh', inner_activation='sigmoid',
                  weights=None, truncate_gradient=-1, return_sequences=False):
         super().__init__()
-        self.input_dim = positive_int("input_dim", input_dim)
-        self.output_dim = positive_int("output_dim", output_dim)
+        self.input_dim = integer("input_dim", input_dim)
+        self.output_dim = integer("output_dim", output_dim)
         self.init = initializations.get(init)
         self.inner_init = initializations.get(inner_init)
         self.activation = activations.get(activation)
         self.inner_activation = activations.get(inner_activation)
-        if not isinstance(truncate_gradient, numbers.Integral) or (truncate_gradient < 1 and truncate_gradient != -1):
-            raise ValueError("truncate_gradient must be -1 (all steps) or an integer of at least 1, "
-                             f"got {truncate_gradient!r}")
-        self.truncate_gradient = int(truncate_gradient)
-        self.return_sequences = return_sequences
+        self.truncate_gradient = integer("truncate_gradient", truncate_gradient, or_minus_1="all steps")
+        self.return_sequences = flag("return_sequences", return_sequences)
         self.input = T.tensor3(type(self).__name__ + "_input")
 
         for name in self._draw_order() + list(self.non_trainable_names):
@@ -238,7 +234,7 @@ class SimpleDeepRNN(Recurrent):
     def __init__(self, input_dim, output_dim, depth=3, init='glorot_uniform', inner_init='orthogonal',
                  activation='sigmoid', inner_activation='hard_sigmoid',
                  weights=None, truncate_gradient=-1, return_sequences=False):
-        self.depth = self.nb_states = positive_int("depth", depth)
+        self.depth = self.nb_states = integer("depth", depth)
         U_names = tuple(f"U_{i}" for i in range(1, self.depth + 1))
         self.param_names = ("W",) + U_names + ("b",)
         super().__init__(input_dim, output_dim, init, inner_init, activation, inner_activation,

@@ -2,7 +2,6 @@
 
 import difflib
 import inspect
-import numbers
 
 
 def lookup(identifier, known, kind, callables=True):
@@ -68,23 +67,3 @@ def instance(identifier, known, kind):
         return identifier()
     arguments = dict(identifier) if isinstance(identifier, dict) else {"name": identifier}
     return lookup(arguments.pop("name", None), known, kind, callables=False)(**arguments)
-
-
-def positive_int(name, value):
-    """Return `value` as an int, or raise.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name, for the error message.
-    value : object
-        Anything; Python's and NumPy's integers of at least 1 pass.
-
-    Raises
-    ------
-    ValueError
-        If `value` is not an integer, or smaller than 1.
-    """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-    return int(value)

@@ -1,0 +1,133 @@
+"""What an argument may be: the same everywhere, and the same number whatever type it comes in."""
+
+import numpy as np
+import pytest
+from engines import change_flags
+from numpy.testing import assert_array_equal
+
+import recurrent_layers as rl
+from recurrent_layers import callbacks, constraints, engine, optimizers, regularizers
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.utils import arguments
+
+NO_NUMBERS = [None, "a", [1.0], np.ones(2), np.nan, np.inf, -1, True, 1j]
+NO_FLAGS = ["no", None, 2, -1, 0.5, [True], np.ones(2)]
+NO_SIZES = [0, -1, 1.0, "3", None, True, [2]]
+
+NUMBERS = {
+    **{f"{cls.__name__} {name}": lambda value, cls=cls, name=name: cls(**{name: value})
+       for cls, names in {
+           optimizers.SGD: ["lr", "momentum", "decay", "clipnorm", "clipvalue"],
+           optimizers.RMSprop: ["lr", "rho", "epsilon"], optimizers.Adagrad: ["lr", "epsilon"],
+           optimizers.Adadelta: ["lr", "rho", "epsilon"], optimizers.Adam: ["lr", "beta_1", "beta_2", "epsilon"],
+           regularizers.WeightRegularizer: ["l1", "l2"], regularizers.ActivityRegularizer: ["l1", "l2"],
+           constraints.MaxNorm: ["m"], rl.Dropout: ["p"]}.items() for name in names},
+    "l2": regularizers.l2, "activity_l1": regularizers.activity_l1,
+}  # fmt: skip
+FLAGS = {
+    "return_sequences": lambda value: rl.GRU(2, 3, return_sequences=value),
+    "mask_zero": lambda value: rl.Embedding(2, 3, mask_zero=value), "nesterov": lambda value: rl.optimizers.SGD(
+        nesterov=value), "save_best_only": lambda value: callbacks.ModelCheckpoint("x", save_best_only=value),
+    "restore_best_weights": lambda value: callbacks.EarlyStopping(restore_best_weights=value),
+}  # fmt: skip
+SIZES = {
+    "input_dim": lambda value: rl.LSTM(value, 2), "output_dim": lambda value: rl.Dense(2, value),
+    "n": rl.RepeatVector, "depth": lambda value: rl.SimpleDeepRNN(2, 3, depth=value),
+    "truncate_gradient": lambda value: rl.GRU(2, 3, truncate_gradient=-2 if value == -1 else value),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("make", NUMBERS.values(), ids=NUMBERS)
+def test_what_is_no_such_number(make, value):
+    with pytest.raises(ValueError, match="must be a finite number of at least 0.*, got"):
+        make(value)
+
+
+@pytest.mark.parametrize("make, value", [
+    (lambda value: optimizers.SGD(momentum=value), 2.0), (lambda value: optimizers.RMSprop(rho=value), 1.5),
+    (lambda value: optimizers.Adam(beta_1=value), 1.0), (rl.Dropout, 1.01),
+    (lambda value: rl.Masking(value), np.inf), (lambda value: rl.Masking(value), None),
+])  # fmt: skip
+def test_what_is_out_of_range(make, value):
+    with pytest.raises(ValueError, match=f"must be a finite number.*, got {value}"):
+        make(value)
+
+
+@pytest.mark.parametrize("value", NO_FLAGS, ids=repr)
+@pytest.mark.parametrize("make", FLAGS.values(), ids=FLAGS)
+def test_what_is_no_flag(make, value):
+    with pytest.raises(ValueError, match="must be True or False, got"):
+        make(value)
+
+
+@pytest.mark.parametrize("value", NO_SIZES, ids=repr)
+@pytest.mark.parametrize("make", SIZES.values(), ids=SIZES)
+def test_what_is_no_size(make, value):
+    with pytest.raises(ValueError, match="must be .*an integer of at least 1, got"):
+        make(value)
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: callbacks.EarlyStopping(patience=-1), "patience must be an integer of at least 0, got -1"),
+    (lambda: callbacks.EarlyStopping(monitor=3), "monitor must be a string, got 3"),
+    (lambda: callbacks.EarlyStopping(mode="most"), "mode must be 'auto', 'min' or 'max', got 'most'"),
+])  # fmt: skip
+def test_other_arguments(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("changed, message", [
+    ({"verbose": "loud"}, "verbose must be 0, 1 or 2, got 'loud'"), ({"verbose": 3}, "verbose must be 0, 1 or 2"),
+    ({"shuffle": "bach"}, "shuffle must be True, False or 'batch', got 'bach'"), ({"show_accuracy": "yes"}, "show_acc"),
+    ({"validation_split": "half"}, "validation_split must be a finite"), ({"batch_size": 2.0}, "batch_size must"),
+])  # fmt: skip
+def test_arguments_of_fit(changed, message):
+    model = rl.Sequential([rl.Dense(2, 1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        model.fit(np.ones((4, 2)), np.ones(4), **{"nb_epoch": 1, "verbose": 0, **changed})
+    for weight, reference in zip(model.get_weights(), before):
+        assert_array_equal(weight, reference)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, 1, np.int64(1)])
+def test_flags_may_be_of_any_kind(value):
+    assert rl.GRU(2, 3, return_sequences=value).return_sequences is True
+    assert arguments.choice("verbose", value, 0, 1, 2) == 1 and arguments.choice("shuffle", value, True, False) is True
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble, lambda value: np.array(value)])
+def test_a_number_is_the_same_in_any_precision(kind):
+    """NumPy's scalars would take a float32 variable to their own precision: a mask value never met what it was."""
+    with change_flags(floatX="float32"):
+        half, x = kind(0.5), T.matrix()
+        masking = rl.Masking(half)
+        masking.input = T.tensor3()
+        dropout = rl.Dropout(half)
+        dropout.input = x
+        penalty = regularizers.l2(half).on(x)(T.constant(np.float32(0.0)))
+        outputs = [masking.get_output(), dropout.get_output(), dropout.get_output(train=True), penalty,
+                   constraints.maxnorm(half)(x)]
+        assert {output.dtype for output in outputs} == {"float32"}
+        weight = engine.shared(np.ones((2, 2), "float32"))
+        for cls in (optimizers.SGD, optimizers.RMSprop, optimizers.Adagrad, optimizers.Adadelta, optimizers.Adam):
+            updates = cls(lr=half, clipnorm=half, clipvalue=half).get_updates([weight], [lambda p: p], weight.sum())
+            assert {value.dtype for _, value in updates} == {"float32"}
+
+
+def test_a_mask_value_is_met_in_float32():
+    with change_flags(floatX="float32"):
+        for value in (0.1, np.float64(0.1), np.float32(0.1)):
+            masking = rl.Masking(value)
+            masking.input = T.tensor3()
+            mask = engine.function([masking.input], masking.get_output_mask())
+            assert mask(np.full((1, 2, 3), 0.1, "float32")).tolist() == [[0, 0]]
+
+
+def test_a_number_that_is_infinite_in_floatX():
+    with change_flags(floatX="float32"), pytest.raises(ValueError, match="got 1e.39, which is infinite in float32"):
+        optimizers.SGD(lr=1e39)
+    assert optimizers.SGD(lr=1e39).lr.get_value() == 1e39
