@@ -4,6 +4,7 @@ import numpy as np
 
 from recurrent_layers import objectives
 from recurrent_layers.engine import config
+from recurrent_layers.utils.arrays import check_integers, converted, first_not_finite, is_finite
 
 
 class Samples:
@@ -49,7 +50,7 @@ def checked_input(X, layer, ndim):
     """
     if isinstance(X, list) and len(X) == 1 and np.ndim(X[0]) == ndim:
         X = X[0]
-    X = X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X)
+    X = _without_mask("input", X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X))
     if X.dtype.kind not in "fiub":
         raise ValueError(f"the input must be numbers, in one array, got an array of {X.dtype}; "
                          "sequences of different lengths must be padded")
@@ -78,7 +79,7 @@ def checked_labels(y, X, shape, loss):
     ValueError
         If they are not as many, are no numbers, have another shape, or cannot be labels for this loss.
     """
-    y = np.asarray(y)
+    y = np.asarray(_without_mask("labels", y))
     y = y[:, None] if y.ndim == 1 else y
     if len(y) != len(X):
         raise ValueError(f"there are {len(X)} samples, but {len(y)} labels")
@@ -91,10 +92,20 @@ def checked_labels(y, X, shape, loss):
         if loss is objectives.categorical_crossentropy:
             hint = "; for one-hot labels see recurrent_layers.utils.np_utils.to_categorical"
         raise ValueError(f"the labels must have the shape of the output, {shape}, got {y.shape}{hint}")
-    if y.dtype.kind == "f" and np.isnan(y).any():
-        raise ValueError("there is NaN in the labels; to leave samples out, give them sample_weight 0")
+    if not is_finite(y, config.floatX):
+        _, first, number = first_not_finite(y, config.floatX)
+        raise ValueError(f"there is {'NaN' if np.isnan(number) else f'{number:g}'} in the labels, first in sample "
+                         f"{first}; to leave samples out, give them any other labels and sample_weight 0")
+    check_integers("labels", y, config.floatX)
     objectives.check_labels(loss, y)
     return y
+
+
+def _without_mask(name, array):
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(f"the {name} is a masked array, whose mask would not be heeded; fill it (numpy.ma.filled), "
+                         "and mask steps by Masking, samples by sample_weight")
+    return array
 
 
 def weights_of(y, sample_weight=None, class_weight=None):
@@ -107,7 +118,7 @@ def weights_of(y, sample_weight=None, class_weight=None):
     sample_weight : array_like, optional
         Weights of samples or of steps, (nb_samples,) or (nb_samples, timesteps), with a last dimension of
         1 or without.
-    class_weight : dict of int to float, optional
+    class_weight : dict of int to float, or list of float, optional
         Weights of classes.
 
     Returns
@@ -118,27 +129,31 @@ def weights_of(y, sample_weight=None, class_weight=None):
     Raises
     ------
     ValueError
-        If a class has no weight, the shape does not fit, or a weight is negative or NaN.
+        If a class has no weight, the shape does not fit, or a weight is negative, NaN or infinite.
     """
     shape = y.shape[:-1]
     weights = np.ones(shape)
     if class_weight is not None:
-        classes = y[..., 0].astype("int64") if y.shape[-1] == 1 else np.argmax(y, axis=-1)
+        if not hasattr(class_weight, "get"):
+            class_weight = dict(enumerate(class_weight))
+        classes = np.argmax(y, axis=-1)
+        if y.shape[-1] == 1:
+            classes = converted("labels", y[..., 0], "int64", "class_weight needs labels that are classes")
         missing = set(np.unique(classes).tolist()) - set(class_weight)
         if missing:
             raise ValueError(f"class_weight has no weight for class {', '.join(map(str, sorted(missing)))}")
         weights = weights * np.vectorize(class_weight.get, otypes=["float64"])(classes)
     if sample_weight is not None:
-        given = np.asarray(sample_weight, dtype="float64")
+        given = converted("sample_weight", np.asarray(sample_weight), "float64")
         per_sample = given.reshape(given.shape[:1] + (1,) * (len(shape) - 1)) if given.ndim == 1 else given
         if per_sample.shape == shape + (1,):
             per_sample = per_sample[..., 0]
         try:
-            weights = weights * np.broadcast_to(per_sample, shape)
+            weights = weights * np.broadcast_to(per_sample if given.ndim else [], shape)
         except ValueError:
             raise ValueError(f"sample_weight must have shape {shape[:1]} or {shape}, got {given.shape}") from None
-    if not np.all(weights >= 0):
-        raise ValueError("weights of samples must not be negative or NaN")
+    if not np.all(weights >= 0) or not is_finite(weights, config.floatX):
+        raise ValueError("weights of samples must not be negative, NaN or infinite")
     return weights
 
 

@@ -258,7 +258,7 @@ class Sequential(Layer):
             data on disk (HDF5).
         show_accuracy : bool
             Report the accuracy too.
-        class_weight : dict of int to float, optional
+        class_weight : dict of int to float, or list of float, optional
             The weights of the classes in the loss.
         sample_weight : array_like, optional
             The weights of the samples in the loss, (nb_samples,), or of their steps,

@@ -8,7 +8,10 @@ from numpy.testing import assert_array_equal
 import recurrent_layers as rl
 from recurrent_layers import callbacks, constraints, engine, optimizers, regularizers
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.preprocessing.sequence import pad_sequences
 from recurrent_layers.utils import arguments
+from recurrent_layers.utils.arrays import converted
+from recurrent_layers.utils.np_utils import to_categorical
 
 NO_NUMBERS = [None, "a", [1.0], np.ones(2), np.nan, np.inf, -1, True, 1j]
 NO_FLAGS = ["no", None, 2, -1, 0.5, [True], np.ones(2)]
@@ -131,3 +134,116 @@ def test_a_number_that_is_infinite_in_floatX():
     with change_flags(floatX="float32"), pytest.raises(ValueError, match="got 1e.39, which is infinite in float32"):
         optimizers.SGD(lr=1e39)
     assert optimizers.SGD(lr=1e39).lr.get_value() == 1e39
+
+
+# ---- Data -------------------------------------------------------------------------------------------------
+
+
+def model():
+    made = rl.Sequential([rl.SimpleRNN(2, 3), rl.Dense(3, 1)])
+    made.compile("sgd", "mse")
+    return made
+
+
+def unchanged(made, call, message):
+    before = made.get_weights()
+    with pytest.raises(ValueError, match=message):
+        call()
+    for weight, reference in zip(made.get_weights(), before):
+        assert_array_equal(weight, reference)
+
+
+@pytest.mark.parametrize("number, said", [(np.nan, "NaN"), (np.inf, "inf"), (-np.inf, "-inf"),
+                                          (1e39, r"1e\+39 \(infinite in float32\)")])  # fmt: skip
+def test_what_is_not_finite_in_the_input(number, said):
+    with change_flags(floatX="float32"):
+        made, X, y = model(), np.zeros((5, 3, 2)), np.zeros(5)
+        X[3:, 1, 0] = number
+        for call in (lambda: made.predict(X), lambda: made.fit(X, y, nb_epoch=1, verbose=0),
+                     lambda: made.train_on_batch(X, y), lambda: made.evaluate(X, y, verbose=0)):
+            unchanged(made, call, f"the input of SimpleRNN has {said} in 2 of 5 samples, the first at index 3")
+        large = np.full((5, 3, 2), 3e38, "float32")  # The sum is infinite, the numbers are not.
+        assert np.isfinite(made.predict(large)).all()
+
+
+@pytest.mark.parametrize("number, said", [(np.nan, "NaN"), (np.inf, "inf"), (1e39, r"1e\+39")])
+def test_what_is_not_finite_in_labels_and_weights(number, said):
+    with change_flags(floatX="float32"):
+        made, X = model(), np.zeros((5, 3, 2))
+        wrong = np.array([0, 0, 1, number, 0])
+        unchanged(made, lambda: made.train_on_batch(X, wrong), f"there is {said} in the labels, first in sample 3")
+        unchanged(made, lambda: made.train_on_batch(X, np.zeros(5), sample_weight=wrong), "weights of samples must not")
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda made, X, y: made.train_on_batch(X, y, sample_weight=5), "sample_weight must have shape"),
+    (lambda made, X, y: made.train_on_batch(X, y, sample_weight=["a"] * 5), "sample_weight must be numbers"),
+    (lambda made, X, y: made.train_on_batch(X, y + 0.5, class_weight={0: 1.0}), "class_weight needs labels"),
+    (lambda made, X, y: made.predict(np.ma.masked_equal(X, 0)), "the input is a masked array"),
+    (lambda made, X, y: made.train_on_batch(X, np.ma.masked_equal(y, 0)), "the labels is a masked array"),
+])  # fmt: skip
+def test_what_would_be_ignored(call, message):
+    made = model()
+    unchanged(made, lambda: call(made, np.zeros((5, 3, 2)), np.zeros(5)), message)
+
+
+def test_integers_that_would_be_rounded():
+    with change_flags(floatX="float32"):
+        made, X = model(), np.zeros((2, 3, 2), "int64")
+        made.predict(X + 2**24)
+        unchanged(made, lambda: made.predict(X + 2**24 + 1), "input of SimpleRNN cannot be held by float32: .*16777217")
+        unchanged(made, lambda: made.train_on_batch(X, np.array([0, 2**53 + 1])), "labels cannot be held by float32")
+        embedding = rl.Embedding(2**24 + 3, 1)
+        embedding.check_data(np.array([[2**24 + 1]]))
+
+
+def test_weights_of_classes_may_be_a_list():
+    X, y = np.random.randn(4, 3, 2), np.array([0, 1, 1, 0])
+    made = model()
+    trained = []
+    for weights in ({0: 1.0, 1: 3.0}, [1, 3], np.array([1.0, 3.0])):
+        made.set_weights([np.ones_like(weight) for weight in made.get_weights()])
+        made.train_on_batch(X, y, class_weight=weights)
+        trained.append(made.get_weights())
+    for one, other, third in zip(*trained):
+        assert_array_equal(one, other)
+        assert_array_equal(one, third)
+
+
+@pytest.mark.parametrize("array, dtype, wrong", [
+    ([0.5], "int32", "0.5 would be 0"), ([2**40], "int32", "1099511627776"), ([-1], "uint8", "-1"),
+    ([300], "uint8", "300"), ([2**63], "int64", "9223372036854775808"), ([np.nan], "int32", "nan"),
+    ([1e30], "int64", "1e.30"), ([2], "bool", "2"),
+    ([2**24 + 1], "float32", "16777217"), ([2**53 + 1], "float64", "9007199254740993"), ([1e39], "float32", "inf"),
+    ([70000.0], "float16", "70000"),
+])  # fmt: skip
+def test_what_a_type_cannot_hold(array, dtype, wrong):
+    with pytest.raises(ValueError, match=f"it cannot be held by {dtype}: .*{wrong}.*; pass another dtype"):
+        converted("it", np.array(array), dtype)
+    with pytest.raises(ValueError, match="it must be numbers"):
+        converted("it", np.array(["a"]), dtype)
+
+
+@pytest.mark.parametrize("array, dtype", [
+    ([3.0, -4.0], "int32"), ([2**24, 7], "float32"), ([0.1], "float32"), ([True], "float32"), ([1, 0], "bool"),
+    ([np.nan, np.inf], "float32"), ([255], "uint8"), ([2**63], "uint64"),
+])  # fmt: skip
+def test_what_it_can(array, dtype):
+    array = np.array(array)
+    assert_array_equal(converted("it", array, dtype), array.astype(dtype))
+
+
+def test_padding_and_classes_are_held():
+    for arguments_of_it, message in [
+            (dict(sequences=[[0.5], [1]]), "sequences cannot be held by int32: .*0.5.*dtype='float32'"),
+            (dict(sequences=[[2**40]]), "sequences cannot be held by int32"),
+            (dict(sequences=[[1]], value=0.5), "value cannot be held by int32"),
+            (dict(sequences=[["a"]]), "sequences must be numbers"),
+            (dict(sequences=[[1]], maxlen=0), "maxlen must be an integer of at least 1")]:  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            pad_sequences(**arguments_of_it)
+    assert pad_sequences([[0.5], [1, 2]], dtype="float32").tolist() == [[0, 0.5], [1, 2]]
+    for classes in (["a"], [np.inf], [np.nan], [0.5]):
+        with pytest.raises(ValueError, match="needs integer classes|classes cannot be held"):
+            to_categorical(classes)
+    assert to_categorical([[0, 2], [1, 1]]).tolist() == [[[1, 0, 0], [0, 0, 1]], [[0, 1, 0], [0, 1, 0]]]

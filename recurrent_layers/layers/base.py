@@ -7,6 +7,7 @@ import numpy as np
 
 from recurrent_layers import activations, engine, initializations, regularizers
 from recurrent_layers.exchange.copies import PortableState
+from recurrent_layers.utils.arrays import check_integers, first_not_finite, is_finite
 from recurrent_layers.utils.generic_utils import known_name
 
 
@@ -80,6 +81,8 @@ class Layer(PortableState):
         gradients = T.grad(T.sqr(y).sum(), first.params + second.params)
     """
 
+    #: Whether the input means whole numbers rather than numbers of `floatX`.
+    takes_integers = False
     #: The number of dimensions of the input, samples included; None where any will do.
     input_ndim = None
     #: How many inputs and outputs a layer has, for the model of Keras 0.3.
@@ -172,14 +175,20 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If the number of dimensions or their sizes do not fit, or if there is a NaN.
+            If the number of dimensions or their sizes do not fit, or if there is a NaN, an infinity or a number that
+            is infinite in `floatX`, or an integer that `floatX` would round.
         """
         if self.expected_input_shape is not None:
             self._check_shape(tuple(X.shape), "got an array with")
-        if X.dtype.kind == "f" and np.isnan(X).any():
-            bad = np.unique(np.nonzero(np.isnan(X))[0])
-            raise ValueError(f"the input of {type(self).__name__} has NaN in {len(bad)} of {len(X)} samples, "
-                             f"the first at index {bad[0]}; remove or replace them")
+        floatX, name = engine.config.floatX, type(self).__name__
+        if not is_finite(X, floatX):
+            count, first, number = first_not_finite(X, floatX)
+            what = "NaN" if np.isnan(number) else f"{number:g}"
+            what += f" (infinite in {floatX})" if np.isfinite(number) else ""
+            raise ValueError(f"the input of {name} has {what} in {count} of {len(X)} samples, the first at index "
+                             f"{first}; remove or replace them")
+        if not self.takes_integers:
+            check_integers(f"the input of {name}", X, floatX)
 
     # ---- computation ------------------------------------------------------------------------
 

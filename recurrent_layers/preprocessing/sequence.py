@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from recurrent_layers.utils.arguments import choice, integer
+from recurrent_layers.utils.arrays import converted
+
 
 def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', value=0.0):
     """Bring sequences to one length, for a layer that masks the padding.
@@ -13,7 +16,7 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
     maxlen : int, optional
         The length; by default that of the longest.
     dtype : str or numpy.dtype
-        Of the result.
+        Of the result: sequences of anything but integers need another one than the default.
     padding : {"pre", "post"}
         Whether shorter sequences are padded before or after.
     truncating : {"pre", "post"}
@@ -29,20 +32,22 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
     Raises
     ------
     ValueError
-        If there are no sequences, `padding` or `truncating` is neither "pre" nor "post", or the sequences
-        differ in more than their lengths.
+        If there are no sequences, an argument is none of these, the sequences differ in more than their lengths, or
+        `dtype` cannot hold a number of them, or `value`.
     """
-    for name, side in (("padding", padding), ("truncating", truncating)):
-        if side not in ("pre", "post"):
-            raise ValueError(f"{name} must be 'pre' or 'post', got {side!r}")
+    padding, truncating = (choice(name, side, "pre", "post")
+                           for name, side in (("padding", padding), ("truncating", truncating)))  # fmt: skip
+    value = converted("value", np.asarray(value), dtype)
     sequences = [np.asarray(sequence) for sequence in sequences]
+    sequences = [converted("sequences", sequence, dtype, "pass another dtype, such as dtype='float32'")
+                 if len(sequence) else sequence for sequence in sequences]  # fmt: skip
     if not sequences:
         raise ValueError("there are no sequences to pad")
     shapes = {sequence.shape[1:] for sequence in sequences if len(sequence)} or {()}
     if len(shapes) > 1:
         raise ValueError(f"sequences may differ in length only, but their steps have shapes {sorted(shapes)}")
-    if maxlen is None:
-        maxlen = max(len(sequence) for sequence in sequences)
+    longest = max(len(sequence) for sequence in sequences)
+    maxlen = longest if maxlen is None else integer("maxlen", maxlen)
     padded = np.full((len(sequences), maxlen) + shapes.pop(), value, dtype=dtype)
     for row, sequence in zip(padded, sequences):
         if len(sequence) > maxlen:

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from recurrent_layers.utils.arguments import integer
+from recurrent_layers.utils.arrays import converted
+
 
 def to_categorical(y, nb_classes=None):
     """Turn integer classes into one-hot rows.
@@ -26,12 +29,13 @@ def to_categorical(y, nb_classes=None):
     classes = np.asarray(y)
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]
-    if classes.size == 0 or not np.all(np.equal(classes, np.floor(classes))):
+    if classes.size == 0 or classes.dtype.kind not in "fiub" or not np.all(np.equal(classes, np.floor(classes))):
         raise ValueError(f"to_categorical needs integer classes, "
                          f"got an array of {classes.dtype} and shape {classes.shape}")
-    classes = classes.astype("int64")
-    if nb_classes is None:
-        nb_classes = int(classes.max()) + 1
+    classes = converted("classes", classes, "int64", "they must be integers")
+    nb_classes = int(classes.max()) + 1 if nb_classes is None else integer("nb_classes", nb_classes)
     if classes.min() < 0 or classes.max() >= nb_classes:
         raise ValueError(f"classes must lie in 0..{nb_classes - 1}, got {classes.min()}..{classes.max()}")
-    return np.eye(nb_classes)[classes]
+    rows = np.zeros(classes.shape + (nb_classes,))
+    np.put_along_axis(rows, classes[..., None], 1.0, axis=-1)
+    return rows

@@ -1,0 +1,85 @@
+"""Arrays on their way into another type: nothing is cut, rounded, wrapped or made infinite without a word."""
+
+import numpy as np
+
+
+def is_finite(array, dtype):
+    """Whether all numbers of an array are finite, and stay so in another type.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Of floats; integers are always finite.
+    dtype : str or numpy.dtype
+        Of floats.
+    """
+    if array.dtype.kind != "f" or not array.size:
+        return True
+    if np.finfo(array.dtype).max > np.finfo(dtype).max:
+        limit = np.finfo(dtype).max
+        return bool(-limit <= array.min() and array.max() <= limit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # One pass without an array in between: a sum is finite only if each number is.
+        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
+def first_not_finite(array, dtype):
+    """How many samples have a number that is not finite in a type, the first of them, and such a number."""
+    with np.errstate(over="ignore"):
+        places = np.nonzero(~np.isfinite(array.astype(dtype)))
+    samples = np.unique(places[0])
+    return len(samples), int(samples[0]), array[tuple(axis[0] for axis in places)]
+
+
+def converted(name, array, dtype, advice="pass another dtype"):
+    """An array in another type.
+
+    Parameters
+    ----------
+    name : str
+        What it is, for the error message.
+    array : numpy.ndarray
+    dtype : str or numpy.dtype
+    advice : str
+        What to do if that type cannot hold it.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        If it has no numbers, or numbers that the type cannot hold: fractions or large numbers in a type of integers,
+        integers that a type of floats would round, numbers that would be infinite. A fraction in a shorter type of
+        floats is the nearest there.
+    """
+    dtype = np.dtype(dtype)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be numbers, got an array of {array.dtype}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = array.astype(dtype)
+        if array.dtype.kind == dtype.kind == "f":
+            wrong = np.isfinite(array) & ~np.isfinite(result)
+        elif dtype.kind == "f" and _is_large(array):
+            # A comparison of integers with floats would round the integers, too.
+            wrong = result.astype("O") != array.astype("O")
+        else:
+            wrong = (result != array) | ((result < 0) != (array < 0))
+    if wrong.any():
+        raise ValueError(f"{name} cannot be held by {dtype}: {array[wrong].flat[0]!r} would be "
+                         f"{result[wrong].flat[0]!r}; {advice}")
+    return result
+
+
+def check_integers(name, array, dtype):
+    """Raise if an array has integers that a type of floats would round."""
+    if _is_large(array):
+        converted(name, array, dtype, "scale them, or set floatX=float64")
+
+
+def _is_large(array):
+    """Whether there are integers that not each type of floats can hold."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize < 4 or not array.size:
+        return False
+    return max(abs(int(array.min())), abs(int(array.max()))) > 2**24
