@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 import time
 
 from recurrent_layers import engine
@@ -43,17 +44,105 @@ class Functions:
         (self.input,), self.output, _ = graphs["predict"]
         self.memory = [variable for variable, _ in steps if variable not in params]
         self.trainable = [layer.trainable for layer in model._all_layers()]
+        self.turns = Turns()
         self._graphs, self._mode, self._compiled = graphs, mode, {}
 
     def get(self, name, verbose=0):
-        """The compiled function "train", "test" or "predict"."""
+        """The compiled function "train", "test" or "predict"; several threads may call it."""
         if name not in self._compiled:
             inputs, outputs, updates = self._graphs[name]
             with _announced(f"{engine.NAME} compiles the {name} function", verbose):
-                self._compiled[name] = engine.function(
-                    inputs, outputs, updates=updates, mode=self._mode, allow_input_downcast=True,
-                    name=name, on_unused_input="ignore")  # fmt: skip
+                function = engine.function(inputs, outputs, updates=updates, mode=self._mode,
+                                           allow_input_downcast=True, name=name, on_unused_input="ignore")
+            # Another thread may have been faster: then it is that one's.
+            self._compiled.setdefault(name, (_Alone if name == "train" else _Together)(function, self.turns))
         return self._compiled[name]
+
+
+class Turns:
+    """Those who read the weights do so together, who changes them is alone."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._readers, self._writing = 0, False
+
+    def begin_reading(self):
+        with self._changed:
+            while self._writing:
+                self._changed.wait()
+            self._readers += 1
+
+    def end_reading(self):
+        with self._changed:
+            self._readers -= 1
+            if self._writing and not self._readers:
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def writing(self):
+        """Wait for the others to end, and let none begin until this ends."""
+        with self._changed:
+            while self._writing:
+                self._changed.wait()
+            self._writing = True
+            try:
+                while self._readers:
+                    self._changed.wait()
+            except BaseException:
+                self._writing = False
+                self._changed.notify_all()
+                raise
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+
+
+class _Alone:
+    """A compiled function that changes weights: nobody else reads them meanwhile."""
+
+    def __init__(self, function, turns):
+        self.function, self.turns = function, turns
+
+    def __call__(self, *inputs):
+        with self.turns.writing():
+            return self.function(*inputs)
+
+    def __getattr__(self, name):
+        return getattr(vars(self)["function"], name)
+
+
+class _Together(_Alone):
+    """A compiled function that reads weights, for any number of threads.
+
+    A compiled function keeps its arguments, and what it computes of them, in places of its own. So each call has a
+    copy for itself; only where ops have functions within, which a copy would share, one call waits for the other.
+    """
+
+    def __init__(self, function, turns):
+        super().__init__(function, turns)
+        ops = {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
+        self._waiting = threading.Lock() if ops & WITH_FUNCTIONS_WITHIN else contextlib.nullcontext()
+        self._free = [function]
+
+    def __call__(self, *inputs):
+        with self._waiting:
+            try:
+                function = self._free.pop()
+            except IndexError:
+                function = self.function.copy()
+                function.unpack_single = self.function.unpack_single  # A copy would give a list of one.
+            self.turns.begin_reading()
+            try:
+                return function(*inputs)
+            finally:
+                self.turns.end_reading()
+                self._free.append(function)
+
+
+WITH_FUNCTIONS_WITHIN = {"Scan", "OpFromGraph", "Recurrence", "RecurrenceGradient"}
 
 
 def _graphs(model, loss, class_mode):

@@ -1,5 +1,6 @@
 """A stack of layers with a loss and an optimizer: fit, predict, evaluate, save."""
 
+import contextlib
 import json
 import pprint
 import warnings
@@ -136,6 +137,16 @@ class Sequential(Layer):
 
     def get_output_mask(self, train=False):
         return self._top().get_output_mask(train)
+
+    def set_weights(self, weights):
+        """Set all weights, or only those of `params`; see :meth:`Layer.set_weights`."""
+        self._set(self.match_weights(weights))
+
+    def _set(self, matched):
+        """Set variables, while no thread predicts or trains with them."""
+        with contextlib.nullcontext() if self._functions is None else self._functions.turns.writing():
+            for variable, value in matched:
+                variable.set_value(value)
 
     def match_weights(self, weights):
         """Pair arrays with the variables they are meant for; see :meth:`Layer.match_weights`."""
@@ -445,8 +456,7 @@ class Sequential(Layer):
                 matched += layer.match_stored_weights(arrays)
             except ValueError as error:
                 raise ValueError(f"layer {k} in {filepath}: {error}") from error
-        for variable, value in matched:
-            variable.set_value(value)
+        self._set(matched)
 
     def get_config(self, verbose=0):
         """The layers' configs and, of a compiled model, how it is trained, as a dict; printed too if `verbose`."""

@@ -15,6 +15,7 @@ import pytest
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine import threads
+from recurrent_layers.functions import Turns
 
 LIBRARY = engine.prepare().threads
 
@@ -213,3 +214,133 @@ def test_a_library_is_compiled_once(tmp_path):
     assert threads.build(engine.config.cxx, "12", str(tmp_path / "new")) == first
     assert os.stat(first.path).st_mtime_ns == made
     assert threads.build(engine.config.cxx, "13", str(tmp_path / "new")).name != first.name
+
+
+# ---- Threads of Python ------------------------------------------------------------------------------------
+
+
+def said(code, **named):
+    """What a new process of Python prints; it must end well."""
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, **named)
+    assert process.returncode == 0, (process.returncode, process.stderr[-2000:])
+    return process.stdout.strip()
+
+
+MODEL = """
+    import threading
+    import numpy as np
+    import recurrent_layers as rl
+    from recurrent_layers import engine
+    np.random.seed(0)
+    layers = [rl.LSTM(8, 64, return_sequences=True), rl.GRU(64, 32), rl.Dense(32, 2, activation="softmax")]
+    model = rl.Sequential(layers)
+    model.compile("sgd", "mse")
+    X = np.random.randn(40, 9, 8)
+    def together(work, number):
+        errors = []
+        def safely(k):
+            try:
+                work(k)
+            except BaseException as error:
+                errors.append(error)
+        threads = [threading.Thread(target=safely, args=(k,)) for k in range(number)]
+        [thread.start() for thread in threads], [thread.join() for thread in threads]
+        assert not errors, errors
+    """
+
+
+def compiling(excluding="none"):
+    """The environment of a process that compiles."""
+    flags = f",mode=FAST_RUN,optimizer_excluding={excluding}"
+    return dict(os.environ, **{name: os.environ[name] + flags for name in ("THEANO_FLAGS", "PYTENSOR_FLAGS")})
+
+
+@pytest.mark.parametrize("excluding", ["none", "recurrence_in_c"])
+def test_threads_may_share_a_model(excluding):
+    """In a process of its own, because it may take it down."""
+    assert said(MODEL + """
+    expected = [model.predict(X[:n]) for n in range(1, 41)]
+    def work(k):
+        for n in range(k, 200, 4):
+            n %= 40
+            assert np.array_equal(model.predict(X[:n + 1]), expected[n])
+    together(work, 4)
+    print("the same")
+    """, env=compiling(excluding)) == "the same"
+
+
+def test_threads_may_compile_at_once():
+    assert said(MODEL + """
+    def work(k):
+        x = [engine.tensor.matrix, engine.tensor.tensor3][k % 2]()
+        f = engine.function([x], engine.tensor.exp(x * (k + 1.5)).sum())
+        assert np.isclose(f(np.ones((2, 3, 4)[:x.ndim])), np.exp(k + 1.5) * (6, 24)[k % 2])
+        again = rl.Sequential([rl.GRU(8, 5 + k), rl.Dense(5 + k, 2)])
+        again.compile("adam", "mse")
+        again.train_on_batch(X, np.zeros((40, 2)))
+        assert again.predict(X).shape == model.predict(X).shape
+    together(work, 4)
+    from recurrent_layers.layers import base
+    print(base._outputs.made)
+    """) == "None"
+
+
+def test_who_changes_weights_is_alone():
+    """A dense layer whose weights are equal to each other stays so; half changed ones would not."""
+    assert said(MODEL + """
+    model = rl.Sequential([rl.Dense(300, 300), rl.Dense(300, 300)])
+    model.compile("sgd", "mse")
+    def weights(value):
+        return [np.full_like(weight, value * (weight.ndim == 2)) for weight in model.get_weights()]
+    model.set_weights(weights(1.0))
+    X, stop = np.full((4, 300), 1 / 300), []
+    def work(k):
+        if k == 0:
+            for step in range(300):
+                model.set_weights(weights(1.0 + step % 2)) if step % 3 else model.train_on_batch(X, 0 * X)
+            stop.append(True)
+        while k and not stop:
+            outputs = model.predict(X)
+            assert np.ptp(outputs) <= 1e-9 * abs(outputs).max(), outputs
+    together(work, 3)
+    print("whole")
+    """) == "whole"
+
+
+def test_python_ends_while_a_thread_is_in_a_recurrence():
+    assert said(MODEL + """
+    import time
+    X = np.random.randn(3000, 50, 8)  # So that it is nowhere else most of the time.
+    model.predict(X)
+    threading.Thread(target=lambda: [model.predict(X) for _ in range(10**6)], daemon=True).start()
+    time.sleep(0.3)
+    print("ends")
+    """, env=compiling()) == "ends"
+
+
+def test_turns():
+    turns, log = Turns(), []
+
+    def writer(name):
+        with turns.writing():
+            log.append((name, "begins"))
+            time.sleep(0.02)
+            log.append((name, "ends"))
+
+    turns.begin_reading()
+    turns.begin_reading()
+    writers = [threading.Thread(target=writer, args=(name,)) for name in "ab"]
+    for thread in writers:
+        thread.start()
+    time.sleep(0.02)
+    reader = threading.Thread(target=lambda: (turns.begin_reading(), log.append("reads"), turns.end_reading()))
+    reader.start()
+    assert log == []
+    turns.end_reading()
+    turns.end_reading()
+    for thread in [*writers, reader]:
+        thread.join()
+    places = {one: log.index(one) for one in log}
+    for name in "ab":
+        assert places[name, "ends"] == places[name, "begins"] + 1, "nobody comes between"
+    assert len(log) == 5

@@ -6,12 +6,15 @@ works the same without it, only slower, or not with `truncate_gradient`.
 
 import functools
 
+from recurrent_layers.engine import turns
+
 SCAN_EXTENSION = "pytensor.scan.scan_perform_ext"
 
 
 def apply():
     """Apply all mends; call once, after the import of PyTensor."""
     push_products_out_of_scan_rightly()
+    turns.one_compiles_at_a_time("pytensor.compile.maker")
 
 
 def push_products_out_of_scan_rightly():

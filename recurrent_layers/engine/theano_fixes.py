@@ -8,6 +8,8 @@ import functools
 import hashlib
 import sys
 
+from recurrent_layers.engine import turns
+
 SCAN_EXTENSION = "theano.scan_module.scan_perform_ext"
 
 
@@ -18,6 +20,7 @@ def apply():
     find_ops_without_props_in_the_cache()
     find_ops_of_c_files_in_the_cache()
     draw_random_numbers_with_vectors()
+    turns.one_compiles_at_a_time("theano.compile.function_module")
 
 
 def loop_in_python_where_c_does_not_compile():

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import threading
 
 import numpy as np
 
@@ -27,27 +28,32 @@ def _describe(names, shapes):
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
 
 
-_outputs = None
+class _Outputs(threading.local):
+    """The outputs that were made; each thread builds graphs of its own."""
+
+    made = None
+
+
+_outputs = _Outputs()
 
 
 @contextlib.contextmanager
 def one_output_for_each_layer():
     """Make each layer's output once, however often it is asked for: else Dropout would drop anew each time."""
-    global _outputs
-    before, _outputs = _outputs, {}
+    before, _outputs.made = _outputs.made, {}
     try:
         yield
     finally:
-        _outputs = before
+        _outputs.made = before
 
 
 def _output_of(layer, train):
-    if _outputs is None:
+    if _outputs.made is None:
         return layer.get_output(train=train)
     key = layer, bool(train)
-    if key not in _outputs:
-        _outputs[key] = layer.get_output(train=train)
-    return _outputs[key]
+    if key not in _outputs.made:
+        _outputs.made[key] = layer.get_output(train=train)
+    return _outputs.made[key]
 
 
 class Layer(PortableState):

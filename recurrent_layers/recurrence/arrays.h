@@ -88,5 +88,6 @@ class WithoutPython {
     PyThreadState* const state;
 public:
     WithoutPython() : state(PyEval_SaveThread()) {}
-    ~WithoutPython() { PyEval_RestoreThread(state); }
+    // Where Python ends meanwhile, it ends this thread here, by what C++ takes for an exception.
+    ~WithoutPython() noexcept(false) { PyEval_RestoreThread(state); }
 };
