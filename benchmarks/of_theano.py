@@ -127,7 +127,7 @@ class OurModel(ModelProgram):
     def profile(self, seconds):
         """What a batch of fit spends, in all and in each op, on average over about so many seconds.
 
-        Only where Theano's flag "profile" is set.
+        Only where the engine's flag "profile" is set.
         """
         self.kind = "fit"
         self.call()  # Compiles.
@@ -136,10 +136,11 @@ class OurModel(ModelProgram):
         before = dict(profile.apply_time), dict(profile.apply_callcount), profile.fct_call_time
         whole, = self.run(batches)
         ops = {}
-        for node in profile.apply_time:
+        for key in profile.apply_time:
+            node = key[1] if isinstance(key, tuple) else key  # PyTensor's keys begin with the graph.
             op = ops.setdefault(str(node.op), {"calls": 0, "seconds": 0})
-            op["seconds"] += (profile.apply_time[node] - before[0][node]) / batches
-            op["calls"] += (profile.apply_callcount[node] - before[1][node]) / batches
+            op["seconds"] += (profile.apply_time[key] - before[0][key]) / batches
+            op["calls"] += (profile.apply_callcount[key] - before[1][key]) / batches
         return {"seconds": whole, "function": (profile.fct_call_time - before[2]) / batches, "ops": ops}
 
 

@@ -20,9 +20,9 @@ LAYERS = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
 
 
 def run(name, directory, *arguments, blocked=None):
-    """Run an example in `directory`, with Theano compiling nothing, which is fastest for so small a size."""
-    flags = f"cxx=,optimizer=fast_compile,base_compiledir={directory / 'theano'}"
-    environment = dict(os.environ, THEANO_FLAGS=flags, PYTHONIOENCODING="utf-8")
+    """Run an example in `directory`, with the engine compiling nothing, which is fastest for so small a size."""
+    flags = f"cxx=,linker=vm,optimizer=fast_compile,base_compiledir={directory / 'theano'}"
+    environment = dict(os.environ, THEANO_FLAGS=flags, PYTENSOR_FLAGS=flags, PYTHONIOENCODING="utf-8")
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
     if blocked is not None:
         code = (f"import runpy, sys; sys.modules[{blocked!r}] = None; sys.path.insert(0, {str(EXAMPLES)!r}); "

@@ -130,6 +130,57 @@ def test_other_activations_run_by_scan(activation, caplog):
     assert_same(in_c(*given), by_scan(*given))
 
 
+class TestSecondDerivatives:
+    def along_a_direction(self, *layers):
+        """The derivatives of a gradient along a direction: as a function, and by differences."""
+        for below, layer in zip(layers, layers[1:]):
+            layer.set_previous(below)
+        layers[0].input = T.tensor3()
+        params = [param for layer in layers for param in layer.params]
+        gradients = T.grad(T.sum(layers[-1].get_output() ** 2), params)
+        along = sum(T.sum(gradient * np.random.randn(*param.get_value().shape))
+                    for gradient, param in zip(gradients, params))  # fmt: skip
+        first, x = engine.function([layers[0].input], along), np.random.randn(2, 4, 2)
+
+        def by_differences():
+            for param in params:
+                value = param.get_value()
+                slopes = np.zeros_like(value)
+                for place in np.ndindex(*value.shape):
+                    step = np.zeros_like(value)
+                    step[place] = 1e-5
+                    ends = []
+                    for sign in (1, -1):
+                        param.set_value(value + sign * step)
+                        ends.append(first(x))
+                    slopes[place] = (ends[0] - ends[1]) / 2e-5
+                param.set_value(value)
+                yield slopes
+
+        second = engine.function([layers[0].input], T.grad(along, params))
+        return second(x), list(by_differences())
+
+    def check(self, *layers):
+        for found, expected in zip(*self.along_a_direction(*layers)):
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * abs(expected).max())
+
+    def test_of_the_last_output(self):
+        self.check(rl.TimeDistributedDense(2, 2, activation="tanh"), SimpleRNN(2, 3, activation="tanh"))
+
+    @pytest.mark.parametrize("stacked", [False, True])
+    def test_of_sequences_they_are_right_or_refused(self, stacked):
+        layers = [SimpleRNN(2, 3, activation="tanh", return_sequences=True)] + [SimpleRNN(3, 2)] * stacked
+        if engine.SCAN_HAS_SECOND_DERIVATIVES:
+            self.check(*layers)
+        else:
+            with pytest.raises(ValueError, match="no second derivatives with return_sequences=True on Theano"):
+                self.check(*layers)
+
+    def test_with_truncation_they_are_refused(self):
+        with pytest.raises(ValueError, match="GRU has no second derivatives with truncate_gradient"):
+            self.check(GRU(2, 3, truncate_gradient=2))
+
+
 class Cell(Recurrent):
     """A cell of one's own."""
 

@@ -28,6 +28,8 @@ NAMES = [
     "shared",
     "simplify",
     "without_test_values",
+    # What they can do
+    "SCAN_HAS_SECOND_DERIVATIVES",
     # Ops
     "DimShuffle",
     "Dot",

@@ -30,6 +30,8 @@ from recurrent_layers.engine.names import NAMES
 
 __all__ = NAMES
 
+SCAN_HAS_SECOND_DERIVATIVES = True
+
 
 class _WithNamesOfTheano:
     """The methods that Theano calls, `grad`, `L_op` and `R_op`, for what PyTensor calls."""

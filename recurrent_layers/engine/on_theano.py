@@ -19,6 +19,8 @@ from recurrent_layers.engine.names import NAMES
 __all__ = NAMES
 
 COp = Op  # Each op may have C code.
+# The gradient of a gradient takes some outputs of scan for others (PyTensor's pull request 1975).
+SCAN_HAS_SECOND_DERIVATIVES = False
 optimizer = opt.optimizer
 
 

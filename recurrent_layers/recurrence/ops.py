@@ -139,6 +139,13 @@ class RecurrenceGradient(Scannable):
         return [[k in differentiable(node.inputs)] * len(node.outputs) for k in range(len(node.inputs))]
 
     def grad(self, inputs, output_gradients):
+        name = self.recurrence.name
+        if self.recurrence.truncate_gradient != -1:
+            raise ValueError(f"{name} has no second derivatives with truncate_gradient: a gradient through some of the "
+                             "steps is not that of any function. Use truncate_gradient=-1")
+        if self.recurrence.return_sequences and not engine.SCAN_HAS_SECOND_DERIVATIVES:
+            raise ValueError(f"{name} has no second derivatives with return_sequences=True on {engine.NAME}: its scan "
+                             "gives wrong ones. They are right with return_sequences=False, by Rop, and on PyTensor")
         return in_place_of_all(gradients_by_scan(self, inputs, output_gradients), inputs)
 
 
