@@ -7,6 +7,7 @@ import time
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.base import one_output_for_each_layer
 
 
@@ -63,8 +64,21 @@ class Turns:
     """Those who read the weights do so together, who changes them is alone."""
 
     def __init__(self):
+        begun_anew_by_a_child(self)
+
+    def begin_anew(self):
+        """As if nobody read or wrote: what other threads did ends with a fork."""
         self._changed = threading.Condition()
         self._readers, self._writing = 0, False
+
+    @contextlib.contextmanager
+    def reading(self):
+        """Wait for who writes to end, and let none begin until this ends."""
+        self.begin_reading()
+        try:
+            yield
+        finally:
+            self.end_reading()
 
     def begin_reading(self):
         with self._changed:
@@ -124,8 +138,13 @@ class _Together(_Alone):
     def __init__(self, function, turns):
         super().__init__(function, turns)
         ops = {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
-        self._waiting = threading.Lock() if ops & WITH_FUNCTIONS_WITHIN else contextlib.nullcontext()
+        self._may_copy = not ops & WITH_FUNCTIONS_WITHIN
         self._free = [function]
+        begun_anew_by_a_child(self)
+
+    def begin_anew(self):
+        """As if no other thread were within."""
+        self._waiting = contextlib.nullcontext() if self._may_copy else threading.Lock()
 
     def __call__(self, *inputs):
         with self._waiting:

@@ -142,6 +142,14 @@ class Sequential(Layer):
         """Set all weights, or only those of `params`; see :meth:`Layer.set_weights`."""
         self._set(self.match_weights(weights))
 
+    def get_weights(self):
+        """The values of all weights; see :meth:`Layer.get_weights`."""
+        with self._while_nobody_writes():
+            return super().get_weights()
+
+    def _while_nobody_writes(self):
+        return contextlib.nullcontext() if self._functions is None else self._functions.turns.reading()
+
     def _set(self, matched):
         """Set variables, while no thread predicts or trains with them."""
         with contextlib.nullcontext() if self._functions is None else self._functions.turns.writing():
@@ -209,9 +217,12 @@ class Sequential(Layer):
         return self._functions
 
     def __getstate__(self):
-        memory = None if self._functions is None else [variable.get_value() for variable in self._functions.memory]
-        trainable = None if self._functions is None else self._functions.trainable
-        return portable(dict(self.__dict__, _functions=None, _memory=memory, _trainable=trainable))
+        memory = trainable = None
+        with self._while_nobody_writes():
+            if self._functions is not None:
+                memory = [variable.get_value() for variable in self._functions.memory]
+                trainable = self._functions.trainable
+            return portable(dict(self.__dict__, _functions=None, _memory=memory, _trainable=trainable))
 
     def __setstate__(self, state):
         state = dict(state)
@@ -429,7 +440,9 @@ class Sequential(Layer):
         FileExistsError
             If the file is there and `overwrite` is false.
         """
-        weight_files.write(filepath, [layer.get_weights() for layer in self.layers], overwrite)
+        with self._while_nobody_writes():
+            weights = [layer.get_weights() for layer in self.layers]
+        weight_files.write(filepath, weights, overwrite)
 
     def load_weights(self, filepath):
         """Load all weights from HDF5, in the layout of Keras 0.1 to 0.3.

@@ -318,6 +318,29 @@ def test_python_ends_while_a_thread_is_in_a_recurrence():
     """, env=compiling()) == "ends"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_child_has_the_model_to_itself():
+    assert said(MODEL + """
+    import os
+    from recurrent_layers.engine import turns
+    expected, y = model.predict(X), np.zeros((40, 2))
+    functions = model._functions
+    with turns._compiling.lock, functions.turns.writing():
+        child = None
+        def fork():
+            global child
+            child = os.fork()
+            if child == 0:
+                assert np.array_equal(model.predict(X), expected)
+                model.train_on_batch(X, y)
+                os._exit(7)
+        thread = threading.Thread(target=fork)
+        thread.start(), thread.join()
+        _, status = os.waitpid(child, 0)
+    print(os.WEXITSTATUS(status))
+    """) == "7"
+
+
 def test_turns():
     turns, log = Turns(), []
 
