@@ -187,6 +187,56 @@ def test_what_would_be_ignored(call, message):
     unchanged(made, lambda: call(made, np.zeros((5, 3, 2)), np.zeros(5)), message)
 
 
+BASE = np.random.RandomState(5).randn(4, 5, 3)
+
+
+def in_a_field(array):
+    records = np.zeros(array.shape, dtype=[("one", "i1"), ("two", array.dtype)])
+    records["two"] = array
+    return records["two"]
+
+
+def misaligned(array):
+    there = np.ndarray(array.shape, array.dtype, np.zeros(array.nbytes + 1, "uint8"), offset=1)
+    there[...] = array
+    assert not there.flags.aligned
+    return there
+
+
+LAYOUTS = {
+    "repeated samples": lambda: np.broadcast_to(BASE[:1], BASE.shape), "misaligned": lambda: misaligned(BASE),
+    "repeated steps": lambda: np.broadcast_to(BASE[:, :1], BASE.shape), "a field": lambda: in_a_field(BASE),
+    "repeated numbers": lambda: np.broadcast_to(BASE[:, :, :1], BASE.shape), "backwards": lambda: BASE[:, ::-1],
+    "in Fortran's order": lambda: np.asfortranarray(BASE), "every second": lambda: np.repeat(BASE, 2, axis=1)[:, ::2],
+    "one sample, repeated": lambda: np.broadcast_to(BASE[:1, :1], (1, 5, 3)),
+    "of the other byte order": lambda: BASE.astype(BASE.dtype.newbyteorder()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_may_lie_in_memory_as_they_like(layout, compiled):
+    X = LAYOUTS[layout]()
+    contiguous, y = np.array(X, dtype="float64", order="C"), BASE[:len(X), 0, :1]
+    layer = rl.SimpleRNN(3, 2, return_sequences=True)
+    by_hand = function_of(layer, compiled)
+    assert_array_equal(by_hand(X), by_hand(contiguous))
+    shared = engine.shared(np.zeros_like(contiguous))
+    shared.set_value(X.astype(X.dtype.newbyteorder("=")) if not X.dtype.isnative else X, borrow=True)
+    assert_array_equal(shared.get_value(), contiguous)
+    made = rl.Sequential([rl.SimpleRNN(3, 2), rl.Dense(2, 1)])
+    made.compile("sgd", "mse", theano_mode="FAST_RUN" if compiled else None)
+    for call in (made.predict, made.predict_on_batch, lambda X: made.test_on_batch(X, y)):
+        assert_array_equal(call(X), call(contiguous))
+    repeated = np.broadcast_to(y[:1], y.shape)
+    assert made.test_on_batch(contiguous, repeated) == made.test_on_batch(contiguous, np.array(repeated))
+
+
+def function_of(layer, compiled):
+    layer.input = T.tensor3()
+    return engine.function([layer.input], layer.get_output(), mode="FAST_RUN" if compiled else "FAST_COMPILE")
+
+
 def test_integers_that_would_be_rounded():
     with change_flags(floatX="float32"):
         made, X = model(), np.zeros((2, 3, 2), "int64")

@@ -6,7 +6,7 @@ works the same without it, only slower, or not with `truncate_gradient`.
 
 import functools
 
-from recurrent_layers.engine import turns
+from recurrent_layers.engine import layouts, turns
 
 SCAN_EXTENSION = "pytensor.scan.scan_perform_ext"
 
@@ -15,6 +15,7 @@ def apply():
     """Apply all mends; call once, after the import of PyTensor."""
     push_products_out_of_scan_rightly()
     turns.one_compiles_at_a_time("pytensor.compile.maker")
+    layouts.take_any_layout("pytensor.tensor.type")
 
 
 def push_products_out_of_scan_rightly():

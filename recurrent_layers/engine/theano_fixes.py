@@ -8,7 +8,7 @@ import functools
 import hashlib
 import sys
 
-from recurrent_layers.engine import turns
+from recurrent_layers.engine import layouts, turns
 
 SCAN_EXTENSION = "theano.scan_module.scan_perform_ext"
 
@@ -21,6 +21,7 @@ def apply():
     find_ops_of_c_files_in_the_cache()
     draw_random_numbers_with_vectors()
     turns.one_compiles_at_a_time("theano.compile.function_module")
+    layouts.take_any_layout("theano.tensor.type")
 
 
 def loop_in_python_where_c_does_not_compile():
