@@ -459,16 +459,16 @@ class Sequential(Layer):
             If the file is truncated or of another kind, holds the weights of another architecture, or lacks a
             random projection that Keras 0.1 did not save. The model's weights are as they were then.
         """
-        stored = weight_files.read(filepath)
-        if len(stored) != len(self.layers):
-            raise ValueError("{} holds the weights of {} layers, but the model has {}: {}".format(
-                filepath, len(stored), len(self.layers), ", ".join(type(layer).__name__ for layer in self.layers)))
         matched = []
-        for k, (layer, arrays) in enumerate(zip(self.layers, stored)):
-            try:
-                matched += layer.match_stored_weights(arrays)
-            except ValueError as error:
-                raise ValueError(f"layer {k} in {filepath}: {error}") from error
+        with weight_files.opened(filepath) as stored:
+            if len(stored) != len(self.layers):
+                raise ValueError("{} holds the weights of {} layers, but the model has {}: {}".format(
+                    filepath, len(stored), len(self.layers), ", ".join(type(layer).__name__ for layer in self.layers)))
+            for k, (layer, arrays) in enumerate(zip(self.layers, stored)):
+                try:
+                    matched += layer.match_stored_weights(arrays)
+                except (ValueError, OSError) as error:
+                    raise ValueError(f"layer {k} in {filepath}: {error}") from error
         self._set(matched)
 
     def get_config(self, verbose=0):

@@ -20,6 +20,11 @@ def model_of(*layers):
     return model
 
 
+def stack():
+    """A model that is not compiled: weights need no more."""
+    return Sequential([GRU(2, 3), Dropout(0.5), Dense(3, 1)])
+
+
 def gru_model():
     return model_of(GRU(2, 3), Dropout(0.5), Dense(3, 1))
 
@@ -156,7 +161,7 @@ class TestWrongFiles:
 
     @pytest.fixture
     def path(self, tmp_path):
-        gru_model().save_weights(tmp_path / "weights.h5")
+        stack().save_weights(tmp_path / "weights.h5")
         return tmp_path / "weights.h5"
 
     def refuses(self, model, path, error, message):
@@ -167,22 +172,22 @@ class TestWrongFiles:
             assert np.array_equal(old, new)
 
     def test_none(self, tmp_path):
-        self.refuses(gru_model(), tmp_path / "absent.h5", FileNotFoundError, "no weight file .*absent.h5")
+        self.refuses(stack(), tmp_path / "absent.h5", FileNotFoundError, "no weight file .*absent.h5")
 
     @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
     def test_truncated(self, path, share):
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
-        self.refuses(gru_model(), path, ValueError, "is not a whole HDF5 file")
+        self.refuses(stack(), path, ValueError, "is not a whole HDF5 file")
 
     def test_no_hdf5(self, path):
         path.write_text("weights, but in words " * 100)
-        self.refuses(gru_model(), path, ValueError, "is not a whole HDF5 file")
+        self.refuses(stack(), path, ValueError, "is not a whole HDF5 file")
 
     def test_foreign_hdf5(self, path):
         with h5py.File(path, "w") as file:
             file["model_weights"] = np.zeros(3)
-        self.refuses(gru_model(), path, ValueError, "is not a weight file of Keras 0.1 to 0.3")
+        self.refuses(stack(), path, ValueError, "is not a weight file of Keras 0.1 to 0.3")
 
     @pytest.mark.parametrize("spoil", [
         lambda file: file.attrs.update(nb_layers="two"), lambda file: file["layer_0"].attrs.update(nb_params=3.5),
@@ -192,24 +197,122 @@ class TestWrongFiles:
     def test_spoilt_hdf5(self, path, spoil):
         with h5py.File(path, "r+") as file:
             spoil(file)
-        self.refuses(gru_model(), path, ValueError, "weights.h5 is not a weight file of Keras 0.1 to 0.3")
+        self.refuses(stack(), path, ValueError, "weights.h5 is not a weight file of Keras 0.1 to 0.3")
 
     def test_missing_weight(self, path):
         with h5py.File(path, "r+") as file:
             del file["layer_2/param_1"]
-        self.refuses(gru_model(), path, ValueError, "is not a weight file of Keras 0.1 to 0.3")
+        self.refuses(stack(), path, ValueError, "is not a weight file of Keras 0.1 to 0.3")
 
     def test_other_number_of_layers(self, path):
-        self.refuses(model_of(GRU(2, 3), Dense(3, 1)), path, ValueError,
+        self.refuses(Sequential([GRU(2, 3), Dense(3, 1)]), path, ValueError,
                      "holds the weights of 3 layers, but the model has 2: GRU, Dense")
 
     def test_other_shapes(self, path):
-        self.refuses(model_of(GRU(2, 3), Dropout(0.5), Dense(3, 2)), path, ValueError,
+        self.refuses(Sequential([GRU(2, 3), Dropout(0.5), Dense(3, 2)]), path, ValueError,
                      r"layer 2 in .*Dense expects 2 weights: W \(3, 2\), b \(2,\); got 2: \(3, 1\), \(1,\)")
 
     def test_other_layer(self, path):
-        self.refuses(model_of(LSTM(2, 3), Dropout(0.5), Dense(3, 1)), path, ValueError,
+        self.refuses(Sequential([LSTM(2, 3), Dropout(0.5), Dense(3, 1)]), path, ValueError,
                      "layer 0 in .*LSTM expects 12 weights.*got 9")
+
+
+    @pytest.mark.parametrize("kind", ["external", "external link", "soft link", "virtual", "cycle", "empty", "chunks"])
+    def test_what_leads_elsewhere(self, kind, path, tmp_path):
+        secret = tmp_path / "secret"
+        secret.write_bytes(np.arange(3.0).tobytes())
+        with h5py.File(tmp_path / "other.h5", "w") as other:
+            other["numbers"] = np.arange(3.0).reshape(3, 1)
+        with h5py.File(path, "r+") as file:
+            group = file["layer_2"]
+            del group["param_0"]
+            if kind == "external":
+                group.create_dataset("param_0", (3, 1), "float64", external=[(str(secret), 0, 24)])
+            elif kind == "external link":
+                group["param_0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "numbers")
+            elif kind == "soft link":
+                group["param_0"] = h5py.SoftLink("/layer_0/param_0")
+            elif kind == "virtual":
+                layout = h5py.VirtualLayout((3, 1), "float64")
+                layout[...] = h5py.VirtualSource(str(tmp_path / "other.h5"), "numbers", (3, 1))
+                group.create_virtual_dataset("param_0", layout)
+            elif kind == "cycle":
+                group["param_0"] = file["layer_2"]
+            elif kind == "empty":
+                group["param_0"] = h5py.Empty("float64")
+            else:
+                group.create_dataset("param_0", (3, 1), "float64", chunks=(2**14, 2**14), maxshape=(None, None))
+        self.refuses(stack(), path, ValueError, "weights.h5 is not a weight file of Keras 0.1 to 0.3")
+
+    def test_a_large_array_is_not_read(self, path):
+        """It would take 8 TB."""
+        with h5py.File(path, "r+") as file:
+            del file["layer_2/param_0"]
+            file.create_dataset("layer_2/param_0", (10**6, 10**6), "float64", chunks=(1, 10**6), compression="gzip")
+        assert path.stat().st_size < 10**6
+        self.refuses(stack(), path, ValueError, r"layer 2 in .*Dense expects 2 weights: .*got 2: \(1000000, 1000")
+
+    @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+    def test_what_is_not_finite(self, number, path):
+        with h5py.File(path, "r+") as file:
+            file["layer_2/param_1"][...] = number
+        self.refuses(stack(), path, ValueError, "layer 2 in .*the weight b of Dense has NaN or infinity")
+
+    @pytest.mark.parametrize("count", [-1, 10**9, [3], 2.0])
+    def test_wrong_counts(self, count, path):
+        with h5py.File(path, "r+") as file:
+            file.attrs["nb_layers"] = count
+        self.refuses(stack(), path, ValueError, "nb_layers is")
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files")
+    def test_what_is_no_file(self, tmp_path):
+        os.mkfifo(tmp_path / "fifo")
+        self.refuses(stack(), tmp_path / "fifo", FileNotFoundError, "no weight file")
+        (tmp_path / "broken").symlink_to(tmp_path / "absent")
+        for name in ("fifo", "broken"):
+            with pytest.raises(FileExistsError, match="is no file|is a link to .*absent, which is not there"):
+                stack().save_weights(tmp_path / name, overwrite=True)
+        assert sorted(os.listdir(tmp_path)) == ["broken", "fifo"]
+
+
+class TestFiles:
+    """What else there is in a folder, and who may read it."""
+
+    def test_what_the_dead_left_is_removed_and_what_others_write_is_not(self, tmp_path):
+        fcntl = pytest.importorskip("fcntl")
+        model = stack()
+        dead, alive, foreign = (tmp_path / f"weights.h5{end}" for end in (".0123abcd.tmp", ".89abcdef.tmp", ".mine"))
+        for path in (dead, alive, foreign):
+            path.write_text("unfinished")
+        with open(alive, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            model.save_weights(tmp_path / "weights.h5")
+        assert sorted(os.listdir(tmp_path)) == sorted(["weights.h5", alive.name, foreign.name])
+
+    @pytest.mark.skipif(os.name != "posix", reason="other permissions")
+    def test_permissions_stay(self, tmp_path):
+        model, path = stack(), tmp_path / "weights.h5"
+        before = os.umask(0o027)
+        try:
+            model.save_weights(path)
+            assert path.stat().st_mode & 0o777 == 0o640
+            path.chmod(0o600)
+            model.save_weights(path, overwrite=True)
+            assert path.stat().st_mode & 0o777 == 0o600
+        finally:
+            os.umask(before)
+
+    def test_names_of_any_kind(self, tmp_path):
+        model = stack()
+        for name in (255 * "x", 127 * "é", "a[b]*.h5"):
+            model.save_weights(tmp_path / name)
+            model.save_weights(os.fsencode(tmp_path / name), overwrite=True)
+            model.load_weights(os.fsencode(tmp_path / name))
+        assert len(os.listdir(tmp_path)) == 3
+
+    def test_an_error_names_the_file_that_was_meant(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="cannot save weights: .*absent/weights.h5'$"):
+            stack().save_weights(tmp_path / "absent" / "weights.h5")
 
 
 class TestProjection:

@@ -8,7 +8,7 @@ import numpy as np
 
 from recurrent_layers import activations, engine, initializations, regularizers
 from recurrent_layers.exchange.copies import PortableState
-from recurrent_layers.utils.arrays import check_integers, first_not_finite, is_finite
+from recurrent_layers.utils.arrays import check_integers, converted, first_not_finite, is_finite
 from recurrent_layers.utils.generic_utils import known_name
 
 
@@ -343,18 +343,27 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If the number of arrays or a shape is wrong.
+            If the number of arrays or a shape is wrong, or a number is not finite.
         """
-        arrays = [np.asarray(weight, dtype=engine.config.floatX) for weight in weights]
-        variables = list(self.params) if len(arrays) == len(self.params) else self.weights
+        weights = [weight if hasattr(weight, "shape") else np.asarray(weight) for weight in weights]
+        variables = list(self.params) if len(weights) == len(self.params) else self.weights
         shapes = [variable.get_value(borrow=True).shape for variable in variables]
-        if [array.shape for array in arrays] != shapes:
+        if [tuple(weight.shape) for weight in weights] != shapes:
             optional = [str(variable) for variable in self.non_trainable_weights]
             raise ValueError("{} expects {} weights: {}{}; got {}: {}".format(
                 type(self).__name__, len(variables), _describe(variables, shapes) or "none",
                 " ({} may be left out)".format(", ".join(optional)) if optional else "",
-                len(arrays), ", ".join(str(array.shape) for array in arrays) or "none"))
-        return list(zip(variables, arrays))
+                len(weights), ", ".join(str(weight.shape) for weight in weights) or "none"))
+        # Only now, since what is in a file may be anything.
+        return [(variable, self._weight(str(variable), weight)) for variable, weight in zip(variables, weights)]
+
+    def _weight(self, name, value):
+        """The value of a weight, in floatX."""
+        floatX, name = engine.config.floatX, f"the weight {name} of {type(self).__name__}"
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and not is_finite(array, floatX):
+            raise ValueError(f"{name} has NaN or infinity")
+        return converted(name, array, floatX, "set floatX=float64")
 
     def match_stored_weights(self, weights):
         """As :meth:`match_weights`, for arrays from a file: what is left out must be known.
