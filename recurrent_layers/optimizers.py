@@ -174,6 +174,14 @@ class Optimizer(PortableState):
         # What a step changes belongs to the model that was compiled; it restores its values (see Sequential).
         return portable(dict(self.__dict__, updates=[]))
 
+    def __setstate__(self, state):
+        vars(self).update(state)
+        for name, value in state.items():
+            # Until version 0.1 a float was all that there was.
+            if isinstance(getattr(type(self), name, None), _Number) and isinstance(value, (int, float)):
+                del vars(self)[name]
+                setattr(self, name, value)
+
     def get_config(self):
         """The class's name and the current values of its arguments, as a dict for JSON."""
         config = {"name": type(self).__name__}

@@ -67,8 +67,8 @@ def converted(name, array, dtype, advice="pass another dtype"):
         else:
             wrong = (result != array) | ((result < 0) != (array < 0))
     if wrong.any():
-        raise ValueError(f"{name} cannot be held by {dtype}: {array[wrong].flat[0]!r} would be "
-                         f"{result[wrong].flat[0]!r}; {advice}")
+        given, held = (one[wrong].flat[0].item() for one in (array, result))
+        raise ValueError(f"{name} cannot be held by {dtype}: {given!r} would be {held!r}; {advice}")
     return result
 
 
