@@ -232,14 +232,18 @@ class Monitor(Callback):
     def __init__(self, monitor="val_loss", mode="auto"):
         self.monitor = text("monitor", monitor)
         self.mode = choice("mode", mode, "auto", "min", "max")
+        self.begin_anew()
 
     @property
     def rises(self):
         """Whether more is better."""
         return self.mode == "max" or (self.mode == "auto" and self.monitor.split("_")[-1] in ("acc", "accuracy"))
 
-    def on_train_begin(self, logs={}):
+    def begin_anew(self):
+        """Forget the best value."""
         self.best = -math.inf if self.rises else math.inf
+
+    def on_train_begin(self, logs={}):
         if self.params is not None and self.monitor not in self._measured():
             self._warn(self._measured())
 
@@ -299,13 +303,10 @@ class ModelCheckpoint(Monitor):
         self.filepath = os.fspath(filepath)
         self.verbose = integer("verbose", verbose, least=0)
         self.save_best_only = flag("save_best_only", save_best_only)
-        self.best = -math.inf if self.rises else math.inf
 
     def on_train_begin(self, logs={}):
-        best = self.best  # Of an earlier training, too.
-        if self.save_best_only:
+        if self.save_best_only:  # Better than in an earlier training, too.
             super().on_train_begin()
-        self.best = best
         filepath = self._filepath(0, self._trial_logs())
         folder = os.path.dirname(os.path.abspath(filepath))
         if not os.path.isdir(folder):
@@ -375,6 +376,7 @@ class EarlyStopping(Monitor):
 
     def on_train_begin(self, logs={}):
         super().on_train_begin()
+        self.begin_anew()
         self.wait, self.best_weights = 0, None
 
     def on_epoch_end(self, epoch, logs={}):

@@ -138,10 +138,6 @@ class Sequential(Layer):
     def get_output_mask(self, train=False):
         return self._top().get_output_mask(train)
 
-    def set_weights(self, weights):
-        """Set all weights, or only those of `params`; see :meth:`Layer.set_weights`."""
-        self._set(self.match_weights(weights))
-
     def get_weights(self):
         """The values of all weights; see :meth:`Layer.get_weights`."""
         with self._while_nobody_writes():
@@ -153,8 +149,7 @@ class Sequential(Layer):
     def _set(self, matched):
         """Set variables, while no thread predicts or trains with them."""
         with contextlib.nullcontext() if self._functions is None else self._functions.turns.writing():
-            for variable, value in matched:
-                variable.set_value(value)
+            super()._set(matched)
 
     def match_weights(self, weights):
         """Pair arrays with the variables they are meant for; see :meth:`Layer.match_weights`."""

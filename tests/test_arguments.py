@@ -87,13 +87,10 @@ def test_other_arguments(make, message):
     ({"validation_split": "half"}, "validation_split must be a finite"), ({"batch_size": 2.0}, "batch_size must"),
 ])  # fmt: skip
 def test_arguments_of_fit(changed, message):
-    model = rl.Sequential([rl.Dense(2, 1)])
-    model.compile("sgd", "mse")
-    before = model.get_weights()
-    with pytest.raises(ValueError, match=message):
-        model.fit(np.ones((4, 2)), np.ones(4), **{"nb_epoch": 1, "verbose": 0, **changed})
-    for weight, reference in zip(model.get_weights(), before):
-        assert_array_equal(weight, reference)
+    made = rl.Sequential([rl.Dense(2, 1)])
+    made.compile("sgd", "mse")
+    given = {"nb_epoch": 1, "verbose": 0, **changed}
+    unchanged(made, lambda: made.fit(np.ones((4, 2)), np.ones(4), **given), message)
 
 
 @pytest.mark.parametrize("value", [True, np.True_, 1, np.int64(1)])

@@ -47,7 +47,6 @@ def test_numba_trains_a_model():
     assert_allclose(*losses, rtol=1e-10)
 
 
-
 def test_what_is_missing_says_so():
     rl.engine.provide_theano()
     import theano.tensor

@@ -22,12 +22,12 @@ def take_any_layout(module):
 
     @functools.wraps(original)
     def filter(self, data, *arguments, **named):
-        if isinstance(data, np.ndarray) and not (data.flags.aligned and 0 not in data.strides) and _is_odd(data):
+        if isinstance(data, np.ndarray) and (not data.flags.aligned or (0 in data.strides and _repeats(data))):
             data = np.array(data)
         return original(self, data, *arguments, **named)
 
     tensor_type.filter = filter
 
 
-def _is_odd(array):
-    return not array.flags.aligned or any(not stride and size > 1 for stride, size in zip(array.strides, array.shape))
+def _repeats(array):
+    return any(not stride and size > 1 for stride, size in zip(array.strides, array.shape))

@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import sys
 import types
 import warnings
@@ -287,8 +286,8 @@ def _tensor():
         return product[:, 0] if a.ndim == 2 else product
 
     return {
-        "Rop": engine.Rop, "Lop": gradient.pullback, "abs_": tensor.abs, "addbroadcast": tensor.specify_broadcastable,
-        "batched_dot": batched_dot, "consider_constant": gradient.zero_grad, "inv": tensor.reciprocal,
+        **_gradient(), "abs_": tensor.abs, "addbroadcast": tensor.specify_broadcastable,
+        "batched_dot": batched_dot, "inv": tensor.reciprocal,
         "nnet": importlib.import_module("theano.tensor.nnet"), "patternbroadcast": patternbroadcast, "stack": stack,
         "unbroadcast": engine.of_any_size, "verify_grad": gradient.verify_grad, "numeric_grad": gradient.numeric_grad,
         "_shared": _shared, "grad": engine.grad, "Dot": engine.Dot, "Elemwise": engine.Elemwise, "Sum": engine.Sum,
@@ -319,7 +318,7 @@ def _nnet():
         return 0.5 * (1 + alpha) * x + 0.5 * (1 - alpha) * abs(x) if alpha != 0 else plain.relu(x)
 
     def elu(x, alpha=1):
-        """X where x > 0, else alpha (exp(x) - 1)"""
+        """As x where x > 0, else alpha (exp(x) - 1)."""
         return tensor.switch(x > 0, x, alpha * tensor.expm1(x))
 
     def selu(x):
@@ -327,7 +326,7 @@ def _nnet():
         return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
 
     def softsign(x):
-        """X / (1 + abs(x))"""
+        """The quotient x / (1 + abs(x))."""
         return x / (1.0 + abs(x))
 
     def sigmoid_binary_crossentropy(output, target):

@@ -325,7 +325,11 @@ class Layer(PortableState):
         ValueError
             If the number of arrays or a shape is wrong; then nothing has been changed.
         """
-        for variable, value in self.match_weights(weights):
+        self._set(self.match_weights(weights))
+
+    def _set(self, matched):
+        """Set variables to the values they are paired with."""
+        for variable, value in matched:
             variable.set_value(value)
 
     def match_weights(self, weights):

@@ -85,9 +85,7 @@ def flag(name, value):
     ValueError
         If it is none of these.
     """
-    if isinstance(value, (bool, np.bool_)) or (isinstance(value, numbers.Integral) and value in (0, 1)):
-        return bool(value)
-    raise ValueError(f"{name} must be True or False, got {value!r}")
+    return choice(name, value, True, False)
 
 
 def choice(name, value, *known):
