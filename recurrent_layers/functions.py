@@ -61,7 +61,11 @@ class Functions:
 
 
 class Turns:
-    """Those who read the weights do so together, who changes them is alone."""
+    """Those who read the weights do so together, who changes them is alone.
+
+    The handler of a signal runs within whatever its thread does at the time. It may read, since what it has
+    interrupted has changed nothing yet, but not write.
+    """
 
     def __init__(self):
         begun_anew_by_a_child(self)
@@ -69,49 +73,54 @@ class Turns:
     def begin_anew(self):
         """As if nobody read or wrote: what other threads did ends with a fork."""
         self._changed = threading.Condition()
-        self._readers, self._writing = 0, False
+        # Threads, by the turns that they have.
+        self._readers, self._writer = {}, {}
 
-    @contextlib.contextmanager
-    def reading(self):
-        """Wait for who writes to end, and let none begin until this ends."""
-        self.begin_reading()
+    def read(self, function, *arguments):
+        """Call a function when nobody writes, and let nobody write until it has ended."""
+        return self._in_turn(self._begin_reading, function, arguments)
+
+    def write(self, function, *arguments):
+        """Call a function when all others have ended, and let nobody begin until it has.
+
+        Raises
+        ------
+        RuntimeError
+            If this thread is reading or writing: it would wait for itself.
+        """
+        return self._in_turn(self._begin_writing, function, arguments)
+
+    def _in_turn(self, begin, function, arguments):
+        turn = object()
         try:
-            yield
-        finally:
-            self.end_reading()
-
-    def begin_reading(self):
-        with self._changed:
-            while self._writing:
-                self._changed.wait()
-            self._readers += 1
-
-    def end_reading(self):
-        with self._changed:
-            self._readers -= 1
-            if self._writing and not self._readers:
-                self._changed.notify_all()
-
-    @contextlib.contextmanager
-    def writing(self):
-        """Wait for the others to end, and let none begin until this ends."""
-        with self._changed:
-            while self._writing:
-                self._changed.wait()
-            self._writing = True
-            try:
-                while self._readers:
-                    self._changed.wait()
-            except BaseException:
-                self._writing = False
-                self._changed.notify_all()
-                raise
-        try:
-            yield
+            begin(turn, threading.get_ident())
+            return function(*arguments)
         finally:
             with self._changed:
-                self._writing = False
+                self._readers.pop(turn, None)
+                self._writer.pop(turn, None)
                 self._changed.notify_all()
+
+    def _begin_reading(self, turn, thread):
+        with self._changed:
+            while self._writer and not self._is_within(thread):
+                self._changed.wait()
+            self._readers[turn] = thread
+
+    def _begin_writing(self, turn, thread):
+        with self._changed:
+            if self._is_within(thread):
+                raise RuntimeError("the handler of a signal cannot train, set weights or, where recurrences run by "
+                                   "scan, predict while its thread uses the model: let it set model.stop_training, "
+                                   "or raise something")
+            while self._writer:
+                self._changed.wait()
+            self._writer[turn] = thread
+            while self._readers:
+                self._changed.wait()
+
+    def _is_within(self, thread):
+        return thread in (*self._readers.values(), *self._writer.values())
 
 
 class _Alone:
@@ -121,8 +130,7 @@ class _Alone:
         self.function, self.turns = function, turns
 
     def __call__(self, *inputs):
-        with self.turns.writing():
-            return self.function(*inputs)
+        return self.turns.write(self.function, *inputs)
 
     def __getattr__(self, name):
         return getattr(vars(self)["function"], name)
@@ -144,21 +152,23 @@ class _Together(_Alone):
 
     def begin_anew(self):
         """As if no other thread were within."""
-        self._waiting = contextlib.nullcontext() if self._may_copy else threading.Lock()
+        self._one_after_the_other = Turns()
 
     def __call__(self, *inputs):
-        with self._waiting:
-            try:
-                function = self._free.pop()
-            except IndexError:
-                function = self.function.copy()
-                function.unpack_single = self.function.unpack_single  # A copy would give a list of one.
-            self.turns.begin_reading()
-            try:
-                return function(*inputs)
-            finally:
-                self.turns.end_reading()
-                self._free.append(function)
+        if self._may_copy:
+            return self._by_a_copy(*inputs)
+        return self._one_after_the_other.write(self._by_a_copy, *inputs)
+
+    def _by_a_copy(self, *inputs):
+        try:
+            function = self._free.pop()
+        except IndexError:
+            function = self.function.copy()
+            function.unpack_single = self.function.unpack_single  # A copy would give a list of one.
+        try:
+            return self.turns.read(function, *inputs)
+        finally:
+            self._free.append(function)
 
 
 WITH_FUNCTIONS_WITHIN = {"Scan", "OpFromGraph", "Recurrence", "RecurrenceGradient"}

@@ -1,6 +1,5 @@
 """A stack of layers with a loss and an optimizer: fit, predict, evaluate, save."""
 
-import contextlib
 import json
 import pprint
 import warnings
@@ -30,6 +29,8 @@ class Sequential(Layer):
     layers : list of Layer
     stop_training : bool
         Set by callbacks to end :meth:`fit`.
+    history : History
+        What the last :meth:`fit` returned, or would have if it had not been interrupted.
 
     Examples
     --------
@@ -43,6 +44,8 @@ class Sequential(Layer):
     -----
     A model is a layer itself, and may be added to another one.
     """
+
+    history = None
 
     def __init__(self, layers=()):
         self.layers = []
@@ -140,16 +143,17 @@ class Sequential(Layer):
 
     def get_weights(self):
         """The values of all weights; see :meth:`Layer.get_weights`."""
-        with self._while_nobody_writes():
-            return super().get_weights()
+        return self._while_nobody_writes(super().get_weights)
 
-    def _while_nobody_writes(self):
-        return contextlib.nullcontext() if self._functions is None else self._functions.turns.reading()
+    def _while_nobody_writes(self, function):
+        return function() if self._functions is None else self._functions.turns.read(function)
 
     def _set(self, matched):
         """Set variables, while no thread predicts or trains with them."""
-        with contextlib.nullcontext() if self._functions is None else self._functions.turns.writing():
+        if self._functions is None:
             super()._set(matched)
+        else:
+            self._functions.turns.write(super()._set, matched)
 
     def match_weights(self, weights):
         """Pair arrays with the variables they are meant for; see :meth:`Layer.match_weights`."""
@@ -212,12 +216,14 @@ class Sequential(Layer):
         return self._functions
 
     def __getstate__(self):
+        return self._while_nobody_writes(self._state)
+
+    def _state(self):
         memory = trainable = None
-        with self._while_nobody_writes():
-            if self._functions is not None:
-                memory = [variable.get_value() for variable in self._functions.memory]
-                trainable = self._functions.trainable
-            return portable(dict(self.__dict__, _functions=None, _memory=memory, _trainable=trainable))
+        if self._functions is not None:
+            memory = [variable.get_value() for variable in self._functions.memory]
+            trainable = self._functions.trainable
+        return portable(dict(self.__dict__, _functions=None, _memory=memory, _trainable=trainable))
 
     def __setstate__(self, state):
         state = dict(state)
@@ -435,8 +441,7 @@ class Sequential(Layer):
         FileExistsError
             If the file is there and `overwrite` is false.
         """
-        with self._while_nobody_writes():
-            weights = [layer.get_weights() for layer in self.layers]
+        weights = self._while_nobody_writes(lambda: [layer.get_weights() for layer in self.layers])
         weight_files.write(filepath, weights, overwrite)
 
     def load_weights(self, filepath):

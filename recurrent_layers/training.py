@@ -28,7 +28,7 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
     -------
     History
     """
-    history = callback_module.History()
+    history = model.history = callback_module.History()
     # The progress bar comes before the user's callbacks, so that what they print stands below it.
     logger = [callback_module.BaseLogger()] if verbose else []
     callbacks = list(callbacks or ())
@@ -47,26 +47,28 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
     model.stop_training = False
     order = np.arange(len(samples))
     callbacks.on_train_begin()
-    for epoch in range(nb_epoch):
-        callbacks.on_epoch_begin(epoch)
-        order = shuffled(order, shuffle, batch_size)
-        mean = _RunningMean()
-        for batch, ids in enumerate(batches(order, batch_size)):
-            logs = {"batch": batch, "size": len(ids)}
-            callbacks.on_batch_begin(batch, logs)
-            outputs = train(*samples[ids])
-            mean.add(outputs)
-            logs.update(zip(names, map(float, outputs)))
-            callbacks.on_batch_end(batch, logs)
+    try:
+        for epoch in range(nb_epoch):
+            callbacks.on_epoch_begin(epoch)
+            order = shuffled(order, shuffle, batch_size)
+            mean = _RunningMean()
+            for batch, ids in enumerate(batches(order, batch_size)):
+                logs = {"batch": batch, "size": len(ids)}
+                callbacks.on_batch_begin(batch, logs)
+                outputs = train(*samples[ids])
+                mean.add(outputs)
+                logs.update(zip(names, map(float, outputs)))
+                callbacks.on_batch_end(batch, logs)
+                if model.stop_training:
+                    break
+            logs = dict(zip(names, mean.values()))
+            if validation is not None:
+                logs.update(zip(["val_" + name for name in names], evaluate(test, validation, batch_size)))
+            callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
-        logs = dict(zip(names, mean.values()))
-        if validation is not None:
-            logs.update(zip(["val_" + name for name in names], evaluate(test, validation, batch_size)))
-        callbacks.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
-    callbacks.on_train_end()
+    finally:
+        callbacks.on_train_end()
     return history
 
 

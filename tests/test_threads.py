@@ -3,14 +3,12 @@
 import collections
 import ctypes
 import os
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 
 import numpy as np
 import pytest
+from processes import compiling, said
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
@@ -35,7 +33,7 @@ def run(number_of_threads, jobs, job):
             errors.append(error)
 
     ctypes.CDLL(LIBRARY.path).recurrent_layers_run(
-        ctypes.c_long(number_of_threads), ctypes.c_long(jobs), JOB(safely), None)
+        ctypes.c_long(number_of_threads), ctypes.c_long(jobs), JOB(safely), None, None)
     if errors:
         raise errors[0]
 
@@ -158,25 +156,18 @@ CHILD = """
     """
 
 
-def python(code):
-    """Run code in a new process, which has two threads and compiles."""
-    variable = engine.prepare().engine.flags
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", variable: os.environ[variable] + ",mode=FAST_RUN"}
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env=environment)
-
-
 def test_the_child_of_a_fork_works_also_if_another_thread_was_at_work():
-    python(CHILD)
+    said(CHILD, env=compiling())
 
 
 def test_python_ends_while_helpers_wait():
-    python("""
+    said("""
         import ctypes
         from recurrent_layers import engine
         library = ctypes.CDLL(engine.prepare().threads.path)
         job = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_long)(lambda with_, number: None)
-        library.recurrent_layers_run(ctypes.c_long(4), ctypes.c_long(4), job, None)
-        """)
+        library.recurrent_layers_run(ctypes.c_long(4), ctypes.c_long(4), job, None, None)
+        """, env=compiling())
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-13)])
@@ -219,13 +210,6 @@ def test_a_library_is_compiled_once(tmp_path):
 # ---- Threads of Python ------------------------------------------------------------------------------------
 
 
-def said(code, **named):
-    """What a new process of Python prints; it must end well."""
-    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, **named)
-    assert process.returncode == 0, (process.returncode, process.stderr[-2000:])
-    return process.stdout.strip()
-
-
 MODEL = """
     import threading
     import numpy as np
@@ -247,12 +231,6 @@ MODEL = """
         [thread.start() for thread in threads], [thread.join() for thread in threads]
         assert not errors, errors
     """
-
-
-def compiling(excluding="none"):
-    """The environment of a process that compiles."""
-    flags = f",mode=FAST_RUN,optimizer_excluding={excluding}"
-    return dict(os.environ, **{name: os.environ[name] + flags for name in ("THEANO_FLAGS", "PYTENSOR_FLAGS")})
 
 
 @pytest.mark.parametrize("excluding", ["none", "recurrence_in_c"])
@@ -325,45 +303,53 @@ def test_a_child_has_the_model_to_itself():
     from recurrent_layers.engine import turns
     expected, y = model.predict(X), np.zeros((40, 2))
     functions = model._functions
-    with turns._compiling.lock, functions.turns.writing():
-        child = None
-        def fork():
-            global child
-            child = os.fork()
-            if child == 0:
-                assert np.array_equal(model.predict(X), expected)
-                model.train_on_batch(X, y)
-                os._exit(7)
+    child = None
+    def fork():
+        global child
+        child = os.fork()
+        if child == 0:
+            assert np.array_equal(model.predict(X), expected)
+            model.train_on_batch(X, y)
+            os._exit(7)
+    def by_another_thread():
         thread = threading.Thread(target=fork)
         thread.start(), thread.join()
-        _, status = os.waitpid(child, 0)
+    with turns._compiling.lock:
+        functions.turns.write(by_another_thread)
+    _, status = os.waitpid(child, 0)
     print(os.WEXITSTATUS(status))
     """) == "7"
 
 
 def test_turns():
-    turns, log = Turns(), []
+    turns, log, may_end = Turns(), [], threading.Event()
 
-    def writer(name):
-        with turns.writing():
-            log.append((name, "begins"))
-            time.sleep(0.02)
-            log.append((name, "ends"))
+    def write(name):
+        log.append((name, "begins"))
+        time.sleep(0.02)
+        log.append((name, "ends"))
 
-    turns.begin_reading()
-    turns.begin_reading()
-    writers = [threading.Thread(target=writer, args=(name,)) for name in "ab"]
-    for thread in writers:
-        thread.start()
-    time.sleep(0.02)
-    reader = threading.Thread(target=lambda: (turns.begin_reading(), log.append("reads"), turns.end_reading()))
-    reader.start()
+    readers = [threading.Thread(target=turns.read, args=(may_end.wait,)) for _ in range(2)]
+    writers = [threading.Thread(target=turns.write, args=(write, name)) for name in "ab"]
+    later = threading.Thread(target=turns.read, args=(log.append, "reads"))
+    for group in (readers, writers, [later]):
+        for thread in group:
+            thread.start()
+        time.sleep(0.02)
     assert log == []
-    turns.end_reading()
-    turns.end_reading()
-    for thread in [*writers, reader]:
+    may_end.set()
+    for thread in [*readers, *writers, later]:
         thread.join()
     places = {one: log.index(one) for one in log}
     for name in "ab":
         assert places[name, "ends"] == places[name, "begins"] + 1, "nobody comes between"
     assert len(log) == 5
+
+
+def test_who_has_a_turn_may_read_within_it():
+    turns = Turns()
+    assert turns.write(turns.read, turns.read, int, "3") == turns.read(turns.read, int, "3") == 3
+    for outer in (turns.read, turns.write):
+        with pytest.raises(RuntimeError, match="the handler of a signal cannot train"):
+            outer(turns.write, int)
+    assert turns.write(int) == 0, "what failed has ended its turn"

@@ -5,7 +5,7 @@ import pytest
 from engines import get_mode
 
 import recurrent_layers as rl
-from recurrent_layers import engine, optimizers
+from recurrent_layers import constraints, engine, optimizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.c_code import Loops
 
@@ -132,3 +132,45 @@ def test_other_numbers_are_left_to_theano(dtype):
                                else [(n, n + np.ones(3, dtype))], mode=IN_C)  # fmt: skip
     function()
     assert np.array_equal(n.get_value(), np.ones(3, dtype)) and not loops(function)
+
+
+class Gradient(engine.Op):
+    """The identity, interrupted as by Ctrl-C while `is_interrupted`."""
+
+    __props__ = ()
+    is_interrupted = False
+
+    def make_node(self, x):
+        return engine.Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        if self.is_interrupted:
+            raise KeyboardInterrupt
+        output_storage[0][0] = inputs[0].copy()
+
+
+class Identity(Gradient):
+    is_interrupted = property(lambda self: False)
+
+    def grad(self, inputs, output_gradients):
+        return [Gradient()(output_gradients[0])]
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adagrad", "adadelta", "adam"])
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+def test_a_step_that_is_interrupted_changes_nothing(name, mode, monkeypatch):
+    """Without an order, the upper weights are written over before the gradients of the lower are computed."""
+    lower, upper, x = engine.shared(np.random.randn(3, 4)), engine.shared(np.random.randn(4, 2)), T.matrix()
+    loss = T.mean(T.sqr(T.dot(Identity()(T.tanh(T.dot(x, lower))), upper) - 1))
+    optimizer = optimizers.get(name)
+    updates = optimizer.get_updates([upper, lower], [constraints.maxnorm(0.5)] * 2, loss)
+    step, X = engine.function([x], loss, updates=updates, mode=mode), np.random.randn(6, 3)
+    step(X)
+    before = optimizer.get_state()
+    with monkeypatch.context() as patches, pytest.raises(KeyboardInterrupt):
+        patches.setattr(Gradient, "is_interrupted", True)
+        step(X)
+    for value, reference in zip(optimizer.get_state(), before):
+        np.testing.assert_array_equal(value, reference)
+    step(X)
+    assert not any(np.array_equal(value, reference) for value, reference in zip(optimizer.get_state(), before))

@@ -6,6 +6,7 @@ NAMES = [
     "COp",
     "Constant",
     "DisconnectedType",
+    "Feature",
     "FunctionGraph",
     "InconsistencyError",
     "MethodNotDefined",

@@ -14,6 +14,7 @@ from pytensor.gradient import DisconnectedType
 from pytensor.gradient import pushforward as Rop
 from pytensor.graph import op
 from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv
+from pytensor.graph.features import Feature
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import clone_replace as clone
 from pytensor.graph.rewriting.basic import graph_rewriter as optimizer

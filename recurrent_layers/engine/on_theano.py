@@ -7,6 +7,7 @@ from theano.compile.function_module import Supervisor
 from theano.gof import FunctionGraph, InconsistencyError, Query, opt
 from theano.gof.graph import ancestors, clone_get_equiv, io_toposort
 from theano.gof.graph import inputs as graph_inputs
+from theano.gof.toolbox import Feature
 from theano.gof.utils import MethodNotDefined
 from theano.gradient import DisconnectedType
 from theano.sandbox.rng_mrg import MRG_RandomStreams as RandomStreams

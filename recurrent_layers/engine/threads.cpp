@@ -15,11 +15,14 @@
 namespace {
 
 typedef void (*Job)(const void* data, long number);
+typedef void (*Waiting)(const void* data);
 
 // Nanoseconds. A helper looks for new jobs for so long before it sleeps: from one operation of a model to the next.
 constexpr int64_t ATTENTION = 200000;
 // Whoever waits for the jobs of others looks for so long before he sleeps.
 constexpr int64_t PATIENCE = 50000;
+// From one call of `waiting` to the next.
+constexpr long PERIOD = 100000000;
 // If others take longer than their jobs can last, they have lost their processor. After that, so long without them;
 // longer each time, if it is soon again.
 constexpr int64_t FORBEARANCE = 200000, SHORTEST_BREAK = 10000000, LONGEST_BREAK = 320000000;
@@ -137,15 +140,31 @@ void post(long jobs, Job todo, const void* with) {
     pthread_mutex_unlock(&mutex);
 }
 
+// The time of day after PERIOD.
+timespec in_a_while() {
+    timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_nsec += PERIOD;
+    time.tv_sec += time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    return time;
+}
+
 // Wait for the jobs that others have begun.
-void wait(long jobs) {
+void wait(long jobs, const void* with, Waiting waiting) {
     const int64_t end = now() + PATIENCE;
     while (done.load() < jobs && now() < end)
         for (int k = 0; k < 16; ++k) pause();
     if (done.load() == jobs) return;
     pthread_mutex_lock(&mutex);
     is_awaited = true;
-    while (done.load() < jobs) pthread_cond_wait(&finished, &mutex);
+    while (done.load() < jobs) {
+        const timespec end = in_a_while();
+        if (pthread_cond_timedwait(&finished, &mutex, &end) == 0 || waiting == nullptr) continue;
+        pthread_mutex_unlock(&mutex);
+        waiting(with);
+        pthread_mutex_lock(&mutex);
+    }
     is_awaited = false;
     pthread_mutex_unlock(&mutex);
 }
@@ -161,8 +180,9 @@ bool may_ask() {
 
 }  // namespace
 
-// Do jobs 0, 1, ... with at most so many threads, this one among them.
-extern "C" void recurrent_layers_run(long threads, long jobs, Job todo, const void* with) {
+// Do jobs 0, 1, ... with at most so many threads, this one among them. `waiting` (or nullptr) is called from time to
+// time while this thread has nothing to do but wait for the others.
+extern "C" void recurrent_layers_run(long threads, long jobs, Job todo, const void* with, Waiting waiting) {
     if (threads < 2 || jobs < 2 || !may_ask()) {
         for (long number = 0; number < jobs; ++number) todo(with, number);
         return;
@@ -172,7 +192,7 @@ extern "C" void recurrent_layers_run(long threads, long jobs, Job todo, const vo
     post(jobs, todo, with);
     take();
     const int64_t own = now() - begin;
-    wait(jobs);
+    wait(jobs, with, waiting);
     const int64_t end = now(), waited = end - begin - own;
     if (waited > own + own / 2 + FORBEARANCE) {
         const bool is_soon = end - alone_until < 4 * LONGEST_BREAK;
@@ -237,7 +257,8 @@ void multiply(Product<real> product) {
     if (product.pieces < 1) product.pieces = 1;
     recurrent_layers_run(
         product.pieces, product.pieces,
-        [](const void* with, long piece) { static_cast<const Product<real>*>(with)->compute(piece); }, &product);
+        [](const void* with, long piece) { static_cast<const Product<real>*>(with)->compute(piece); }, &product,
+        nullptr);
 }
 
 }  // namespace

@@ -82,12 +82,3 @@ ONCE static void require_equal(const char* name, long size, const char* other_na
         throw std::invalid_argument("a weight does not fit: " + (name + (" is " + std::to_string(size))) + ", " +
                                     other_name + " is " + std::to_string(other));
 }
-
-// Other threads of Python run while this exists.
-class WithoutPython {
-    PyThreadState* const state;
-public:
-    WithoutPython() : state(PyEval_SaveThread()) {}
-    // Where Python ends meanwhile, it ends this thread here, by what C++ takes for an exception.
-    ~WithoutPython() noexcept(false) { PyEval_RestoreThread(state); }
-};

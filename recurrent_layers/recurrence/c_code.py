@@ -18,7 +18,8 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.step import Unsupported
 from recurrent_layers.recurrence.writer import Place, StepWriter, Total, Widths, indented
 
-HEADERS = [(pathlib.Path(__file__).parent / name).read_text() for name in ("parts.h", "products.h", "arrays.h")]
+HEADERS = [(pathlib.Path(__file__).parent / name).read_text()
+           for name in ("signals.h", "parts.h", "products.h", "arrays.h")]
 
 
 def is_possible():
@@ -88,6 +89,8 @@ class Loops(engine.COp):
                 PyArrayObject* const in[] = {{{inputs}}};
                 PyArrayObject** const out[] = {{{outputs}}};
                 {name}_compute(in, out);
+            }} catch (const Interrupted&) {{
+                {fail}
             }} catch (const std::bad_alloc&) {{
                 PyErr_NoMemory();
                 {fail}
@@ -285,7 +288,7 @@ class _Code:
 
     def _given(self):
         """The inputs, and checks of their sizes."""
-        lines = ["const Input<real> x(in[0]);",
+        lines = ["if (PyErr_CheckSignals() != 0) throw Interrupted();", "const Input<real> x(in[0]);",
                  "const npy_int64* const settings = static_cast<const npy_int64*>(PyArray_DATA(settings_array));",
                  "const long timesteps = x.dim(0), batch = x.dim(1), input_dim = x.dim(2), output_dim = settings[1];",
                  "const long threads = std::max(settings[0], npy_int64(1));"]
@@ -359,7 +362,8 @@ class _Code:
                               f"{array}.stride({columns}), {array}.dim({rows}), {array}.dim({columns}), {reads});")
         self.lines += [f"real* const {name} = scratch.get({size});" for name, size in writer.rooms]
         self.lines += [f"real* const {name} = scratch.zeros(2 * batch * output_dim);" for name in rolling]
-        lines = ["const long* const samples = samples_of.of(part);", "const long rows = samples_of.number(part);"]
+        lines = ["const long* const samples = samples_of.of(part);", "const long rows = samples_of.number(part);",
+                 "Watch watch(released);", "const double work_of_step = rows * (work + 1000);"]
         if writer.packed_of_inputs:
             lines.append("products::Inputs inputs;")
             step = ["if (t % ahead == 0) {", "    inputs.list(t, std::min(t + ahead, timesteps), samples, rows, mask, "
@@ -377,11 +381,12 @@ class _Code:
                     "for (const long i : attendance.away) {", *indented(masked), "}"]  # fmt: skip
         for level in writer.levels_of_lines:
             step = [*step, "products::in_shares(division.shares, [&](products::Share share) {", *indented(level), "});"]
+        step = ["watch.pass(work_of_step);", *step]
         lines += [*begin, loop + " {", *indented([*step, *after]), "}", *end]
         names = ", ".join("&" + name for name, _ in packed)
-        self.lines += ["{", "    const WithoutPython released;", f"    products::pack(division.threads, {{{names}}});",
+        self.lines += ["{", "    WithoutPython released;", f"    products::pack(division.threads, {{{names}}});",
                        "    parts::run(division.parts, division.parts, [&](long part) {",
-                       *indented(indented(lines)), "    });", "}"]  # fmt: skip
+                       *indented(indented(lines)), "    }, [&] { released.heed(); });", "}"]  # fmt: skip
 
     def _mask(self):
         """Values and strides of the mask, as C."""
@@ -395,7 +400,7 @@ class _Code:
         program, last = self.program, []
         sums = {vector: f"sums{n}" for n, (vector, _) in enumerate(program.sums)}
         self.lines += ["const products::Taken taken(mask, batch, stop, timesteps, x.stride(0), x.stride(1));",
-                       "std::vector<std::function<void()>> jobs;"]
+                       "std::vector<std::function<void(Watch&)>> jobs;"]
         for output, k in enumerate(gradients_of, start=first_output):
             weight, name = program.weights[k], f"gradient_of_weight{k}"
             if weight in sums:
@@ -409,7 +414,7 @@ class _Code:
                            f"real* const {name} = output(out[{output}], {{rows{k}, columns{k}}});",
                            f"std::fill_n({name}, rows{k} * columns{k}, real(0));",
                            f"for (long j = 0; j < columns{k}; j += products::GROUP)",
-                           "    jobs.push_back([&, j] {",
+                           "    jobs.push_back([&, j](Watch& watch) {",
                            f"        const long end = std::min(j + products::GROUP, columns{k});"]
             for product in program.products:
                 if product.weight is weight:
@@ -419,10 +424,11 @@ class _Code:
                         f"        products::multiply_transposed(rows{k}, taken.rows.size() - {skipped}, {left},",
                         f"                                      {{{rows}}}, {gradient}, "
                         f"{{taken.rows.data() + {skipped}, columns{k}}},",
-                        f"                                      {name}, columns{k}, j, end);"]
+                        f"                                      {name}, columns{k}, j, end, watch);"]
             self.lines.append("    });")
-        self.lines += ["const WithoutPython released;",
-                       "parts::run(division.threads, jobs.size(), [&](long job) { jobs[job](); });", *last]
+        self.lines += ["WithoutPython released;",
+                       "parts::run(division.threads, jobs.size(), [&](long job) {", "    Watch watch(released);",
+                       "    jobs[job](watch);", "}, [&] { released.heed(); });", *last]
 
     def _left_of_all_steps(self, product):
         """Where the left sides of a product are, their rows, and how many rows of zeros are left out at first."""

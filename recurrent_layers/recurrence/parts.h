@@ -12,27 +12,54 @@
 #define ONCE __attribute__((noinline))
 
 // Of the library that all modules share.
-extern "C" void recurrent_layers_run(long threads, long jobs, void (*job)(const void*, long), const void* with);
+extern "C" void recurrent_layers_run(long threads, long jobs, void (*job)(const void*, long), const void* with,
+                                     void (*waiting)(const void*));
 
 namespace parts {
 
-// Do jobs 0, 1, ... with at most so many threads, this one among them. What one of them throws, this throws.
-template <typename Job>
-void run(long threads, long jobs, const Job& job) {
+// The first error of several threads.
+class FirstError {
+    std::atomic<bool> is_there{false};
+    std::exception_ptr error;
+
+public:
+    template <typename Call>
+    void of(const Call& call) {
+        try {
+            call();
+        } catch (...) {
+            if (!is_there.exchange(true)) error = std::current_exception();
+        }
+    }
+    void rethrow() const {
+        if (error) std::rethrow_exception(error);
+    }
+};
+
+// Do jobs 0, 1, ... with at most so many threads, this one among them. What one of them throws, this throws, and also
+// what `waiting` throws, which is called again and again while this thread waits for the others.
+template <typename Job, typename Waiting>
+void run(long threads, long jobs, const Job& job, const Waiting& waiting) {
     struct Given {
         const Job& job;
-        mutable std::atomic<bool> has_failed;
-        mutable std::exception_ptr error;
-    } const given{job, {false}, nullptr};
+        const Waiting& waiting;
+        FirstError& error;
+    };
+    FirstError error;
+    const Given given{job, waiting, error};
     recurrent_layers_run(threads, jobs, [](const void* with, long number) {
         const Given& given = *static_cast<const Given*>(with);
-        try {
-            given.job(number);
-        } catch (...) {
-            if (!given.has_failed.exchange(true)) given.error = std::current_exception();
-        }
-    }, &given);
-    if (given.error) std::rethrow_exception(given.error);
+        given.error.of([&] { given.job(number); });
+    }, &given, [](const void* with) {
+        const Given& given = *static_cast<const Given*>(with);
+        given.error.of(given.waiting);
+    });
+    error.rethrow();
+}
+
+template <typename Job>
+void run(long threads, long jobs, const Job& job) {
+    run(threads, jobs, job, [] {});
 }
 
 // Whether a sample is there at a step.

@@ -283,7 +283,7 @@ typedef void (*Gather)(long, long, const real*, Rows, real*);
 // c += a' . b, where c has `rows` rows, for the columns [first, last) of b and c, no more than GROUP. Of a and b,
 // `depth` rows take part.
 ONCE inline void multiply_transposed(long rows, long depth, const real* a, Rows a_rows, const real* b, Rows b_rows,
-                                     real* c, long c_row, long first, long last) {
+                                     real* c, long c_row, long first, long last, Watch& watch) {
     static const long order[TILE_ROWS] = {0, 1, 2, 3, 4, 5};
     static const Gather gathers[TILE_ROWS] = {gather<1>, gather<2>, gather<3>, gather<4>, gather<5>, gather<6>};
     Scratch scratch;
@@ -293,6 +293,7 @@ ONCE inline void multiply_transposed(long rows, long depth, const real* a, Rows 
     real* const sum = scratch.zeros(rows * width);
     for (long k = 0; k < depth; k += CHUNK) {
         const long chunk = std::min(CHUNK, depth - k);
+        watch.pass(double(rows) * chunk * width);
         for (long j = 0; j < width; j += WIDTH) {
             const long panel_width = std::min(WIDTH, width - j), filled = std::min(WIDTH, last - first - j);
             for (long n = 0; n < chunk; ++n)

@@ -5,6 +5,8 @@ makes of the same arrays by elementwise functions is one node: it reads each of 
 the place of the old.
 """
 
+from collections import OrderedDict
+
 from recurrent_layers import engine
 from recurrent_layers.engine import Elemwise, InconsistencyError, ancestors
 from recurrent_layers.engine import tensor as T
@@ -181,6 +183,52 @@ def updates_in_place(fgraph):
                 continue
 
 
+class UpdatesLast(engine.Feature):
+    """Numbers that a function updates are written over when all that is no part of that has been computed.
+
+    So what is interrupted, or fails, leaves either all of them as they were or none.
+    """
+
+    def orderings(self, fgraph):
+        """For each node, what must have been computed before it."""
+        updated = set(filter(holds_numbers, updated_inputs(fgraph)))
+        last, others = set(), []
+        nodes = engine.io_toposort(fgraph.inputs, fgraph.outputs)
+        for node in nodes:
+            follows = any(variable.owner in last for variable in node.inputs)
+            if follows or not updated.isdisjoint(map(origin, destroyed_by(node))):
+                last.add(node)
+            else:
+                others.append(node)
+        return OrderedDict((node, list(others)) for node in nodes if node in last)
+
+
+def holds_numbers(variable):
+    """Whether it is no state of a random generator, which all else may have to wait for."""
+    return isinstance(variable.type, T.TensorType) and variable.dtype.startswith("float")
+
+
+def destroyed_by(node):
+    return [node.inputs[k] for positions in getattr(node.op, "destroy_map", {}).values() for k in positions]
+
+
+def origin(variable):
+    """What a variable is a view of."""
+    while variable.owner is not None:
+        views = getattr(variable.owner.op, "view_map", {}).get(variable.owner.outputs.index(variable))
+        if not views:
+            break
+        variable = variable.owner.inputs[views[0]]
+    return variable
+
+
+@engine.optimizer
+def updates_last(fgraph):
+    """Compute first, then write over."""
+    fgraph.attach_feature(UpdatesLast())
+
+
 # Before the engine makes one function of several elementwise ones; and with those that work in place.
 engine.register("updates_in_c", updates_in_c, 48.9, "fast_run", "cxx_only", "recurrence")
+engine.register("updates_last", updates_last, 200, "fast_run", "fast_compile", "recurrence")
 engine.register("updates_in_place", updates_in_place, 74, "fast_run", "inplace", "cxx_only", "recurrence")

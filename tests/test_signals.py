@@ -1,0 +1,141 @@
+"""Signals that come in the middle of something long: they are heard, and leave weights as they were."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from processes import compiling, said
+
+import recurrent_layers as rl
+from recurrent_layers import callbacks, engine
+
+pytestmark = pytest.mark.skipif(not engine.prepare().threads.name, reason=engine.prepare().threads.problem)
+
+LONG = """
+    import os, signal, sys, threading, time
+    import numpy as np
+    import recurrent_layers as rl
+    from recurrent_layers import engine
+    heard = threading.Event()
+    layer = rl.LSTM(1, 64)
+    last = engine.function([layer.input], layer.get_output())
+    last(np.zeros((2, 1, 1)))
+    def watch():
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGTERM)
+        # It takes a fraction of a second; the recurrence takes minutes.
+        if not heard.wait(30):
+            os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
+    """
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_a_signal_is_heard_within_a_recurrence(samples):
+    """With two samples, another thread is at work on one of them."""
+    assert said(LONG + f"""
+    def handler(number, frame):
+        heard.set()
+        sys.exit("heard")
+    signal.signal(signal.SIGTERM, handler)
+    try:
+        last(np.zeros(({samples}, 10**7, 1)))
+    except SystemExit as error:
+        print(error, np.isfinite(last(np.ones((2, 3, 1)))).all())
+    """, env=compiling()) == "heard True"
+
+
+STEPS = """
+    import os, signal, sys, threading, time
+    import numpy as np
+    import recurrent_layers as rl
+    layers = [rl.LSTM(8, 128, return_sequences=True), rl.GRU(128, 64), rl.Dense(64, 1)]
+    model = rl.Sequential(layers)
+    model.compile("adam", "mse")
+    X, y = np.random.RandomState(0).randn(16, 400, 8), np.ones((16, 1))
+    def train():
+        return model.train_on_batch(X, y)
+    def after(seconds, handler):
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    model.train_on_batch(X[:, :3], y)
+    before, began = model.optimizer.get_state(), time.time()
+    train()
+    lasts, made = time.time() - began, model.optimizer.get_state()
+    """
+
+
+def test_a_step_is_made_or_not():
+    """Whenever a signal comes: before the gradients of the lower layer, between layers, while weights change."""
+    assert said(STEPS + """
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+    outcomes = []
+    for share in np.linspace(0.05, 1, 14):
+        model.optimizer.set_state(before)
+        try:
+            after(share * lasts, interrupt)
+            train()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:
+            pass
+        now = model.optimizer.get_state()
+        unmade = all(map(np.array_equal, now, before))
+        # Sums may be in another order.
+        assert unmade or all(np.allclose(one, other, rtol=0, atol=1e-9) for one, other in zip(now, made)), share
+        outcomes.append(unmade)
+    assert any(outcomes)
+    print("whole")
+    """, env=compiling()) == "whole"
+
+
+def test_a_handler_may_save_what_was_there_before():
+    assert said(STEPS + """
+    saved, refused = [], []
+    def handler(number, frame):
+        saved.append(model.get_weights())
+        try:
+            model.set_weights(saved[0])
+        except RuntimeError as error:
+            refused.append(str(error))
+        saved.append(model.predict(X[:2, :5]))
+    before, outputs = model.get_weights(), model.predict(X[:2, :5])
+    # Until it comes while the step is being computed, not when it has just been made.
+    while not (refused and all(map(np.array_equal, saved[0], before))):
+        model.set_weights(before)
+        saved.clear(), refused.clear()
+        after(lasts / 2, handler)
+        train()
+        while len(saved) < 2:
+            time.sleep(0.01)
+    assert np.array_equal(saved[1], outputs)
+    assert not np.array_equal(model.get_weights()[0], before[0]), "the step was made"
+    print(refused[0][:40])
+    """, env=compiling()) == "the handler of a signal cannot train, se"
+
+
+class Interrupt(callbacks.Callback):
+    """Presses Ctrl-C in the middle of the third epoch."""
+
+    def on_batch_end(self, batch, logs={}):
+        if len(self.model.history.epoch) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_training_keeps_its_history_and_its_best_weights():
+    model = rl.Sequential([rl.Dense(2, 1)])
+    model.compile(rl.optimizers.SGD(lr=0.0), "mse")
+    X, y, seen = np.ones((4, 2)), np.zeros(4), []
+
+    class See(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs={}):
+            seen.append(self.model.get_weights())
+            self.model.layers[0].W.set_value(self.model.layers[0].W.get_value() * 2 + 1)
+
+    best = callbacks.EarlyStopping(monitor="loss", patience=9, restore_best_weights=True)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y, nb_epoch=5, verbose=0, callbacks=[best, See(), Interrupt()])
+    assert model.history.epoch == [0, 1] and len(model.history.history["loss"]) == 2
+    best_epoch = int(np.argmin(model.history.history["loss"]))
+    assert all(map(np.array_equal, model.get_weights(), seen[best_epoch]))
