@@ -4,6 +4,7 @@ import contextlib
 import sys
 import threading
 import time
+import warnings
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
@@ -43,7 +44,7 @@ class Functions:
         graphs["train"][2].extend(steps + updates)
 
         (self.input,), self.output, _ = graphs["predict"]
-        self.memory = [variable for variable, _ in steps if variable not in params]
+        self.memory = list(optimizer.memory) if params else []
         self.trainable = [layer.trainable for layer in model._all_layers()]
         self.turns = Turns()
         self._graphs, self._mode, self._compiled = graphs, mode, {}
@@ -189,6 +190,62 @@ def _graphs(model, loss, class_mode):
     return graphs, mean_loss
 
 
+def checked_mode(mode):
+    """How the engine compiles.
+
+    Parameters
+    ----------
+    mode : str, Mode or None
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or no name of a mode.
+    """
+    if mode is None or isinstance(mode, engine.Mode):
+        return mode
+    if isinstance(mode, str):
+        with contextlib.suppress(Exception):  # Theano raises this, and no other.
+            engine.get_mode(mode)
+            return mode
+    raise ValueError(f"theano_mode must be a mode of {engine.NAME}, such as 'FAST_RUN' or 'FAST_COMPILE', got {mode!r}")
+
+
+def _checked_loss(loss, values, y_pred):
+    """What a loss gives, if it is something to train on.
+
+    Raises
+    ------
+    ValueError
+        If it is not one number for each sample or step, nor one for all, or has no gradient.
+    """
+    name = getattr(loss, "__name__", repr(loss))
+    if not isinstance(values, engine.Variable) or values.ndim not in (0, y_pred.ndim - 1):
+        given = f"{values.ndim} dimensions" if isinstance(values, engine.Variable) else repr(values)
+        raise ValueError(f"the loss {name} gives {given} for outputs with {y_pred.ndim} dimensions: it must give a "
+                         "number for each sample, or step, as a mean over the last axis does")
+    if not _follows_from(y_pred, values):
+        raise ValueError(f"the loss {name} has no gradient: nothing in it depends on the output but by comparisons, "
+                         "whole numbers or not at all")
+    if values.ndim == 0 and y_pred.ndim > 1:
+        warnings.warn(f"the loss {name} gives one number for a whole batch, in which weights of samples, and masks, do "
+                      "not count; take the mean over the last axis only")
+    return values
+
+
+def _follows_from(source, variable):
+    """Whether a variable is computed from another one by numbers that are not whole."""
+    left, seen = [variable], set()
+    while left:
+        one = left.pop()
+        if one is source:
+            return True
+        if one not in seen and one.owner is not None and getattr(one, "dtype", "").startswith("float"):
+            left.extend(one.owner.inputs)
+        seen.add(one)
+    return False
+
+
 def _weighted_mean(values, weights):
     """sum(weights values) / sum(weights), and 0 where there is nothing to count."""
     total = weights.sum()
@@ -199,7 +256,8 @@ def _finite_where_it_counts(loss, weights):
     """A loss that sees the target itself where the weight is 0, since 0 times infinity is NaN."""
 
     def counted(y_true, y_pred):
-        return loss(y_true, T.switch(T.gt(weights, 0).dimshuffle(*range(weights.ndim), 'x'), y_pred, y_true))
+        y_pred = T.switch(T.gt(weights, 0).dimshuffle(*range(weights.ndim), 'x'), y_pred, y_true)
+        return _checked_loss(loss, loss(y_true, y_pred), y_pred)
 
     return counted
 

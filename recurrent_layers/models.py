@@ -1,6 +1,5 @@
 """A stack of layers with a loss and an optimizer: fit, predict, evaluate, save."""
 
-import json
 import pprint
 import warnings
 
@@ -8,10 +7,10 @@ from recurrent_layers import objectives, optimizers, training
 from recurrent_layers.data import Samples, checked_input, checked_labels, rows, slice_X, weights_of
 from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
-from recurrent_layers.functions import Functions
+from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers.base import Layer
 from recurrent_layers.utils.arguments import choice, flag, integer, number
-from recurrent_layers.utils.generic_utils import known_name
+from recurrent_layers.utils.generic_utils import custom_objects_known, known_name, not_too_deep
 
 __all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
 
@@ -78,7 +77,8 @@ class Sequential(Layer):
             raise ValueError(f"this {type(layer).__name__} already stands behind another layer or in this model; make "
                              "a new one with from_config(layer.get_config()), and set_weights(layer.get_weights())")
         if self.layers:
-            layer.set_previous(self.layers[-1])
+            with not_too_deep():
+                layer.set_previous(self.layers[-1])
         self.layers.append(layer)
         self._functions = None
 
@@ -195,7 +195,8 @@ class Sequential(Layer):
         Raises
         ------
         ValueError
-            If a name is not known, or the model has no layers.
+            If a name is not known, the model has no layers, or the loss cannot be trained on; the model is as it was
+            then.
 
         Notes
         -----
@@ -206,7 +207,9 @@ class Sequential(Layer):
         optimizer, loss = optimizers.get(optimizer), objectives.get(loss)
         class_mode = choice("class_mode", class_mode, "binary", "categorical")
 
-        functions = Functions(self, optimizer, loss, class_mode, theano_mode)
+        theano_mode = checked_mode(theano_mode)
+        with not_too_deep():
+            functions = Functions(self, optimizer, loss, class_mode, theano_mode)
         self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
         self._functions = functions
 
@@ -483,27 +486,36 @@ class Sequential(Layer):
         return config
 
     @classmethod
-    def from_config(cls, config, custom_layers=None):
-        """Make a model from what :meth:`get_config` gave, with new weights; compiled if that one was."""
-        model = cls(Sequential.from_config(layer, custom_layers) if layer.get("name") == "Sequential" else
-                    configs.layer_from_config(layer, custom_layers or {})
-                    for layer in config.get("layers", ()))  # fmt: skip
-        if "optimizer" in config:
-            model.compile(config["optimizer"], config["loss"], config["class_mode"], config["theano_mode"])
+    def from_config(cls, config, custom_layers=None, custom_objects=None):
+        """Make a model from what :meth:`get_config` gave, with new weights; compiled if that one was.
+
+        See :func:`model_from_json`.
+        """
+        layers = config.get("layers", ())
+        if not isinstance(layers, (list, tuple)):
+            raise ValueError(f"the layers of a model's config are a list, got {layers!r}"[:200])
+        with custom_objects_known({**(custom_layers or {}), **(custom_objects or {})}):
+            model = cls(Sequential.from_config(layer) if isinstance(layer, dict) and layer.get("name") == "Sequential"
+                        else configs.layer_from_config(layer) for layer in layers)  # fmt: skip
+            if "optimizer" in config:
+                model.compile(config["optimizer"], config.get("loss"), config.get("class_mode", "categorical"),
+                              config.get("theano_mode"))  # fmt: skip
         return model
 
     def to_json(self):
         """The architecture as JSON, for :func:`model_from_json`; the weights are not in it.
 
+        Functions of your own stand in it by their names.
+
         Raises
         ------
         ValueError
-            If a layer has a function of your own, for which JSON has no name.
+            If a function of your own has no name, as a lambda, or one that a function of this library has.
         """
         return configs.as_json(self.get_config())
 
 
-def model_from_json(json_string, custom_layers=None):
+def model_from_json(json_string, custom_layers=None, custom_objects=None):
     """Make a model from JSON.
 
     Parameters
@@ -512,6 +524,8 @@ def model_from_json(json_string, custom_layers=None):
         What :meth:`Sequential.to_json` gave.
     custom_layers : dict of str to class, optional
         Layers of your own, by the names that they have in the JSON.
+    custom_objects : dict of str to callable, optional
+        The same for layers and all else: activations, initializations, losses, optimizers, regularizers, constraints.
 
     Returns
     -------
@@ -521,13 +535,15 @@ def model_from_json(json_string, custom_layers=None):
     Raises
     ------
     ValueError
-        If it is not JSON of a model, or a name in it is not known.
+        If it is not JSON of a model, a name in it is not known, a layer in it does not fit the one below, or the
+        weights would need more memory than there is.
     """
-    return model_from_config(json.loads(json_string), custom_layers)
+    return model_from_config(configs.from_json(json_string), custom_layers, custom_objects)
 
 
-def model_from_config(config, custom_layers=None):
+def model_from_config(config, custom_layers=None, custom_objects=None):
     """As :func:`model_from_json`, from the dict that :meth:`Sequential.get_config` gave."""
-    if not isinstance(config, dict) or config.get("name") != "Sequential":
-        raise ValueError(f"this is no config of a Sequential model: {config!r}"[:200])
-    return Sequential.from_config(config, custom_layers)
+    with not_too_deep():
+        if not isinstance(config, dict) or config.get("name") != "Sequential":
+            raise ValueError(f"this is no config of a Sequential model: {config!r}"[:200])
+        return Sequential.from_config(config, custom_layers, custom_objects)

@@ -85,9 +85,16 @@ class Optimizer(PortableState):
         If above 0, all gradients are scaled together so that their joint norm is at most this.
     clipvalue : float, keyword only
         If above 0, every element of a gradient is clipped to [-clipvalue, clipvalue].
+
+    Attributes
+    ----------
+    updates : list of (shared variable, new value)
+        What :meth:`get_updates` gave.
+    memory : list of shared variables
+        Those of them that are not trained: what the optimizer remembers from step to step.
     """
 
-    updates = ()
+    updates = memory = ()
     clipnorm = _Clipping(is_plain=True)
     clipvalue = _Clipping(is_plain=True)
 
@@ -139,12 +146,20 @@ class Optimizer(PortableState):
         list of (shared variable, new value)
             To be handed to ``theano.function``; also kept as ``self.updates``.
         """
-        self.updates = []
         gradients = self.get_gradients(loss, params)
         constrained = dict(zip(params, constraints))
-        for variable, value in self._updates(params, gradients):
-            self.updates.append((variable, constrained.get(variable, lambda new: new)(value)))
+        self.updates = [(variable, constrained.get(variable, lambda new: new)(value))
+                        for variable, value in self._updates(params, gradients)]
+        self.memory = [variable for variable, _ in self.updates if variable not in params]
         return self.updates
+
+    def reset_state(self):
+        """Forget all that steps have left, as after `compile`; what is trained stays as it is.
+
+        One step with a gradient that is infinite or NaN makes NaN of running means for good.
+        """
+        for variable in self.memory:
+            variable.set_value(np.zeros_like(variable.get_value(borrow=True)))
 
     def _updates(self, params, gradients):
         """Yield (shared variable, new value) for the state and the params of one step."""
@@ -172,7 +187,7 @@ class Optimizer(PortableState):
 
     def __getstate__(self):
         # What a step changes belongs to the model that was compiled; it restores its values (see Sequential).
-        return portable(dict(self.__dict__, updates=[]))
+        return portable(dict(self.__dict__, updates=[], memory=[]))
 
     def __setstate__(self, state):
         vars(self).update(state)

@@ -21,6 +21,7 @@ from recurrent_layers import (
     SimpleRNN,
     TimeDistributedDense,
     callbacks,
+    constraints,
     engine,
     model_from_json,
     optimizers,
@@ -523,6 +524,39 @@ class TestCallbacks:
         assert [path.name for path in tmp_path.iterdir()] == ["7.h5"]
 
 
+def ones(shape):
+    return np.ones(shape)
+
+
+def squashed(x):
+    return x / (1 + abs(x))
+
+
+def fourth_power(y_true, y_pred):
+    return ((y_true - y_pred) ** 4).mean(axis=-1)
+
+
+class Slow(optimizers.SGD):
+    pass
+
+
+class Halving(constraints.Constraint):
+    def __call__(self, p):
+        return p / 2
+
+
+def with_layers(layers, **others):
+    return json.dumps(dict(name="Sequential", layers=layers, **others))
+
+
+def dense(input_dim, output_dim):
+    return {"name": "Dense", "input_dim": input_dim, "output_dim": output_dim}
+
+
+def nested(depth):
+    return '{"name": "Sequential", "layers": [' * depth + json.dumps(dense(1, 1)) + "]}" * depth
+
+
 class TestJson:
     def test_roundtrip(self):
         model = classifier(optimizer=optimizers.SGD(lr=0.2, momentum=0.5), theano_mode="FAST_COMPILE")
@@ -549,6 +583,35 @@ class TestJson:
             model_from_json(text)
         assert type(model_from_json(text, {"Twice": Twice}).layers[1]) is Twice
 
+    def test_functions_of_ones_own(self):
+        model = Sequential([SimpleRNN(2, 3, init=ones, activation=squashed), Dense(3, 1, W_constraint=Halving())])
+        model.compile(Slow(lr=0.5), fourth_power)
+        text = model.to_json()
+        with pytest.raises(ValueError, match="unknown initialization 'ones'; did you mean 'one'?"):
+            model_from_json(text)
+        own = {"ones": ones, "squashed": squashed, "Halving": Halving, "Slow": Slow, "fourth_power": fourth_power}
+        again = model_from_json(text, custom_objects=own)
+        assert again.get_config() == model.get_config()
+        assert again.layers[0].activation is squashed and again.loss is fourth_power
+        assert type(again.optimizer) is Slow and again.optimizer.lr.get_value() == 0.5
+        assert type(again.layers[1].W_constraint) is Halving
+        again.set_weights(model.get_weights())
+        X, y = np.random.randn(4, 5, 2), np.ones(4)
+        assert again.train_on_batch(X, y) == model.train_on_batch(X, y)
+        with pytest.raises(ValueError, match="unknown initialization"):  # They were known for a while only.
+            model_from_json(text)
+        with pytest.raises(ValueError, match="custom_objects must be a dict of names to functions and classes, got"):
+            model_from_json(text, custom_objects={"ones": 1})
+
+    def test_a_function_of_the_name_of_another_one(self):
+        """It would come back as ours."""
+
+        def tanh(x):
+            return x
+
+        with pytest.raises(ValueError, match="JSON cannot hold <function .*tanh"):
+            Sequential([SimpleRNN(2, 3, activation=tanh)]).to_json()
+
     def test_numbers_of_numpy_are_numbers(self):
         model = Sequential([SimpleRNN(2, 3), Dropout(np.float32(0.5))])
         model.compile(optimizers.RMSprop(epsilon=np.float64(1e-3)), "mse")
@@ -558,12 +621,80 @@ class TestJson:
         config = classifier().get_config(verbose=1)
         assert str(config["class_mode"]) in capsys.readouterr().out
 
-    @pytest.mark.parametrize("text", [
-        '{"name": "Sequential", "layers": [{}]}', "{}", "[1]", json.dumps({"name": "Graph"}), "no json",
-    ])  # fmt: skip
-    def test_what_is_no_model(self, text):
-        with pytest.raises(ValueError):
+    @pytest.mark.parametrize("text, message", [
+        (with_layers([{}]), "unknown layer None"), (with_layers(3), "are a list, got 3"), ("{}", "no config of"),
+        (with_layers([None]), "config of a layer is a dict"), ("[1]", "no config of"), ("no json", "no JSON of a model"),
+        (json.dumps({"name": "Graph"}), "no config of"), (5, "is a string, got 5"), (b"\xff", "no JSON of a model"),
+        (with_layers([{"name": "Dense", "input_dim": 3}]), "config of a Dense lacks output_dim"),
+        (with_layers([dense(2, 10**12)]), r"weight W of Dense would have the shape \(2, 1000000000000\): there"),
+        (with_layers([dense(10**40, 10**40)]), "not the memory"), (with_layers([dense(1e400, 1)]), "input_dim must"),
+        ("[" * 10**5, "than Python can follow"), (nested(3000), "than Python can follow"),
+        (with_layers([dense(1, 1)] * 3000), "than Python can follow"),
+        (with_layers([dense(1, 1)], optimizer={"name": "SGD"}), "unknown loss None"),
+        (with_layers([dense(1, 1)], optimizer="sgd", loss="mse", theano_mode=5), "theano_mode must be a mode"),
+        (with_layers([dense(1, 1)], optimizer="sgd", loss="mse", theano_mode="FAST"), "theano_mode must be a mode of"),
+        (with_layers([dense(1, 1)], optimizer="sgd", loss="mse", class_mode="x"), "class_mode must be"),
+    ], ids=range(20))  # fmt: skip
+    def test_what_is_no_model(self, text, message):
+        with pytest.raises(ValueError, match=message):
             model_from_json(text)
+
+
+class TestCompileErrors:
+    """What was compiled before goes on to work, with the same optimizer, too."""
+
+    @pytest.mark.parametrize("changed, message", [
+        (dict(loss=lambda t, p: 1.0), r"the loss <lambda> gives 1.0 for outputs with 2 dimensions: it must"),
+        (dict(loss=lambda t, p: (t - p) ** 2), "gives 2 dimensions for outputs with 2 dimensions"),
+        (dict(loss=lambda t, p: T.neq(T.argmax(t, -1), T.argmax(p, -1))), "the loss <lambda> has no gradient"),
+        (dict(loss=lambda t, p: t.mean(axis=-1)), "has no gradient"), (dict(theano_mode=5), "theano_mode must be"),
+        (dict(theano_mode="FAST"), "theano_mode must be .*got 'FAST'"), (dict(class_mode=3), "class_mode must be"),
+        (dict(loss=None), "unknown loss None"), (dict(optimizer="adagard"), "did you mean 'adagrad'"),
+    ])  # fmt: skip
+    def test_what_was_there_stays(self, changed, message):
+        model, (X, y) = classifier(), data(8)
+        model.train_on_batch(X, y)
+        state, config = model.optimizer.get_state(), model.get_config()
+        with pytest.raises(ValueError, match=message):
+            model.compile(**dict(dict(optimizer=model.optimizer, loss="mse"), **changed))
+        assert model.get_config() == config
+        for value, reference in zip(model.optimizer.get_state(), state):
+            np.testing.assert_array_equal(value, reference)
+        model.train_on_batch(X, y)
+        assert model.optimizer.get_state()[0] == 2
+
+    def test_a_loss_of_the_whole_batch_warns(self):
+        with pytest.warns(UserWarning, match="the loss <lambda> gives one number for a whole batch, in which weights"):
+            model = classifier(loss=lambda t, p: T.sqr(t - p).mean())
+        X, y = data(8)
+        assert np.isclose(model.test_on_batch(X, y), np.mean((model.predict(X) - y) ** 2))
+
+    def test_layers_upon_layers(self):
+        model = Sequential([Dense(1, 1)])
+        with pytest.raises(ValueError, match="than Python can follow"):
+            for _ in range(3000):
+                model.add(Dense(1, 1))
+        fitting = len(model.layers)
+        with pytest.raises(ValueError, match="than Python can follow"):
+            model.compile("sgd", "mse")
+        assert len(model.layers) == fitting
+
+
+def test_an_optimizer_forgets():
+    """Its memory is NaN after one bad step, and weights that are set again do not help."""
+    model, (X, y) = classifier(), data(8)
+    model.train_on_batch(X, y)
+    weights = model.get_weights()
+    fresh = classifier()
+    fresh.set_weights(weights)
+    model.optimizer.set_state([value * np.nan for value in model.optimizer.get_state()])
+    model.set_weights(weights)
+    model.optimizer.reset_state()
+    for one, other in zip(model.get_weights(), weights):
+        np.testing.assert_array_equal(one, other)
+    assert model.train_on_batch(X, y) == fresh.train_on_batch(X, y)
+    for one, other in zip(model.optimizer.get_state(), fresh.optimizer.get_state()):
+        np.testing.assert_array_equal(one, other)
 
 
 class TestErrors:

@@ -1,6 +1,8 @@
 """What this machine has: compiler, BLAS, processors, memory. It knows nothing of the engine that uses them."""
+import contextlib
 import ctypes
 import importlib.util
+import math
 import os
 import platform
 import re
@@ -133,6 +135,24 @@ def number_of_threads() -> int:
 
 def usable_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def available_memory() -> float:
+    """Bytes that may still be taken, on this machine and in the container that this runs in; infinite if not known."""
+    found = []
+    with contextlib.suppress(OSError, AttributeError):
+        kilobytes = re.search(r"^MemAvailable:\s*(\d+) kB", _read("/proc/meminfo"), re.MULTILINE)[1]
+        found.append(1024 * int(kilobytes))
+    for limit, used in (("memory.max", "memory.current"),
+                        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+        with contextlib.suppress(OSError, ValueError):  # Where there is no limit, it is "max".
+            found.append(int(_read("/sys/fs/cgroup/" + limit)) - int(_read("/sys/fs/cgroup/" + used)))
+    return min(found, default=math.inf)
+
+
+def _read(path: str) -> str:
+    with open(path) as stream:
+        return stream.read()
 
 
 def keep_freed_memory(environment) -> bool:

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from pytensor import config, function, grad, scalar, shared, tensor
 from pytensor.compile.aliasing import Supervisor
-from pytensor.compile.mode import optdb
+from pytensor.compile.mode import Mode, get_mode, optdb
 from pytensor.compile.ops import TypeCastingOp
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import DisconnectedType

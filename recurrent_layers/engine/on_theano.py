@@ -2,7 +2,7 @@
 
 import theano
 from theano import Apply, Constant, Op, Variable, clone, config, function, grad, scalar, shared, tensor
-from theano.compile import SharedVariable, optdb
+from theano.compile import Mode, SharedVariable, get_mode, optdb
 from theano.compile.function_module import Supervisor
 from theano.gof import FunctionGraph, InconsistencyError, Query, opt
 from theano.gof.graph import ancestors, clone_get_equiv, io_toposort

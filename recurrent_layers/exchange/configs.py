@@ -4,8 +4,13 @@ import json
 
 import numpy as np
 
+from recurrent_layers import activations, constraints, initializations, objectives, optimizers, regularizers
 from recurrent_layers import layers as layer_module
-from recurrent_layers.utils.generic_utils import lookup
+from recurrent_layers.utils.generic_utils import lookup, not_too_deep
+
+LAYERS = {name: getattr(layer_module, name) for name in layer_module.__all__}
+OURS = {name for known in (LAYERS, activations.KNOWN, constraints.KNOWN, initializations.KNOWN, objectives.KNOWN,
+                           optimizers.KNOWN, regularizers.KNOWN) for name in known}  # fmt: skip
 
 
 def as_json(config):
@@ -14,19 +19,47 @@ def as_json(config):
     Raises
     ------
     ValueError
-        If there is something in it for which JSON has no name, such as a function of one's own.
+        If there is something in it for which JSON has no name, such as a lambda.
     """
 
     def plain(value):
         if isinstance(value, np.generic):
             return value.item()
-        raise ValueError(f"JSON cannot hold {value!r}: use a function of recurrent_layers by its name, or keep the "
-                         "architecture in Python and save the weights only")
+        name = getattr(value, "__name__", "")
+        if callable(value) and name.isidentifier() and name not in OURS:
+            return name
+        raise ValueError(f"JSON cannot hold {value!r}: use a function of recurrent_layers by its name or one of your "
+                         "own that has a name which none of ours has, or keep the architecture in Python and save the "
+                         "weights only")
 
     return json.dumps(config, default=plain)
 
 
-def layer_from_config(config, others):
-    """The layer of a config, of this library or among the classes `others`, by name."""
-    known = {name: getattr(layer_module, name) for name in layer_module.__all__}
-    return lookup(config.get("name"), dict(known, **others), "layer", callables=False).from_config(config)
+def from_json(text):
+    """The config that JSON holds.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON.
+    """
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise ValueError(f"JSON of a model is a string, got {text!r}"[:200])
+    try:
+        with not_too_deep():
+            return json.loads(text)
+    except ValueError as error:  # Bytes that are no text, too.
+        raise ValueError(f"this is no JSON of a model: {error}") from error
+
+
+def layer_from_config(config):
+    """The layer of a config, of this library or of the user's own.
+
+    Raises
+    ------
+    ValueError
+        If it is no config of a layer.
+    """
+    if not isinstance(config, dict):
+        raise ValueError(f"the config of a layer is a dict, got {config!r}"[:200])
+    return lookup(config.get("name"), LAYERS, "layer", callables=False).from_config(config)

@@ -8,7 +8,7 @@ import numpy as np
 
 from recurrent_layers import activations, engine, initializations, regularizers
 from recurrent_layers.exchange.copies import PortableState
-from recurrent_layers.utils.arrays import check_integers, converted, first_not_finite, is_finite
+from recurrent_layers.utils.arrays import check_integers, check_memory, converted, first_not_finite, is_finite
 from recurrent_layers.utils.generic_utils import known_name
 
 
@@ -266,8 +266,9 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If `init` makes something of another shape.
+            If `init` makes something of another shape, or there is not enough memory.
         """
+        check_memory(f"the weight {name} of {type(self).__name__}", shape)
         value = init(shape)
         if not isinstance(value, engine.SharedVariable):
             value = engine.shared(np.asarray(value, dtype=engine.config.floatX))
@@ -420,13 +421,17 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If there are arguments that this layer does not have, and they are not None.
+            If there are arguments that this layer does not have, and they are not None, or if it lacks some.
         """
-        known = inspect.signature(cls.__init__).parameters
+        known = inspect.signature(cls).parameters
         arguments = {key: value for key, value in config.items() if key != "name"}
         unknown = sorted(key for key, value in arguments.items() if key not in known and value is not None)
         if unknown:
             raise ValueError(f"{cls.__name__} has no argument {', '.join(unknown)}")
+        lacking = [key for key, one in known.items() if key not in arguments and one.default is one.empty
+                   and one.kind is one.POSITIONAL_OR_KEYWORD]  # fmt: skip
+        if lacking:
+            raise ValueError(f"the config of a {cls.__name__} lacks {', '.join(lacking)}")
         return cls(**{key: value for key, value in arguments.items() if key in known})
 
 

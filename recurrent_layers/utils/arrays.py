@@ -1,6 +1,13 @@
 """Arrays on their way into another type: nothing is cut, rounded, wrapped or made infinite without a word."""
 
+import math
+
 import numpy as np
+
+from recurrent_layers.engine import machine
+
+# Arrays with fewer numbers than this are made without a look at the memory that there is.
+SMALL = 2**24
 
 
 def is_finite(array, dtype):
@@ -83,3 +90,22 @@ def _is_large(array):
     if array.dtype.kind not in "iu" or array.dtype.itemsize < 4 or not array.size:
         return False
     return max(abs(int(array.min())), abs(int(array.max()))) > 2**24
+
+
+def check_memory(name, shape):
+    """Raise if there is not the memory to draw an array of random numbers.
+
+    Parameters
+    ----------
+    name : str
+        Of the array, for the error message.
+    shape : tuple of int
+
+    Raises
+    ------
+    ValueError
+        If the numbers, as they are drawn and as they are kept, are more than the memory that is free.
+    """
+    size = math.prod(shape)
+    if size > SMALL and 16 * size > machine.available_memory():
+        raise ValueError(f"{name} would have the shape {tuple(shape)}: there is not the memory for {size:.3g} numbers")

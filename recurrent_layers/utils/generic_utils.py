@@ -1,7 +1,51 @@
 """What several modules need and none of them owns."""
 
+import contextlib
 import difflib
 import inspect
+import sys
+import threading
+
+
+class _OfTheUser(threading.local):
+    """Functions and classes of the user's own, by name."""
+
+    objects = {}
+
+
+_of_the_user = _OfTheUser()
+
+
+@contextlib.contextmanager
+def custom_objects_known(objects):
+    """Within this, names find functions and classes of the user's own, too, before ours.
+
+    Parameters
+    ----------
+    objects : dict of str to callable
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not isinstance(objects, dict) or not all(isinstance(name, str) and callable(objects[name]) for name in objects):
+        raise ValueError(f"custom_objects must be a dict of names to functions and classes, got {objects!r}"[:200])
+    before, _of_the_user.objects = _of_the_user.objects, {**_of_the_user.objects, **objects}
+    try:
+        yield
+    finally:
+        _of_the_user.objects = before
+
+
+@contextlib.contextmanager
+def not_too_deep():
+    """Say what is the matter where Python cannot follow layers within layers any further."""
+    try:
+        yield
+    except RecursionError:
+        raise ValueError("the model has more layers, or models within models, than Python can follow one into the "
+                         f"other with sys.getrecursionlimit() = {sys.getrecursionlimit()}") from None
 
 
 def lookup(identifier, known, kind, callables=True):
@@ -12,7 +56,7 @@ def lookup(identifier, known, kind, callables=True):
     identifier : str or callable
         A name in `known`, or any callable, which is returned unchanged.
     known : dict of str to callable
-        The names to choose from.
+        The names to choose from, beside those of :func:`custom_objects_known`.
     kind : str
         What is looked up, for the error message ("activation").
     callables : bool
@@ -29,6 +73,7 @@ def lookup(identifier, known, kind, callables=True):
     """
     if callables and callable(identifier):
         return identifier
+    known = {**known, **_of_the_user.objects}
     if isinstance(identifier, str) and identifier in known:
         return known[identifier]
     close = difflib.get_close_matches(str(identifier), known, n=1)
