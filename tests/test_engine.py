@@ -74,9 +74,9 @@ def test_we_set_only_what_the_user_did_not(user, compiler, blas, expected):
 @pytest.mark.parametrize("engine", ENGINES.values())
 def test_our_flags_are_read_before_those_of_the_user(engine):
     ours = {"blas.ldflags": "-L/lib#1,2 -la", "cxx": ""}
-    joined = setup.joined_flags(engine, ours, "floatX=float32,cxx=c++")
+    joined = setup.joined_flags(engine, ours, "floatX=float32,cxx=c++,compiledir=/read", {"compiledir": "/own"})
     assert setup.user_settings(engine, {engine.flags: joined, engine.files: os.devnull}) == {
-        "blas.ldflags": "-L/lib#1,2 -la", "cxx": "c++", "floatX": "float32"}
+        "blas.ldflags": "-L/lib#1,2 -la", "cxx": "c++", "floatX": "float32", "compiledir": "/own"}
 
 
 def test_blas_flags_name_every_symbol_or_refuse_the_directory():
@@ -166,14 +166,18 @@ def test_slow_reasons():
 
 @pytest.mark.parametrize("environment, expected", [
     ({}, None), ({"OMP_NUM_THREADS": "3"}, 3), ({"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "1"}, 1),
-    ({"OMP_NUM_THREADS": "4,2"}, None),
+    ({"OMP_NUM_THREADS": "4,2"}, None), ({"OPENBLAS_NUM_THREADS": "999"}, 4),
+    ({"OPENBLAS_NUM_THREADS": "\u00b2", "OMP_NUM_THREADS": "2"}, 2), ({"OPENBLAS_NUM_THREADS": "9" * 5000}, 4),
+    ({"OMP_NUM_THREADS": "0"}, None), ({"OMP_NUM_THREADS": "-3"}, None),
 ])
 def test_threads_of_recurrences(monkeypatch, environment, expected):
+    """More than there are processors would wait for each other."""
+    monkeypatch.setattr(machine, "usable_processors", lambda: 4)
     for name in machine.THREADS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert machine.number_of_threads() == (expected or len(os.sched_getaffinity(0)))
+    assert machine.number_of_threads() == (expected or 4)
 
 
 def test_freed_memory_is_kept_unless_the_user_says_otherwise():

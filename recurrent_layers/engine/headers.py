@@ -62,7 +62,7 @@ def _precompiled_header(engine, flags):
         folder = os.path.join(engine.config.base_compiledir,
                               "precompiled_headers_" + hashlib.sha256(identity.encode()).hexdigest()[:16])
         header = os.path.join(folder, "engine_headers.h")
-        if not os.path.exists(header + ".gch"):
+        if not _is_whole(header):
             os.makedirs(folder, exist_ok=True)
             # Other processes may do the same now: each writes files of its own, and then puts them in place.
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -71,8 +71,19 @@ def _precompiled_header(engine, flags):
                     stream.write(text)
                 subprocess.run([cxx, "-g", *flags, "-fvisibility=hidden", *directories, "-x", "c++-header", plain,
                                 "-o", compiled], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-                os.replace(plain, header)
+                with open(plain, "a") as stream:
+                    stream.write(f"// {os.path.getsize(compiled)}")
                 os.replace(compiled, header + ".gch")
+                os.replace(plain, header)
     except (OSError, subprocess.CalledProcessError):
         return None
     return header
+
+
+def _is_whole(header):
+    """Whether the precompiled header is as long as the plain one says; g++ fails on one that was cut off."""
+    try:
+        with open(header) as stream:
+            return os.path.getsize(header + ".gch") == int(stream.read().rpartition("// ")[2])
+    except (OSError, ValueError):
+        return False

@@ -125,12 +125,14 @@ def blas_flags(directory: str, library: Optional[threads.Library] = None) -> str
 
 
 def number_of_threads() -> int:
-    """How many threads may be at work: what the environment says for OpenBLAS, else one a processor."""
+    """How many threads may be at work: what the environment says for OpenBLAS, at most one a processor."""
+    processors = usable_processors()
     for name in THREADS_VARIABLES:
         value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
-            return int(value)
-    return usable_processors()
+        with contextlib.suppress(ValueError):  # Python refuses thousands of digits, too.
+            if value.isdecimal() and int(value) > 0:
+                return min(int(value), processors)
+    return processors
 
 
 def usable_processors() -> int:

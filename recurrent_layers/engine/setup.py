@@ -18,7 +18,7 @@ import sys
 import warnings
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from recurrent_layers.engine import headers, machine, threads
+from recurrent_layers.engine import cache, headers, machine, threads
 from recurrent_layers.engine.machine import Blas, Compiler
 
 CHOICE = "RECURRENT_LAYERS_ENGINE"
@@ -116,10 +116,13 @@ def prepare() -> Setup:
         compiler = machine.find_compiler(user)
         blas = machine.find_blas(user, compiler)
         ours = default_flags(engine, user, compiler, blas)
-        _import(engine, ours)
-        complaint = complaint_about_machine(engine, user, compiler, blas)
+        overrides, complaint = cache.overrides(engine, user)
+        _import(engine, ours, overrides)
+        ours.update(overrides)
+        complaint = f"{complaint} {complaint_about_machine(engine, user, compiler, blas)}".strip()
     engine.fixes.apply()
     headers.precompile(engine)
+    cache.compile_again_what_is_broken(engine)
     machine.keep_freed_memory(os.environ)
     library = share_threads(engine, compiler, blas)
     if "blas.ldflags" in ours:
@@ -203,10 +206,11 @@ def default_flags(engine: Engine, user, compiler: Compiler, blas: Blas) -> Dict[
     return {name: value for name, value in flags.items() if {name, name.lower()}.isdisjoint(user)}
 
 
-def joined_flags(engine: Engine, ours, theirs: str) -> str:
-    """The environment variable of flags, with ours in front of what the user wrote there."""
+def joined_flags(engine: Engine, ours, theirs: str, overrides) -> str:
+    """The environment variable of flags: ours, what the user wrote there, and what must win over that."""
     # The variable is parsed as a shell would: outside quotes, # begins a comment.
-    return ",".join([f'{engine.flag(name)}="{value}"' for name, value in ours.items()] + [theirs])
+    before, after = ([f'{engine.flag(name)}="{value}"' for name, value in flags.items()] for flags in (ours, overrides))
+    return ",".join([*before, theirs, *after])
 
 
 def complaint_about_machine(engine: Engine, user, compiler: Compiler, blas: Blas) -> str:
@@ -248,13 +252,13 @@ def import_advice(engine: Engine, error: BaseException, python_version: Tuple[in
 # ---- The import -------------------------------------------------------------------------------------------
 
 
-def _import(engine: Engine, ours) -> None:
+def _import(engine: Engine, ours, overrides) -> None:
     logger = logging.getLogger(f"{engine.module}.tensor.blas")
     if ours.get("blas.ldflags") == "":
         logger.addFilter(_is_not_said_by_us)
     try:
         with warnings.catch_warnings(), _environment(engine.flags, joined_flags(
-                engine, ours, os.environ.get(engine.flags, ""))):  # fmt: skip
+                engine, ours, os.environ.get(engine.flags, ""), overrides)):  # fmt: skip
             warnings.filterwarnings("ignore", r"DeprecationWarning: there is no c\+\+ compiler")
             importlib.import_module(engine.module)
     except Exception as error:

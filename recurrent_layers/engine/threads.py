@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from typing import NamedTuple
 
+from recurrent_layers.engine.cache import is_whole
+
 SOURCE = pathlib.Path(__file__).with_name("threads.cpp")
 FLAGS = ["-std=c++11", "-O3", "-fPIC", "-shared", "-pthread"]
 
@@ -47,7 +49,7 @@ def build(compiler: str, version: str, directory: str, blas_directory: str = "")
         flags += ["-DBLAS", f"-L{blas_directory}", "-lscipy_openblas", f"-Wl,-rpath,{blas_directory}"]
     identity = "\n".join([compiler, version, SOURCE.read_text(encoding="utf-8"), *flags])
     library = Library(directory, "recurrent_layers_" + hashlib.sha256(identity.encode()).hexdigest()[:16])
-    if os.path.exists(library.path):
+    if os.path.exists(library.path) and is_whole(library.path):
         return library
     try:
         os.makedirs(directory, exist_ok=True)
