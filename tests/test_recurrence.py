@@ -303,6 +303,20 @@ def test_without_any_optimization_the_numbers_are_the_same():
     assert_same(bare(*given), by_scan(*given))
 
 
+def test_a_linker_in_python_calls_the_same_code():
+    """As the flag linker=py does; the recurrences, and the updates that are made in place."""
+    trained = []
+    for mode in (IN_C, Mode("py", IN_C.optimizer)):
+        np.random.seed(0)
+        model = rl.Sequential([LSTM(3, 4, return_sequences=True), GRU(4, 2)])
+        model.compile("adam", "mse", theano_mode=mode)
+        X, y = np.random.randn(5, 6, 3), np.random.randn(5, 2)
+        losses = [model.train_on_batch(X, y) for _ in range(4)]
+        assert is_in_c(model._functions.get("train"))
+        trained.append([np.array(losses), *model.optimizer.get_state()])
+    assert_same(trained[1], trained[0])
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinity_reach_the_output(recurrent, value):
     layer = recurrent(4, 18, return_sequences=True)

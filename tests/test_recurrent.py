@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 from conftest import DATA, RECURRENT, masked_input
-from engines import verify_grad
+from engines import change_flags, verify_grad
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -171,6 +171,21 @@ def test_layers_are_stacked_by_hand():
 def test_any_callable_is_an_activation_and_an_initialization():
     layer = SimpleRNN(2, 3, init=lambda shape: np.full(shape, 0.5), activation=lambda x: 2 * x, return_sequences=True)
     assert_allclose(output(layer, np.ones((1, 1, 2)))[0, 0], [2.0, 2.0, 2.0])
+
+
+def test_an_input_of_another_type_is_taken_as_floatX(recurrent):
+    with change_flags(floatX="float32"):
+        for layer, shape in ((recurrent(3, 2, return_sequences=True), (2, 4, 3)), (rl.Dense(3, 2), (2, 3))):
+            found = []
+            for dtype in ("float32", "float64", "int32", "int8"):
+                layer.input = T.TensorType(dtype, (False,) * len(shape))()
+                y = layer.get_output()
+                function = engine.function([layer.input], [y, *T.grad(T.sqr(y).sum(), layer.params)])
+                found.append(function(np.arange(np.prod(shape)).reshape(shape).astype(dtype)))
+            assert {array.dtype.name for arrays in found for array in arrays} == {"float32"}
+            for arrays in found:
+                for array, reference in zip(arrays, found[0]):
+                    np.testing.assert_array_equal(array, reference)
 
 
 def test_nan_and_infinity_reach_the_output(recurrent):

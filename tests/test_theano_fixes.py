@@ -1,4 +1,4 @@
-"""What is mended in Theano, seen from new processes that share one empty cache."""
+"""What is mended in Theano, seen from new processes that share one empty cache; and what only Theano has."""
 
 import json
 import os
@@ -8,8 +8,10 @@ import sys
 import textwrap
 
 import pytest
+from engines import change_flags
 
 import recurrent_layers
+from recurrent_layers import LSTM, SimpleRNN, engine
 
 COMPILE = """
     import json
@@ -89,3 +91,19 @@ def test_random_numbers_are_those_of_theano(dtype, streams, sizes):
             # Python scales them in float64, and rounds once instead of twice.
             assert ours.dtype == theirs.dtype == dtype
             assert np.abs(ours - theirs).max() <= (1.2e-7 if dtype == "float32" else 0)
+
+
+def test_test_values_are_computed_by_scan():
+    """The variables of a step have none themselves, which `compute_test_value="raise"` would complain of."""
+    import numpy as np
+    import theano.tensor as T
+
+    layers = [SimpleRNN(3, 4, return_sequences=True), LSTM(4, 2, truncate_gradient=2)]
+    x = layers[0].input
+    layers[1].set_previous(layers[0])
+    x.tag.test_value = np.random.randn(5, 6, 3)
+    with change_flags(compute_test_value="raise"):
+        y = layers[1].get_output()
+        outputs = [y, *T.grad(T.sqr(y).sum(), layers[0].params + layers[1].params)]
+    for output, value in zip(outputs, engine.function([x], outputs)(x.tag.test_value)):
+        np.testing.assert_allclose(output.tag.test_value, value, rtol=1e-10)

@@ -5,7 +5,7 @@ import types
 import warnings
 
 import numpy as np
-from pytensor import config, function, grad, scalar, shared, tensor
+from pytensor import In, Out, config, function, grad, scalar, shared, tensor
 from pytensor.compile.aliasing import Supervisor
 from pytensor.compile.mode import Mode, get_mode, optdb
 from pytensor.compile.ops import TypeCastingOp

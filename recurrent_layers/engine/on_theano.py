@@ -1,7 +1,7 @@
 """What the library takes from Theano 1.0.5."""
 
 import theano
-from theano import Apply, Constant, Op, Variable, clone, config, function, grad, scalar, shared, tensor
+from theano import Apply, Constant, In, Op, Out, Variable, clone, config, function, grad, scalar, shared, tensor
 from theano.compile import Mode, SharedVariable, get_mode, optdb
 from theano.compile.function_module import Supervisor
 from theano.gof import FunctionGraph, InconsistencyError, Query, opt

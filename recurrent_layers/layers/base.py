@@ -7,6 +7,7 @@ import threading
 import numpy as np
 
 from recurrent_layers import activations, engine, initializations, regularizers
+from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.utils.arrays import check_integers, check_memory, converted, first_not_finite, is_finite
 from recurrent_layers.utils.generic_utils import known_name
@@ -222,6 +223,11 @@ class Layer(PortableState):
             raise ValueError(f"{type(self).__name__} expects input with {self.input_ndim} dimensions, "
                              f"got a symbolic variable with {X.ndim}")
         return X
+
+    def _input_of_floatX(self, train):
+        """The symbolic input for products with weights, which one of another type would take to that."""
+        X = self.get_input(train)
+        return X if X.dtype == engine.config.floatX else T.cast(X, engine.config.floatX)
 
     def get_output(self, train=False):
         """The symbolic output.

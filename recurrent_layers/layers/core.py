@@ -174,7 +174,7 @@ class _Affine(Layer):
         return tuple(self.input_shape[:-1]) + (self.output_dim,)
 
     def get_output(self, train=False):
-        return self.activation(T.dot(self.get_input(train), self.W) + self.b)
+        return self.activation(T.dot(self._input_of_floatX(train), self.W) + self.b)
 
 
 class Dense(_Affine):

@@ -166,7 +166,7 @@ class Recurrent(MaskedLayer):
         raise NotImplementedError
 
     def get_output(self, train=False):
-        x = self.get_input(train).dimshuffle(1, 0, 2)
+        x = self._input_of_floatX(train).dimshuffle(1, 0, 2)
         mask = self.get_input_mask(train)
         if mask is not None:
             mask = T.neq(mask, 0).dimshuffle(1, 0, 'x')
