@@ -512,6 +512,8 @@ class Sequential(Layer):
         ValueError
             If a function of your own has no name, as a lambda, or one that a function of this library has.
         """
+        for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
+            configs.check_name(thing)
         return configs.as_json(self.get_config())
 
 

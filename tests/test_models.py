@@ -612,6 +612,15 @@ class TestJson:
         with pytest.raises(ValueError, match="JSON cannot hold <function .*tanh"):
             Sequential([SimpleRNN(2, 3, activation=tanh)]).to_json()
 
+    @pytest.mark.parametrize("kind", ["SimpleRNN", "SGD"])
+    def test_a_class_of_the_name_of_another_one(self, kind):
+        own = type(kind, (getattr(optimizers, kind, SimpleRNN),), {})
+        layer, optimizer = (own(2, 3), "sgd") if kind == "SimpleRNN" else (SimpleRNN(2, 3), own())
+        model = Sequential([Sequential([layer]), Dense(3, 1)])
+        model.compile(optimizer, "mse")
+        with pytest.raises(ValueError, match=f"your class {kind} has the name of one of this library's"):
+            model.to_json()
+
     def test_numbers_of_numpy_are_numbers(self):
         model = Sequential([SimpleRNN(2, 3), Dropout(np.float32(0.5))])
         model.compile(optimizers.RMSprop(epsilon=np.float64(1e-3)), "mse")

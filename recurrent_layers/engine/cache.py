@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import struct
+import sys
 import tempfile
 import time
 from typing import Dict, List, Tuple
@@ -32,6 +33,8 @@ def overrides(engine, user) -> Tuple[Dict[str, str], str]:
         The flags, none if the folder can be written; and what to say about it.
     """
     flag = "compiledir" if "compiledir" in user else "base_compiledir"
+    if flag not in user and sys.platform == "win32":
+        return {}, ""  # There the default is elsewhere.
     folder = os.path.expanduser(user.get(flag) or f"~/.{engine.module}")
     problem = _why_not_writable(folder)
     if not problem:

@@ -35,6 +35,14 @@ def as_json(config):
     return json.dumps(config, default=plain)
 
 
+def check_name(thing):
+    """Raise if an object would come back from its config as one of ours, whose class has the same name."""
+    ours = {**LAYERS, **optimizers.KNOWN}.get(type(thing).__name__, type(thing))
+    if ours is not type(thing):
+        raise ValueError(f"your class {type(thing).__qualname__} has the name of one of this library's, which it would "
+                         "be when it is read again: give it another name")
+
+
 def from_json(text):
     """The config that JSON holds.
 
