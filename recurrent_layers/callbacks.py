@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 from tqdm import tqdm
 
-from recurrent_layers.utils.arguments import choice, flag, integer, number, text
+from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
 
 MEASURES = ("loss", "acc", "val_loss", "val_acc")
 
@@ -60,14 +60,32 @@ class Callback:
         pass
 
 
+def checked_callbacks(callbacks):
+    """A list of callbacks, each of which has all that `fit` calls.
+
+    Raises
+    ------
+    ValueError
+        If it is no list, or something in it is no callback.
+    """
+    callbacks = items("callbacks", callbacks, "callbacks, such as [EarlyStopping()]")
+    for callback in callbacks:
+        if not all(hasattr(type(callback), name) for name in _CALLED):
+            raise ValueError(f"a callback must be an object of a subclass of Callback, got {shown(callback)}")
+    return callbacks
+
+
+_CALLED = [name for name in vars(Callback) if name.startswith(("on_", "_set_"))]
+
+
 class CallbackList(Callback):
     """Several callbacks as one, called in their order."""
 
     def __init__(self, callbacks=()):
-        self.callbacks = list(callbacks)
+        self.callbacks = checked_callbacks(callbacks)
 
     def append(self, callback):
-        self.callbacks.append(callback)
+        self.callbacks += checked_callbacks([callback])
 
     def _call(self, name, *arguments):
         for callback in self.callbacks:
@@ -146,6 +164,8 @@ class History(Callback):
         ``loss``, ``acc``, ``val_loss``, ``val_acc``, one value for each epoch.
     """
 
+    epoch = history = ()
+
     def on_train_begin(self, logs={}):
         self.epoch = []
         self.history = {}
@@ -173,15 +193,18 @@ class History(Callback):
         ImportError
             If matplotlib is not installed; the message says how to get it.
         ValueError
-            If no epoch was finished.
+            If no epoch was finished, or `figure` is none.
         """
         try:
             from matplotlib import pyplot as plt
+            from matplotlib.figure import FigureBase
             from matplotlib.ticker import MaxNLocator
         except ImportError as error:
             raise ImportError('history.plot() draws with matplotlib: pip install "recurrent-layers[plot]"') from error
         if not self.history:
             raise ValueError("there is nothing to plot: no epoch was finished")
+        if figure is not None and not isinstance(figure, FigureBase):
+            raise ValueError(f"figure must be a figure of matplotlib, got {shown(figure)}")
         titles = {"loss": "loss", "acc": "accuracy"}
         names = list(dict.fromkeys(name[len("val_"):] if name.startswith("val_") else name for name in self.history))
         if figure is None:
@@ -204,8 +227,16 @@ class History(Callback):
         ----------
         path : str or path-like
             The file; one that is there is replaced.
+
+        Raises
+        ------
+        ValueError
+            If it is no path, or no epoch was finished.
         """
-        with open(path, "w", newline="", encoding="utf-8") as stream:
+        filepath = as_path("path", path)
+        if not self.history:
+            raise ValueError("there is nothing to write: no epoch was finished")
+        with open(filepath, "w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(["epoch", *self.history])
             # What was not measured from the beginning has fewer values.
@@ -282,7 +313,7 @@ class ModelCheckpoint(Monitor):
         Where to; may hold format fields, as in ``"weights.{epoch:02d}-{val_loss:.2f}.h5"``.
     monitor : str
         What is watched, for `save_best_only`.
-    verbose : int
+    verbose : {0, 1, 2}
         Above 0, say when a file is written.
     save_best_only : bool
         Save only when `monitor` is better than ever before.
@@ -300,8 +331,8 @@ class ModelCheckpoint(Monitor):
 
     def __init__(self, filepath, monitor='val_loss', verbose=0, save_best_only=False, mode="auto"):
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
-        self.verbose = integer("verbose", verbose, least=0)
+        self.filepath = as_path("filepath", filepath)
+        self.verbose = choice("verbose", verbose, 0, 1, 2)
         self.save_best_only = flag("save_best_only", save_best_only)
 
     def on_train_begin(self, logs={}):
@@ -355,7 +386,7 @@ class EarlyStopping(Monitor):
         What is watched.
     patience : int
         How many epochs in a row it may fail to, before the one that stops the training.
-    verbose : int
+    verbose : {0, 1, 2}
         Above 0, say when training is stopped.
     mode : {"auto", "min", "max"}
         Whether less or more is better; by default more for an accuracy, less for anything else.
@@ -371,7 +402,7 @@ class EarlyStopping(Monitor):
     def __init__(self, monitor='val_loss', patience=0, verbose=0, mode="auto", restore_best_weights=False):
         super().__init__(monitor, mode)
         self.patience = integer("patience", patience, least=0)
-        self.verbose = integer("verbose", verbose, least=0)
+        self.verbose = choice("verbose", verbose, 0, 1, 2)
         self.restore_best_weights = flag("restore_best_weights", restore_best_weights)
 
     def on_train_begin(self, logs={}):
@@ -429,7 +460,8 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule):
         if not callable(schedule):
-            raise TypeError(f"LearningRateScheduler needs a function from epochs to learning rates, got {schedule!r}")
+            raise TypeError("LearningRateScheduler needs a function from epochs to learning rates, got "
+                            f"{shown(schedule)}")
         self.schedule = schedule
 
     def on_epoch_begin(self, epoch, logs={}):

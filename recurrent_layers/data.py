@@ -1,10 +1,13 @@
 """Samples on their way into a model: what is taken of them, their weights, their order, their batches."""
 
+import math
+
 import numpy as np
 
 from recurrent_layers import objectives
 from recurrent_layers.engine import config
-from recurrent_layers.utils.arrays import check_integers, converted, first_not_finite, is_finite
+from recurrent_layers.utils.arguments import integer, items, number, shown
+from recurrent_layers.utils.arrays import array_of_numbers, check_integers, converted, first_not_finite, is_finite
 
 
 class Samples:
@@ -48,13 +51,16 @@ def checked_input(X, layer, ndim):
     ValueError
         If it is no array of numbers, if it is empty, or if the layer refuses it.
     """
-    if isinstance(X, list) and len(X) == 1 and np.ndim(X[0]) == ndim:
+    is_list_of_one = isinstance(X, list) and len(X) == 1
+    if is_list_of_one and getattr(X[0], "ndim", 0) == ndim:
         X = X[0]
-    X = _without_mask("input", X if hasattr(X, "shape") and hasattr(X, "dtype") else np.asarray(X))
-    if X.dtype.kind not in "fiub":
-        raise ValueError(f"the input must be numbers, in one array, got an array of {X.dtype}; "
-                         "sequences of different lengths must be padded")
-    if len(X.shape) == 0 or X.shape[0] == 0 or (len(X.shape) > 1 and X.shape[1] == 0):
+    if not _is_array_elsewhere(X):
+        X = array_of_numbers("the input", X, "; sequences of different lengths must be padded")
+    if is_list_of_one and len(X.shape) == ndim + 1:
+        X = X[0]
+    if len(X.shape) == 0:
+        raise ValueError(f"the input must be an array of samples, got {shown(X)}")
+    if X.shape[0] == 0 or (len(X.shape) > 1 and X.shape[1] == 0):
         raise ValueError(f"the input is empty: shape {tuple(X.shape)}")
     # What is not in memory (HDF5) is not brought there as a whole.
     for part in [X] if isinstance(X, np.ndarray) else (X[i:i + 4096] for i in range(0, len(X), 4096)):
@@ -79,12 +85,12 @@ def checked_labels(y, X, shape, loss):
     ValueError
         If they are not as many, are no numbers, have another shape, or cannot be labels for this loss.
     """
-    y = np.asarray(_without_mask("labels", y))
+    y = array_of_numbers("the labels", y)
+    if y.ndim == 0:
+        raise ValueError(f"the labels must be an array with those of each sample, got {shown(y)}")
     y = y[:, None] if y.ndim == 1 else y
     if len(y) != len(X):
         raise ValueError(f"there are {len(X)} samples, but {len(y)} labels")
-    if y.dtype.kind not in "fiub":
-        raise ValueError(f"labels must be numbers, got an array of {y.dtype}")
     if len(shape) == 3 and shape[1] is None and len(X.shape) > 1:
         shape = (None, X.shape[1], shape[2])
     if len(shape) != y.ndim or any(size not in (None, given) for size, given in zip(shape, y.shape)):
@@ -101,11 +107,10 @@ def checked_labels(y, X, shape, loss):
     return y
 
 
-def _without_mask(name, array):
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise ValueError(f"the {name} is a masked array, whose mask would not be heeded; fill it (numpy.ma.filled), "
-                         "and mask steps by Masking, samples by sample_weight")
-    return array
+def _is_array_elsewhere(X):
+    """Whether it is an array of numbers that is not in memory, such as a data set of HDF5."""
+    is_array = isinstance(getattr(X, "dtype", None), np.dtype) and isinstance(getattr(X, "shape", None), tuple)
+    return is_array and not isinstance(X, np.ndarray) and X.dtype.kind in "fiub"
 
 
 def weights_of(y, sample_weight=None, class_weight=None):
@@ -129,13 +134,15 @@ def weights_of(y, sample_weight=None, class_weight=None):
     Raises
     ------
     ValueError
-        If a class has no weight, the shape does not fit, or a weight is negative, NaN or infinite.
+        If a class has no weight, the shape does not fit, or a weight is no number, negative, NaN or infinite.
     """
     shape = y.shape[:-1]
     weights = np.ones(shape)
     if class_weight is not None:
-        if not hasattr(class_weight, "get"):
-            class_weight = dict(enumerate(class_weight))
+        if not hasattr(type(class_weight), "items"):
+            class_weight = dict(enumerate(items("class_weight", class_weight, "the weights of classes, or a dict")))
+        class_weight = {label: number(f"the weight of class {shown(label)}", weight, least=0.0)
+                        for label, weight in class_weight.items()}
         classes = np.argmax(y, axis=-1)
         if y.shape[-1] == 1:
             classes = converted("labels", y[..., 0], "int64", "class_weight needs labels that are classes")
@@ -144,12 +151,12 @@ def weights_of(y, sample_weight=None, class_weight=None):
             raise ValueError(f"class_weight has no weight for class {', '.join(map(str, sorted(missing)))}")
         weights = weights * np.vectorize(class_weight.get, otypes=["float64"])(classes)
     if sample_weight is not None:
-        given = converted("sample_weight", np.asarray(sample_weight), "float64")
+        given = converted("sample_weight", sample_weight, "float64")
         per_sample = given.reshape(given.shape[:1] + (1,) * (len(shape) - 1)) if given.ndim == 1 else given
         if per_sample.shape == shape + (1,):
             per_sample = per_sample[..., 0]
         try:
-            weights = weights * np.broadcast_to(per_sample if given.ndim else [], shape)
+            weights = weights * np.broadcast_to(per_sample if given.shape[:1] == shape[:1] else [], shape)
         except ValueError:
             raise ValueError(f"sample_weight must have shape {shape[:1]} or {shape}, got {given.shape}") from None
     if not np.all(weights >= 0) or not is_finite(weights, config.floatX):
@@ -206,7 +213,22 @@ def slice_X(X, start=None, stop=None):
     Returns
     -------
     numpy.ndarray or list of numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        If `X` is no array, `start` or `stop` are no integers, or there is a `stop` besides indices.
     """
     if isinstance(X, list):
         return [slice_X(array, start, stop) for array in X]
-    return X[start] if hasattr(start, "__len__") else X[start:stop]
+    if not isinstance(getattr(X, "shape", None), tuple) or not X.shape:
+        raise ValueError(f"X must be an array or a list of arrays, got {shown(X)}")
+    if not hasattr(start, "__len__"):
+        return X[slice(*(None if end is None else integer(name, end, least=-math.inf)
+                         for name, end in (("start", start), ("stop", stop))))]  # fmt: skip
+    if stop is not None:
+        raise ValueError(f"stop={shown(stop)} would be ignored, since start={shown(start)} are the indices of samples")
+    indices = array_of_numbers("start", start)
+    if indices.dtype.kind == "f" and indices.size:
+        raise ValueError(f"start must be an integer, or the indices of samples, got {shown(start)}")
+    return X[start]

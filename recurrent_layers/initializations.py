@@ -9,28 +9,40 @@ A callable of your own may return a shared variable or an array.
 import numpy as np
 
 from recurrent_layers import engine
+from recurrent_layers.utils.arguments import number, sizes
+from recurrent_layers.utils.arrays import converted
 from recurrent_layers.utils.generic_utils import lookup
 
 
 def shared(value):
     """Return `value` as a shared variable of `floatX`."""
-    return engine.shared(np.asarray(value, dtype=engine.config.floatX))
+    return engine.shared(converted("value", value, engine.config.floatX, "set floatX=float64"))
 
 
 def _fans(shape):
     """Numbers of inputs and outputs of a unit: (rows, columns) of a matrix."""
+    shape = _at_least_1d(shape)
     if len(shape) == 2:
         return shape
     return int(np.prod(shape[1:])), shape[0]
 
 
+def _at_least_1d(shape):
+    shape = sizes("shape", shape)
+    if not shape:
+        raise ValueError("this initialization needs a shape of at least one size, got ()")
+    return shape
+
+
 def uniform(shape, scale=0.05):
     """Uniform in [-scale, scale]."""
+    shape, scale = sizes("shape", shape), number("scale", scale)
     return shared(np.random.uniform(low=-scale, high=scale, size=shape))
 
 
 def normal(shape, scale=0.05):
     """Normal with mean 0 and standard deviation `scale`."""
+    shape, scale = sizes("shape", shape), number("scale", scale)
     return shared(np.random.randn(*shape) * scale)
 
 
@@ -72,6 +84,7 @@ def orthogonal(shape, scale=1.1):
     Since version 3.10, LAPACK gives some columns (or rows, if there are less of them) of a matrix with at most 25 the
     other sign than Keras got them with: under NumPy 2 the same seed gives such matrices up to these signs.
     """
+    shape, scale = _at_least_1d(shape), number("scale", scale)
     flat_shape = (shape[0], int(np.prod(shape[1:])))
     rows, _, columns = np.linalg.svd(np.random.normal(0.0, 1.0, flat_shape), full_matrices=False)
     q = rows if rows.shape == flat_shape else columns
@@ -86,19 +99,20 @@ def identity(shape, scale=1):
     ValueError
         If `shape` is not that of a square matrix.
     """
+    shape, scale = sizes("shape", shape), number("scale", scale)
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"identity initializes square matrices only, got shape {tuple(shape)}")
+        raise ValueError(f"identity initializes square matrices only, got shape {shape}")
     return shared(scale * np.identity(shape[0]))
 
 
 def zero(shape):
     """All zeros."""
-    return shared(np.zeros(shape))
+    return shared(np.zeros(sizes("shape", shape)))
 
 
 def one(shape):
     """All ones."""
-    return shared(np.ones(shape))
+    return shared(np.ones(sizes("shape", shape)))
 
 
 KNOWN = {

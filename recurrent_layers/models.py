@@ -4,12 +4,13 @@ import pprint
 import warnings
 
 from recurrent_layers import objectives, optimizers, training
+from recurrent_layers.callbacks import checked_callbacks
 from recurrent_layers.data import Samples, checked_input, checked_labels, rows, slice_X, weights_of
 from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers.base import Layer
-from recurrent_layers.utils.arguments import choice, flag, integer, number
+from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
 from recurrent_layers.utils.generic_utils import custom_objects_known, known_name, not_too_deep
 
 __all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
@@ -50,8 +51,13 @@ class Sequential(Layer):
         self.layers = []
         self.stop_training = False
         self._functions = None
-        for layer in layers:
-            self.add(layer)
+        try:
+            for layer in items("layers", layers, "layers, such as [LSTM(8, 32), Dense(32, 1)]"):
+                self.add(layer)
+        except Exception:
+            for layer in self.layers[1:]:  # There is no such model, so that they may stand in another one.
+                del layer._first().previous
+            raise
 
     # ---- as a layer -------------------------------------------------------------------------
 
@@ -72,7 +78,7 @@ class Sequential(Layer):
         A compiled model must be compiled again afterwards.
         """
         if not isinstance(layer, Layer):
-            raise ValueError(f"add needs a layer, such as LSTM(8, 32), got {layer!r}")
+            raise ValueError(f"add needs a layer, such as LSTM(8, 32), got {shown(layer)}")
         if layer in self.layers or hasattr(layer._first(), "previous"):
             raise ValueError(f"this {type(layer).__name__} already stands behind another layer or in this model; make "
                              "a new one with from_config(layer.get_config()), and set_weights(layer.get_weights())")
@@ -164,7 +170,7 @@ class Sequential(Layer):
         return self._match(weights, "match_stored_weights")
 
     def _match(self, weights, method):
-        weights = list(weights)
+        weights = items("weights", weights, "arrays")
         kind = "params" if len(weights) == len(self.params) else "weights"
         if len(weights) != len(getattr(self, kind)):
             raise ValueError(f"the model has {len(self.weights)} weights, got {len(weights)}")
@@ -308,10 +314,11 @@ class Sequential(Layer):
         shuffle = choice("shuffle", shuffle, True, False, "batch")
         validation_split = number("validation_split", validation_split, least=0.0, below=1.0)
         samples, validation = self._samples(X, y, sample_weight, class_weight), None
+        callbacks = [] if callbacks is None else checked_callbacks(callbacks)
         if validation_data is not None:
-            if len(validation_data) not in (2, 3):
-                raise ValueError("validation_data must be (X, y) or (X, y, sample_weight), "
-                                 f"got {len(validation_data)} items")
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                raise ValueError("validation_data must be (X, y) or (X, y, sample_weight), got "
+                                 f"{shown(validation_data)}")
             validation = self._samples(*validation_data)
         elif validation_split:
             split = int(len(samples) * (1.0 - validation_split))
@@ -335,7 +342,7 @@ class Sequential(Layer):
         return self._on_batch("test", X, y, accuracy, None, sample_weight)
 
     def _on_batch(self, name, X, y, accuracy, class_weight, sample_weight):
-        samples = self._samples(X, y, sample_weight, class_weight)
+        accuracy, samples = flag("accuracy", accuracy), self._samples(X, y, sample_weight, class_weight)
         outputs = self._compiled().get(name)(*samples[:])
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
 
@@ -443,6 +450,8 @@ class Sequential(Layer):
         ------
         FileExistsError
             If the file is there and `overwrite` is false.
+        ValueError
+            If an argument is none of these.
         """
         weights = self._while_nobody_writes(lambda: [layer.get_weights() for layer in self.layers])
         weight_files.write(filepath, weights, overwrite)
@@ -459,8 +468,9 @@ class Sequential(Layer):
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is truncated or of another kind, holds the weights of another architecture, or lacks a
-            random projection that Keras 0.1 did not save. The model's weights are as they were then.
+            If `filepath` is no path, or if the file is truncated or of another kind, holds the weights of another
+            architecture, or lacks a random projection that Keras 0.1 did not save. The model's weights are as they
+            were then.
         """
         matched = []
         with weight_files.opened(filepath) as stored:
@@ -476,6 +486,7 @@ class Sequential(Layer):
 
     def get_config(self, verbose=0):
         """The layers' configs and, of a compiled model, how it is trained, as a dict; printed too if `verbose`."""
+        verbose = choice("verbose", verbose, 0, 1, 2)
         config = {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
         if self._functions is not None:
             loss = known_name(self.loss, objectives.KNOWN) or self.loss

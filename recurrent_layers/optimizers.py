@@ -15,6 +15,7 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState, portable
 from recurrent_layers.initializations import shared, zero
 from recurrent_layers.utils import arguments
+from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite
 from recurrent_layers.utils.generic_utils import instance
 
 
@@ -118,7 +119,18 @@ class Optimizer(PortableState):
         Returns
         -------
         list of symbolic variables
+
+        Raises
+        ------
+        ValueError
+            If the loss is no symbolic scalar, or what is to be trained is no shared variable.
         """
+        params = arguments.items("params", params, "shared variables")
+        for param in params:
+            if not isinstance(param, engine.SharedVariable):
+                raise ValueError(f"params must be a list of shared variables, got {arguments.shown(param)} in it")
+        if not isinstance(loss, engine.Variable) or getattr(loss, "ndim", None) != 0:
+            raise ValueError(f"loss must be a symbolic scalar, got {arguments.shown(loss)}")
         gradients = T.grad(loss, params)
         clipnorm, clipvalue = self._plain("clipnorm", "clipvalue")
         if self.clipnorm > 0:
@@ -145,8 +157,18 @@ class Optimizer(PortableState):
         -------
         list of (shared variable, new value)
             To be handed to ``theano.function``; also kept as ``self.updates``.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`get_gradients`, or if there is not a constraint for each of `params`.
         """
+        params = arguments.items("params", params, "shared variables")
         gradients = self.get_gradients(loss, params)
+        constraints = arguments.items("constraints", constraints, "functions")
+        if len(constraints) != len(params) or not all(map(callable, constraints)):
+            raise ValueError(f"constraints must be {len(params)} functions, one for each of params, got "
+                             f"{arguments.shown(constraints)}")
         constrained = dict(zip(params, constraints))
         self.updates = [(variable, constrained.get(variable, lambda new: new)(value))
                         for variable, value in self._updates(params, gradients)]
@@ -175,15 +197,20 @@ class Optimizer(PortableState):
         Raises
         ------
         ValueError
-            If the number or the shapes of the arrays are not those of this optimizer's state.
+            If the number or the shapes of the arrays are not those of this optimizer's state, or a number is not
+            finite.
         """
         variables = [variable for variable, _ in self.updates]
+        values = [array_of_numbers("the state", value) for value in arguments.items("value_list", value_list, "arrays")]
         expected = [variable.get_value(borrow=True).shape for variable in variables]
-        given = [getattr(value, "shape", ()) for value in value_list]
+        given = [value.shape for value in values]
         if expected != given:
             raise ValueError(f"this optimizer's state has arrays of shapes {expected}, got {given}")
-        for variable, value in zip(variables, value_list):
-            variable.set_value(value.astype(variable.dtype))
+        if not all(is_finite(value, variable.dtype) for variable, value in zip(variables, values)):
+            raise ValueError("the state has NaN or infinity")
+        values = [converted("the state", value, variable.dtype) for variable, value in zip(variables, values)]
+        for variable, value in zip(variables, values):
+            variable.set_value(value)
 
     def __getstate__(self):
         # What a step changes belongs to the model that was compiled; it restores its values (see Sequential).
@@ -447,8 +474,12 @@ def get(identifier, kwargs=None):
     Raises
     ------
     ValueError
-        If the name is not known; the message lists the known ones.
+        If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
     """
+    if kwargs is not None and (not isinstance(kwargs, dict) or "name" in kwargs):
+        raise ValueError(f"kwargs must be a dict of arguments, got {arguments.shown(kwargs)}")
     if isinstance(identifier, str):
         identifier = dict(kwargs or {}, name=identifier)
-    return instance(identifier, KNOWN, "optimizer")
+    elif kwargs:
+        raise ValueError(f"kwargs are for an optimizer that is named, not for {arguments.shown(identifier)}")
+    return instance(identifier, KNOWN, "optimizer", "get_updates")

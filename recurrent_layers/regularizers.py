@@ -1,10 +1,12 @@
 """Penalties on weights or outputs, added to the loss: ``Dense(64, 10, W_regularizer=l2(0.01))``."""
 
 import copy
+import inspect
 
+from recurrent_layers.engine import Variable
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
-from recurrent_layers.utils.arguments import number
+from recurrent_layers.utils.arguments import number, shown
 from recurrent_layers.utils.generic_utils import instance
 
 
@@ -32,12 +34,24 @@ class Regularizer(PortableState):
 class WeightRegularizer(Regularizer):
     """loss + l1 sum(abs(W)) + l2 sum(W^2)"""
 
+    def on(self, target):
+        if not isinstance(target, Variable):
+            raise ValueError(f"WeightRegularizer is a penalty on a weight, not on {shown(target)}; for the output of a "
+                             "layer there is ActivityRegularizer")
+        return super().on(target)
+
     def __call__(self, loss):
         return loss + self.l1 * T.sum(abs(self.target)) + self.l2 * T.sum(T.sqr(self.target))
 
 
 class ActivityRegularizer(Regularizer):
     """loss + l1 sum(mean(abs(y))) + l2 sum(mean(y^2)), means over the samples of the layer's output y"""
+
+    def on(self, target):
+        if inspect.isclass(target) or not hasattr(target, "get_output"):
+            raise ValueError(f"ActivityRegularizer is a penalty on the output of a layer, not on {shown(target)}; for "
+                             "a weight there is WeightRegularizer")
+        return super().on(target)
 
     def __call__(self, loss):
         y = self.target.get_output(True)

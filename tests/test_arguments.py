@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 import recurrent_layers as rl
 from recurrent_layers import callbacks, constraints, engine, optimizers, regularizers
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.models import slice_X
 from recurrent_layers.preprocessing.sequence import pad_sequences
 from recurrent_layers.utils import arguments
 from recurrent_layers.utils.arrays import converted
@@ -131,6 +132,79 @@ def test_a_number_that_is_infinite_in_floatX():
     with change_flags(floatX="float32"), pytest.raises(ValueError, match="got 1e.39, which is infinite in float32"):
         optimizers.SGD(lr=1e39)
     assert optimizers.SGD(lr=1e39).lr.get_value() == 1e39
+
+
+# ---- What is said -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: rl.Sequential(rl.LSTM(3, 4)), r"layers must be a list of layers, such as \[LSTM.*, got <.*LSTM object"),
+    (lambda: fit(callbacks=callbacks.EarlyStopping()),
+     r"callbacks must be a list of callbacks, such as \[EarlyStopping\(\)\], got <.*EarlyStopping object"),
+    (lambda: fit(callbacks=[object()]), "a callback must be an object of a subclass of Callback, got <object"),
+    (lambda: fit(callbacks=[callbacks.History]), "a callback must be an object of a subclass of Callback, got <class"),
+    (lambda: fit(X=None), "the input must be numbers, in one array, got None; sequences of different lengths must be"),
+    (lambda: fit(y=None), "the labels must be numbers, in one array, got None"),
+    (lambda: fit(y=5), "the labels must be an array with those of each sample, got array"),
+    (lambda: fit(X=[[[1, 2], [3]]]), "the input must be numbers, in one array.*must be padded"),
+    (lambda: fit(validation_data=5), r"validation_data must be \(X, y\) or \(X, y, sample_weight\), got 5"),
+    (lambda: fit(sample_weight=[1.0]), r"sample_weight must have shape \(4,\)"),
+    (lambda: fit(class_weight={0: "a"}), "the weight of class 0 must be a finite number of at least 0, got 'a'"),
+    (lambda: fit(class_weight=5), "class_weight must be a list of the weights of classes, or a dict, got 5"),
+    (lambda: rl.Dense(2, 3).set_previous(None), "Dense.set_previous needs another layer.*, got None"),
+    (lambda: rl.Dropout(None), "p must be a finite number of at least 0 and of at most 1, got None"),
+    (lambda: rl.Dense(2, 3, weights=rl.Dense(3, 3).get_weights()), r"Dense expects 2 weights: W \(2, 3\).*; got 2: "),
+    (lambda: rl.Dense(2, 3, weights=5), "weights must be a list of arrays, got 5"),
+    (lambda: rl.Dense.from_config({"input_dim": 3}), "Dense needs output_dim, which this config does not have"),
+    (lambda: rl.Dense(2, 3, W_regularizer="activity_l2"), "is a penalty on the output of a layer, not on W"),
+    (lambda: rl.Dense(2, 3, activity_regularizer="l2"), "is a penalty on a weight, not on <.*Dense object"),
+    (lambda: rl.GRU(2, 3, activation=rl.LSTM), "unknown activation <class .*LSTM'>"),
+    (lambda: rl.GRU(10**30, 3), r"input_dim must be an integer of at most \d+, got 10"),
+    (lambda: optimizers.SGD(lr=10**400), r"lr must be a finite number of at least 0, got 1000.*\.\.\. \(of type int\)"),
+    (lambda: rl.GRU(10**5000, 3), r"input_dim must be an integer of at most \d+, got <int object"),
+    (lambda: optimizers.get("sgd", {"rate": 1}), "unexpected keyword argument"),
+    (lambda: optimizers.get("sgd", 5), "kwargs must be a dict of arguments, got 5"),
+    (lambda: optimizers.get({"name": "sgd", 1: 2}), "the optimizer sgd cannot be made of these arguments"),
+    (lambda: callbacks.ModelCheckpoint(1), "filepath must be a path .*, got 1"),
+    (lambda: callbacks.History().to_csv("there.csv"), "there is nothing to write: no epoch was finished"),
+    (lambda: callbacks.History().plot(), "there is nothing to plot: no epoch was finished"),
+    (lambda: model().save_weights(1), "filepath must be a path .*, got 1"),
+    (lambda: slice_X(np.ones(3), [0, 1], 2), r"stop=2 would be ignored, since start=\[0, 1\]"),
+    (lambda: pad_sequences([1, 2]), "sequences must be a list of sequences, but there are single numbers in it"),
+    (lambda: pad_sequences([[1]], dtype="text"), "dtype must be a type of numbers, such as .*, got 'text'"),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Creating an ndarray from ragged")
+def test_what_is_said(call, message):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+def fit(**changed):
+    model().fit(**{"X": np.zeros((4, 3, 2)), "y": np.zeros(4), "nb_epoch": 1, "verbose": 0, **changed})
+
+
+@pytest.mark.parametrize("made, message", [
+    (np.full((2, 3), np.nan), "what the initialization of W made has NaN or infinity"), (None, "numbers.*got None"),
+    (np.full((2, 3), "a"), "what the initialization of W made must be numbers"), (np.ones((2, 3)) * 1j, "complex128"),
+    (np.ones((3, 2)), r"the initialization of W made shape \(3, 2\) instead of \(2, 3\)"), (0.0, r"made shape \(\)"),
+    (np.full((2, 3), 1e39), "the initialization of W made has NaN or infinity"),
+    (np.full((2, 3), 2**24 + 1), "cannot be held by float32"),
+])  # fmt: skip
+def test_what_an_initialization_may_make(made, message):
+    with change_flags(floatX="float32"):
+        for value in (made, engine.shared(made)) if isinstance(made, np.ndarray) and made.dtype.kind == "f" else [made]:
+            with pytest.raises(ValueError, match=message):
+                rl.Dense(2, 3, init=lambda shape, value=value: value)
+        assert rl.Dense(2, 3, init=lambda shape: np.ones(shape, int).tolist()).W.dtype == "float32"
+
+
+def test_layers_of_a_model_that_was_not_made_may_stand_in_another_one():
+    layers = [rl.Dense(2, 3), rl.Sequential([rl.Dense(3, 4)]), rl.Dense(4, 5)]
+    for wrong in (rl.Dense(6, 7), 5):
+        with pytest.raises(ValueError):
+            rl.Sequential([*layers, wrong])
+    assert rl.Sequential(layers).output_shape == (None, 5)
 
 
 # ---- Data -------------------------------------------------------------------------------------------------
@@ -291,6 +365,6 @@ def test_padding_and_classes_are_held():
             pad_sequences(**arguments_of_it)
     assert pad_sequences([[0.5], [1, 2]], dtype="float32").tolist() == [[0, 0.5], [1, 2]]
     for classes in (["a"], [np.inf], [np.nan], [0.5]):
-        with pytest.raises(ValueError, match="needs integer classes|classes cannot be held"):
+        with pytest.raises(ValueError, match="needs integer classes|classes cannot be held|classes must be numbers"):
             to_categorical(classes)
     assert to_categorical([[0, 2], [1, 1]]).tolist() == [[[1, 0, 0], [0, 0, 1]], [[0, 1, 0], [0, 1, 0]]]

@@ -634,7 +634,7 @@ class TestJson:
         (with_layers([{}]), "unknown layer None"), (with_layers(3), "are a list, got 3"), ("{}", "no config of"),
         (with_layers([None]), "of a layer is a dict"), ("[1]", "no config of"), ("no json", "no JSON of a model"),
         (json.dumps({"name": "Graph"}), "no config of"), (5, "is a string, got 5"), (b"\xff", "no JSON of a model"),
-        (with_layers([{"name": "Dense", "input_dim": 3}]), "config of a Dense lacks output_dim"),
+        (with_layers([{"name": "Dense", "input_dim": 3}]), "Dense needs output_dim"),
         (with_layers([dense(2, 10**12)]), r"weight W of Dense would have the shape \(2, 1000000000000\): there"),
         (with_layers([dense(10**40, 10**40)]), "not the memory"), (with_layers([dense(1e400, 1)]), "input_dim must"),
         ("[" * 10**5, "than Python can follow"), (nested(3000), "than Python can follow"),

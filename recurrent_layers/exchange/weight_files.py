@@ -14,6 +14,9 @@ import uuid
 import h5py
 import numpy as np
 
+from recurrent_layers.utils.arguments import as_path, flag, items
+from recurrent_layers.utils.arrays import array_of_numbers
+
 try:
     import fcntl
 except ImportError:  # There is none on Windows.
@@ -36,10 +39,14 @@ def write(filepath, layers_weights, overwrite=False):
     ------
     FileExistsError
         If the file is there and `overwrite` is false, or if what is there is no file.
+    ValueError
+        If an argument is none of these.
     OSError
         If it cannot be written: no folder, no permission, no space.
     """
-    given = os.fsdecode(filepath)
+    given, overwrite = as_path("filepath", filepath), flag("overwrite", overwrite)
+    layers_weights = [[array_of_numbers("a weight", weight) for weight in items("weights", weights, "arrays")]
+                      for weights in items("layers_weights", layers_weights, "lists of arrays")]
     filepath = os.path.realpath(given)
     there = os.stat(filepath) if os.path.exists(filepath) else None
     if there is not None and not stat.S_ISREG(there.st_mode):
@@ -112,10 +119,10 @@ def opened(filepath):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not HDF5, is truncated, does not have the layout of a Keras 0.1 weight file, or refers to anything
-        outside.
+        If `filepath` is no path, or if the file is not HDF5, is truncated, does not have the layout of a Keras 0.1
+        weight file, or refers to anything outside.
     """
-    filepath = os.fsdecode(filepath)
+    filepath = as_path("filepath", filepath)
     if not os.path.isfile(filepath):
         raise FileNotFoundError(f"no weight file {filepath}")
     try:

@@ -9,7 +9,15 @@ import numpy as np
 from recurrent_layers import activations, engine, initializations, regularizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
-from recurrent_layers.utils.arrays import check_integers, check_memory, converted, first_not_finite, is_finite
+from recurrent_layers.utils.arguments import flag, items, shown, sizes, text
+from recurrent_layers.utils.arrays import (
+    array_of_numbers,
+    check_integers,
+    check_memory,
+    converted,
+    first_not_finite,
+    is_finite,
+)
 from recurrent_layers.utils.generic_utils import known_name
 
 
@@ -23,6 +31,14 @@ def _config_value(value):
     if hasattr(value, "get_config"):
         return value.get_config()
     return known_name(value, activations.KNOWN) or known_name(value, initializations.KNOWN) or value
+
+
+def _finite(name, value):
+    """The value of a weight, in floatX."""
+    array = array_of_numbers(name, value)
+    if not is_finite(array, engine.config.floatX):
+        raise ValueError(f"{name} has NaN or infinity")
+    return converted(name, array, engine.config.floatX, "set floatX=float64")
 
 
 def _describe(names, shapes):
@@ -142,8 +158,11 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If the other layer's output does not fit, in its shape or in having a mask.
+            If it is no other layer, or its output does not fit, in its shape or in having a mask.
         """
+        if inspect.isclass(layer) or not hasattr(layer, "get_output") or layer is self:
+            raise ValueError(f"{type(self).__name__}.set_previous needs another layer, such as LSTM(8, 32), got "
+                             f"{shown(layer)}")
         given, expected = layer.output_shape, self.expected_input_shape
         if given is not None and expected is not None:
             self._check_shape(tuple(given), f"{type(layer).__name__} gives")
@@ -182,9 +201,10 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If the number of dimensions or their sizes do not fit, or if there is a NaN, an infinity or a number that
-            is infinite in `floatX`, or an integer that `floatX` would round.
+            If it is no array of numbers, if the number of dimensions or their sizes do not fit, or if there is a NaN,
+            an infinity or a number that is infinite in `floatX`, or an integer that `floatX` would round.
         """
+        X = array_of_numbers(f"the input of {type(self).__name__}", X)
         if self.expected_input_shape is not None:
             self._check_shape(tuple(X.shape), "got an array with")
         floatX, name = engine.config.floatX, type(self).__name__
@@ -212,6 +232,7 @@ class Layer(PortableState):
         ValueError
             If there is neither, or if the number of dimensions is wrong.
         """
+        train = flag("train", train)
         if hasattr(self, "previous"):
             X = _output_of(self.previous, train)
         elif hasattr(self, "input"):
@@ -260,8 +281,8 @@ class Layer(PortableState):
         ----------
         name : str
             The name of the shared variable.
-        init : callable
-            From `shape` to a shared variable or an array.
+        init : str or callable
+            From `shape` to a shared variable or an array; see :mod:`recurrent_layers.initializations`.
         shape : tuple of int
 
         Returns
@@ -272,17 +293,18 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If `init` makes something of another shape, or there is not enough memory.
+            If `init` makes something of another shape, that is not finite, that holds no numbers, or that there is no memory
+            for.
         """
+        name, shape = text("name", name), sizes("shape", shape)
         check_memory(f"the weight {name} of {type(self).__name__}", shape)
-        value = init(shape)
-        if not isinstance(value, engine.SharedVariable):
-            value = engine.shared(np.asarray(value, dtype=engine.config.floatX))
-        made = value.get_value(borrow=True).shape
-        if made != tuple(shape):
-            raise ValueError(f"the initialization of {name} made shape {made} instead of {tuple(shape)}")
-        if value.dtype != engine.config.floatX:
-            value = engine.shared(value.get_value().astype(engine.config.floatX))
+        value = initializations.get(init)(shape)
+        is_shared = isinstance(value, engine.SharedVariable)
+        made = _finite(f"what the initialization of {name} made", value.get_value() if is_shared else value)
+        if made.shape != shape:
+            raise ValueError(f"the initialization of {name} made shape {made.shape} instead of {shape}")
+        if not is_shared or value.dtype != engine.config.floatX:
+            value = engine.shared(made)
         value.name = name
         return value
 
@@ -356,7 +378,9 @@ class Layer(PortableState):
         ValueError
             If the number of arrays or a shape is wrong, or a number is not finite.
         """
-        weights = [weight if hasattr(weight, "shape") else np.asarray(weight) for weight in weights]
+        weights = [weight if isinstance(getattr(weight, "shape", None), tuple) else
+                   array_of_numbers(f"a weight of {type(self).__name__}", weight)
+                   for weight in items("weights", weights, "arrays")]  # fmt: skip
         variables = list(self.params) if len(weights) == len(self.params) else self.weights
         shapes = [variable.get_value(borrow=True).shape for variable in variables]
         if [tuple(weight.shape) for weight in weights] != shapes:
@@ -366,15 +390,8 @@ class Layer(PortableState):
                 " ({} may be left out)".format(", ".join(optional)) if optional else "",
                 len(weights), ", ".join(str(weight.shape) for weight in weights) or "none"))
         # Only now, since what is in a file may be anything.
-        return [(variable, self._weight(str(variable), weight)) for variable, weight in zip(variables, weights)]
-
-    def _weight(self, name, value):
-        """The value of a weight, in floatX."""
-        floatX, name = engine.config.floatX, f"the weight {name} of {type(self).__name__}"
-        array = np.asarray(value)
-        if array.dtype.kind == "f" and not is_finite(array, floatX):
-            raise ValueError(f"{name} has NaN or infinity")
-        return converted(name, array, floatX, "set floatX=float64")
+        return [(variable, _finite(f"the weight {variable} of {type(self).__name__}", weight))
+                for variable, weight in zip(variables, weights)]
 
     def match_stored_weights(self, weights):
         """As :meth:`match_weights`, for arrays from a file: what is left out must be known.
@@ -384,6 +401,7 @@ class Layer(PortableState):
         ValueError
             Also if a non-trainable weight is not among them.
         """
+        weights = items("weights", weights, "arrays")
         if len(weights) < len(self.weights) and len(weights) == len(self.params):
             raise ValueError("{} lacks {}".format(type(self).__name__, ", ".join(map(str, self.non_trainable_weights))))
         return self.match_weights(weights)
@@ -427,17 +445,20 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If there are arguments that this layer does not have, and they are not None, or if it lacks some.
+            If it is no dict, if there are arguments that this layer does not have, and they are not None, or if one
+            is missing that it needs.
         """
+        if not isinstance(config, dict):
+            raise ValueError(f"{cls.__name__}.from_config needs a dict, as get_config gives it, got {shown(config)}")
         known = inspect.signature(cls).parameters
         arguments = {key: value for key, value in config.items() if key != "name"}
-        unknown = sorted(key for key, value in arguments.items() if key not in known and value is not None)
+        unknown = sorted(str(key) for key, value in arguments.items() if key not in known and value is not None)
         if unknown:
             raise ValueError(f"{cls.__name__} has no argument {', '.join(unknown)}")
-        lacking = [key for key, one in known.items() if key not in arguments and one.default is one.empty
-                   and one.kind is one.POSITIONAL_OR_KEYWORD]  # fmt: skip
-        if lacking:
-            raise ValueError(f"the config of a {cls.__name__} lacks {', '.join(lacking)}")
+        missing = [key for key, parameter in known.items() if key not in arguments
+                   and parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+        if missing:
+            raise ValueError(f"{cls.__name__} needs {', '.join(missing)}, which this config does not have")
         return cls(**{key: value for key, value in arguments.items() if key in known})
 
 
@@ -453,6 +474,7 @@ class MaskedLayer(Layer):
 
     def get_input_mask(self, train=False):
         """The mask of the previous layer's output; None without one."""
+        train = flag("train", train)
         return self.previous.get_output_mask(train) if hasattr(self, "previous") else None
 
     def get_output_mask(self, train=False):

@@ -6,7 +6,7 @@ from recurrent_layers import activations, constraints, initializations
 from recurrent_layers.engine import RandomStreams, config
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer
-from recurrent_layers.utils.arguments import integer, number
+from recurrent_layers.utils.arguments import integer, number, text
 
 __all__ = ["Activation", "Dense", "Dropout", "Layer", "MaskedLayer", "Masking", "RepeatVector",
            "TimeDistributedDense"]  # fmt: skip
@@ -96,14 +96,14 @@ class Activation(MaskedLayer):
     Raises
     ------
     ValueError
-        If the name is not known.
+        If the name is not known, or `target` or `beta` is no number.
     """
 
     def __init__(self, activation, target=0, beta=0.1):
         super().__init__()
         self.activation = activations.get(activation)
-        self.target = target
-        self.beta = beta
+        self.target = number("target", target)
+        self.beta = number("beta", beta)
 
     def get_output(self, train=False):
         return self.activation(self.get_input(train))
@@ -151,7 +151,7 @@ class _Affine(Layer):
         self.output_dim = integer("output_dim", output_dim)
         self.init = initializations.get(init)
         self.activation = activations.get(activation)
-        prefix = "" if name is None else name + "_"
+        prefix = "" if name is None else text("name", name) + "_"
         self.input = T.TensorType(config.floatX, (False,) * self.input_ndim)(type(self).__name__ + "_input")
         self.W = self.add_weight(prefix + "W", self.init, (self.input_dim, self.output_dim))
         self.b = self.add_weight(prefix + "b", initializations.zero, (self.output_dim,))

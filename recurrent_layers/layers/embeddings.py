@@ -65,6 +65,7 @@ class Embedding(Layer):
 
     def check_data(self, X):
         super().check_data(X)
+        X = np.asarray(X)
         if X.dtype.kind == "f" and not np.array_equal(X, np.floor(X)):
             raise ValueError(f"Embedding needs integers, got an array of {X.dtype} with fractions")
         if X.size and (X.min() < 0 or X.max() >= self.input_dim):

@@ -14,7 +14,7 @@ from recurrent_layers.engine import of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import MaskedLayer
 from recurrent_layers.recurrence import iterate
-from recurrent_layers.utils.arguments import flag, integer
+from recurrent_layers.utils.arguments import flag, integer, items
 
 _SHARED_DOCUMENTATION = """
 
@@ -127,7 +127,7 @@ class Recurrent(MaskedLayer):
         return self.get_input_mask(train) if self.return_sequences else None
 
     def match_stored_weights(self, weights):
-        weights = list(weights)
+        weights = items("weights", weights, "arrays")
         if len(weights) == len(self.params) < len(self.weights):
             if self.input_dim != self.output_dim:
                 raise ValueError(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recurrent_layers.utils.arguments import choice, integer
+from recurrent_layers.utils.arguments import choice, integer, items, shown
 from recurrent_layers.utils.arrays import converted
 
 
@@ -37,12 +37,16 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
     """
     padding, truncating = (choice(name, side, "pre", "post")
                            for name, side in (("padding", padding), ("truncating", truncating)))  # fmt: skip
-    value = converted("value", np.asarray(value), dtype)
-    sequences = [np.asarray(sequence) for sequence in sequences]
+    dtype = _of_numbers(dtype)
+    value = converted("value", value, dtype)
+    if value.ndim:
+        raise ValueError(f"value must be a number, got {shown(value)}")
     sequences = [converted("sequences", sequence, dtype, "pass another dtype, such as dtype='float32'")
-                 if len(sequence) else sequence for sequence in sequences]  # fmt: skip
+                 for sequence in items("sequences", sequences, "sequences")]  # fmt: skip
     if not sequences:
         raise ValueError("there are no sequences to pad")
+    if not all(sequence.ndim for sequence in sequences):
+        raise ValueError("sequences must be a list of sequences, but there are single numbers in it")
     shapes = {sequence.shape[1:] for sequence in sequences if len(sequence)} or {()}
     if len(shapes) > 1:
         raise ValueError(f"sequences may differ in length only, but their steps have shapes {sorted(shapes)}")
@@ -56,3 +60,14 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
         if len(sequence):
             row[start:start + len(sequence)] = sequence
     return padded
+
+
+def _of_numbers(dtype):
+    """A type of NumPy for numbers."""
+    try:
+        found = np.dtype(dtype) if isinstance(dtype, (str, type, np.dtype)) else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.kind not in "fiub":
+        raise ValueError(f"dtype must be a type of numbers, such as 'int32' or 'float32', got {shown(dtype)}")
+    return found

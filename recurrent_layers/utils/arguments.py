@@ -2,10 +2,23 @@
 
 import math
 import numbers
+import os
+import sys
 
 import numpy as np
 
-from recurrent_layers.engine import config
+from recurrent_layers.engine import Variable, config
+
+
+def shown(value):
+    """A value in an error message: on one line, and no longer than one reads."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of {value.dtype} and shape {value.shape}"
+    try:
+        one_line = " ".join(repr(value).split())
+    except Exception:  # Whatever an object's own code raises; also integers of thousands of digits have no text.
+        one_line = object.__repr__(value)
+    return one_line if len(one_line) <= 200 else f"{one_line[:200]}... (of type {type(value).__name__})"
 
 
 def number(name, value, least=-math.inf, most=math.inf, below=math.inf):
@@ -35,13 +48,16 @@ def number(name, value, least=-math.inf, most=math.inf, below=math.inf):
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
-    plain = float(value)
+        raise ValueError(f"{name} must be {expected}, got {shown(value)}")
+    try:
+        plain = float(value)
+    except OverflowError:
+        plain = math.inf
     with np.errstate(over="ignore"):
         is_finite = np.isfinite(np.asarray(plain, dtype=config.floatX))
     if not is_finite or not least <= plain <= most or not plain < below:
         why = f", which is infinite in {config.floatX}" if math.isfinite(plain) and not is_finite else ""
-        raise ValueError(f"{name} must be {expected}, got {value!r}{why}")
+        raise ValueError(f"{name} must be {expected}, got {shown(value)}{why}")
     return plain
 
 
@@ -53,8 +69,8 @@ def integer(name, value, least=1, or_minus_1=""):
     name : str
         Of the argument, for the error message.
     value : object
-        Anything; Python's and NumPy's integers of at least `least` pass.
-    least : int
+        Anything; Python's and NumPy's integers of at least `least` pass that may be a size.
+    least : int or float
     or_minus_1 : str
         What -1 means, if that may be, too.
 
@@ -66,7 +82,10 @@ def integer(name, value, least=1, or_minus_1=""):
     is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_whole or (value < least and not (or_minus_1 and value == -1)):
         other = f"-1 ({or_minus_1}) or " if or_minus_1 else ""
-        raise ValueError(f"{name} must be {other}an integer of at least {least}, got {value!r}")
+        bound = f" of at least {least}" if math.isfinite(least) else ""
+        raise ValueError(f"{name} must be {other}an integer{bound}, got {shown(value)}")
+    if value > sys.maxsize:
+        raise ValueError(f"{name} must be an integer of at most {sys.maxsize}, got {shown(value)}")
     return int(value)
 
 
@@ -100,7 +119,7 @@ def choice(name, value, *known):
     for one in known if kind else ():
         if isinstance(one, kind) and one == value:
             return one
-    raise ValueError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {value!r}")
+    raise ValueError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {shown(value)}")
 
 
 def text(name, value):
@@ -112,5 +131,73 @@ def text(name, value):
         If it is none.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a string, got {value!r}")
+        raise ValueError(f"{name} must be a string, got {shown(value)}")
     return value
+
+
+def as_path(name, value):
+    """The path of a file, as a string.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error message.
+    value : object
+        Anything; a str, bytes or path-like passes. A number does not: `open` would take it for a file that is open.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or no file can have this name.
+    """
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise ValueError(f"{name} must be a path (a str or a pathlib.Path), got {shown(value)}")
+    plain = os.fsdecode(value)
+    if not plain or "\0" in plain:
+        raise ValueError(f"{name} must be a path, got {shown(value)}, which no file can be called")
+    return plain
+
+
+def items(name, value, of):
+    """The items of a list, or of anything else that is gone through in an order of its own.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error message.
+    value : object
+        Anything; what can be iterated over passes, but texts, dicts and sets.
+    of : str
+        What the items are, for the error message.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    ValueError
+        If it is no such thing.
+    """
+    iterator = None
+    if not isinstance(value, (str, bytes, dict, set, frozenset, Variable)):
+        try:
+            iterator = iter(value)
+        except TypeError:
+            pass
+    if iterator is None:
+        raise ValueError(f"{name} must be a list of {of}, got {shown(value)}")
+    return list(iterator)
+
+
+def sizes(name, value):
+    """A shape: a tuple of integers of at least 1; a single one is one, too.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(value, numbers.Integral):
+        value = (value,)
+    return tuple(integer(f"a size in {name}", size) for size in items(name, value, "integers"))

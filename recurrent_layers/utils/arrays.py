@@ -4,10 +4,45 @@ import math
 
 import numpy as np
 
-from recurrent_layers.engine import machine
+from recurrent_layers.engine import Variable, machine
+from recurrent_layers.utils.arguments import shown
 
 # Arrays with fewer numbers than this are made without a look at the memory that there is.
 SMALL = 2**24
+
+
+def array_of_numbers(name, value, advice=""):
+    """Anything as an array of numbers.
+
+    Parameters
+    ----------
+    name : str
+        What it is, for the error message.
+    value : object
+        Anything; arrays and nested lists of real numbers pass.
+    advice : str
+        What to do if it is none.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        If it is no array of numbers, or a masked one: its mask would not be heeded.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} is a masked array, whose mask would not be heeded; fill it (numpy.ma.filled), "
+                         "and mask steps by Masking, samples by sample_weight")
+    try:
+        array = None if isinstance(value, Variable) else np.asarray(value)
+    except (ValueError, TypeError, Warning):  # Lists of different lengths; until NumPy 1.24 they only warn.
+        array = None
+    if array is None or array.dtype.kind not in "fiub":
+        what = shown(value) if array is None or not array.ndim else f"an array of {array.dtype}"
+        raise ValueError(f"{name} must be numbers, in one array, got {what}{advice}")
+    return array
 
 
 def is_finite(array, dtype):
@@ -45,7 +80,7 @@ def converted(name, array, dtype, advice="pass another dtype"):
     ----------
     name : str
         What it is, for the error message.
-    array : numpy.ndarray
+    array : array_like
     dtype : str or numpy.dtype
     advice : str
         What to do if that type cannot hold it.
@@ -61,9 +96,7 @@ def converted(name, array, dtype, advice="pass another dtype"):
         integers that a type of floats would round, numbers that would be infinite. A fraction in a shorter type of
         floats is the nearest there.
     """
-    dtype = np.dtype(dtype)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be numbers, got an array of {array.dtype}")
+    array, dtype = array_of_numbers(name, array), np.dtype(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         result = array.astype(dtype)
         if array.dtype.kind == dtype.kind == "f":

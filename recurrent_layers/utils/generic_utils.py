@@ -47,6 +47,8 @@ def not_too_deep():
         raise ValueError("the model has more layers, or models within models, than Python can follow one into the "
                          f"other with sys.getrecursionlimit() = {sys.getrecursionlimit()}") from None
 
+from recurrent_layers.utils.arguments import shown
+
 
 def lookup(identifier, known, kind, callables=True):
     """Return a callable as it is, or find it by its name.
@@ -54,7 +56,7 @@ def lookup(identifier, known, kind, callables=True):
     Parameters
     ----------
     identifier : str or callable
-        A name in `known`, or any callable, which is returned unchanged.
+        A name in `known`, or any callable but a class, which is returned unchanged.
     known : dict of str to callable
         The names to choose from, beside those of :func:`custom_objects_known`.
     kind : str
@@ -71,15 +73,15 @@ def lookup(identifier, known, kind, callables=True):
     ValueError
         If `identifier` is neither callable nor a known name; the message lists the known ones.
     """
-    if callables and callable(identifier):
+    if callables and callable(identifier) and not inspect.isclass(identifier):
         return identifier
     known = {**known, **_of_the_user.objects}
     if isinstance(identifier, str) and identifier in known:
         return known[identifier]
-    close = difflib.get_close_matches(str(identifier), known, n=1)
+    close = difflib.get_close_matches(identifier, known, n=1) if isinstance(identifier, str) else ()
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"unknown {kind} {identifier!r}{hint or '.'} Known: {', '.join(sorted(known))}."
-                     + (" Any callable is accepted too." if callables else ""))
+    raise ValueError(f"unknown {kind} {shown(identifier)}{hint or '.'} Known: {', '.join(sorted(known))}."
+                     + (" Any function is accepted too." if callables else ""))
 
 
 def known_name(function, known):
@@ -88,27 +90,37 @@ def known_name(function, known):
     return name if name is not None and known.get(name) is function else None
 
 
-def instance(identifier, known, kind):
+def instance(identifier, known, kind, method="__call__"):
     """Return an object as it is, or make one from its name or its config.
 
     Parameters
     ----------
     identifier : str, dict, class or object
-        A name in `known`; a dict with a ``"name"`` in `known` and the arguments for it; a class; an object
-        that is callable or has a config is returned unchanged.
+        A name in `known`, or what it stands for; a dict with such a ``"name"`` and the arguments; a class of one's
+        own; an object of such a class is returned unchanged.
     known : dict of str to callable
         What makes the objects.
     kind : str
         What is looked up, for the error message ("optimizer").
+    method : str
+        What all of them have.
 
     Raises
     ------
     ValueError
-        If the name is not known; the message lists the known ones.
+        If it is none of these, the message lists the known names; or if the arguments are not those of the class.
     """
-    if not inspect.isclass(identifier) and (callable(identifier) or hasattr(identifier, "get_config")):
-        return identifier
-    if inspect.isclass(identifier):
+    if any(identifier is one for one in known.values()):
         return identifier()
+    if inspect.isclass(identifier) and any(method in vars(cls) for cls in identifier.__mro__):
+        return identifier()
+    if not inspect.isclass(identifier) and hasattr(identifier, method):
+        return identifier
     arguments = dict(identifier) if isinstance(identifier, dict) else {"name": identifier}
-    return lookup(arguments.pop("name", None), known, kind, callables=False)(**arguments)
+    name = arguments.pop("name", None)
+    made = lookup(name, known, kind, callables=False)
+    try:
+        inspect.signature(made).bind(**arguments)
+    except TypeError as error:
+        raise ValueError(f"the {kind} {name} cannot be made of these arguments: {error}") from None
+    return made(**arguments)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recurrent_layers.utils.arguments import integer
-from recurrent_layers.utils.arrays import converted
+from recurrent_layers.utils.arrays import array_of_numbers, converted
 
 
 def to_categorical(y, nb_classes=None):
@@ -26,10 +26,10 @@ def to_categorical(y, nb_classes=None):
     ValueError
         If `y` is empty, holds anything but integers, a negative one, or one of `nb_classes` or more.
     """
-    classes = np.asarray(y)
+    classes = array_of_numbers("classes", y)
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]
-    if classes.size == 0 or classes.dtype.kind not in "fiub" or not np.all(np.equal(classes, np.floor(classes))):
+    if classes.size == 0 or not np.all(np.equal(classes, np.floor(classes))):
         raise ValueError(f"to_categorical needs integer classes, "
                          f"got an array of {classes.dtype} and shape {classes.shape}")
     classes = converted("classes", classes, "int64", "they must be integers")
