@@ -76,6 +76,64 @@ class TestWithoutThem:
         with pytest.raises(ValueError, match=message):
             from_keras3(config, [np.zeros((4, 20)), np.zeros((5, 20)), np.zeros(20)])
 
+    def test_a_layer_of_keras3_without_a_bias(self):
+        layer = from_keras3(keras_config("LSTM", use_bias=False), [np.ones((4, 20)), np.ones((5, 20))])
+        assert not layer.b_i.get_value().any() and not layer.b_f.get_value().any() and layer.W_i.get_value().all()
+
+    @pytest.mark.parametrize("config, message", [
+        (keras_config("LSTM", dropout=0.2), "dropout=0.2, which ours have not.*0.0 in the config. To train on"),
+        (keras_config("LSTM", recurrent_dropout=0.5), "recurrent_dropout=0.5, which ours have not"),
+        (keras_config("LSTM", dropout="a"), "dropout must be a finite number"),
+        (keras_config("LSTM", kernel_regularizer={"class_name": "L2"}), "has kernel_regularizer=.*set it to None"),
+        (keras_config("LSTM", zero_output_for_mask=True), "zero_output_for_mask=True, which ours have not"),
+        (keras_config("LSTM", use_bias=False), "use_bias=False has 2 weights, kernel, recurrent kernel; got 3"),
+        (keras_config("LSTM", return_sequences="no"), "return_sequences must be True or False, got 'no'"),
+        (keras_config("LSTM", activation={"class_name": "mine"}), "the activation {'class_name': 'mine'} of Keras 3"),
+        (dict(keras_config("LSTM"), config={"units": 6}), r"kernel of LSTM must have shape \(None, 24\).*\(4, 20\)"),
+        (dict(keras_config("LSTM"), config={}), "units must be an integer of at least 1, got None"),
+        ({"class_name": "LSTM"}, 'a dict with "class_name" and "config", got'), (None, "config must be what keras"),
+        ({"units": 5}, "config must be what keras.layers.serialize"), ("LSTM", "config must be what keras"),
+    ])  # fmt: skip
+    def test_what_a_config_of_keras3_may_be(self, config, message):
+        with pytest.raises(ValueError, match=message):
+            from_keras3(config, [np.zeros((4, 20)), np.zeros((5, 20)), np.zeros(20)])
+
+    @pytest.mark.parametrize("changed, message", [
+        ({2: None}, "has 3 weights, kernel, recurrent kernel, bias; got 2"), ({3: np.zeros(20)}, "3 weights.*; got 4"),
+        ({0: np.zeros((4, 15))}, r"the kernel of LSTM must have shape \(None, 20\) .*got \(4, 15\)"),
+        ({1: np.zeros((4, 20))}, r"the recurrent kernel of LSTM must have shape \(5, 20\)"),
+        ({2: np.zeros((2, 20))}, r"the bias of LSTM must have shape \(20,\)"), ({0: "a"}, "must be numbers"),
+        ({1: np.full((5, 20), np.nan)}, "the recurrent kernel of LSTM has NaN or infinity"),
+    ])  # fmt: skip
+    def test_what_the_weights_of_keras3_may_be(self, changed, message):
+        weights = {**dict(enumerate([np.zeros((4, 20)), np.zeros((5, 20)), np.zeros(20)])), **changed}
+        with pytest.raises(ValueError, match=message):
+            from_keras3(keras_config("LSTM"), [weight for weight in weights.values() if weight is not None])
+        with pytest.raises(ValueError, match="weights must be a list of arrays, got 5"):
+            from_keras3(keras_config("LSTM"), 5)
+
+    @pytest.mark.parametrize("state, arguments, message", [
+        (torch_state(20), {"nonlinearity": "relu"}, "a torch.nn.LSTM, which always has 'tanh'"),
+        (torch_state(5), {"layer": -1}, "layer must be an integer of at least 0, got -1"),
+        (torch_state(5), {"return_sequences": "no"}, "return_sequences must be True or False"),
+        (torch_state(10), {}, r"shape \(4 \* output_dim, output_dim\).*got \(10, 5\)"), ({}, {}, "among nothing"),
+        (torch_state(0), {}, r"got \(0, 5\)"), (5, {}, "state_dict must be a dict of names and arrays, got 5"),
+        (dict(torch_state(5), bias_ih_l0=np.zeros(5)), {}, "there must be both bias_ih_l0 and bias_hh_l0, or none"),
+        (dict(torch_state(5), weight_ih_l0=np.zeros((4, 4))), {}, r"weight_ih_l0 must have shape \(5, 4\)"),
+        (dict(torch_state(5), weight_ih_l0=np.zeros(4)), {}, r"weight_ih_l0 must have shape \(None, None\)"),
+        (dict(torch_state(5), bias_ih_l0=np.zeros(4), bias_hh_l0=np.zeros(4)), {}, r"bias_ih_l0 must have .*\(5,\)"),
+        (dict(torch_state(5), weight_hh_l0=np.full((5, 5), np.inf)), {}, "weight_hh_l0 has NaN or infinity"),
+        (dict(torch_state(5), weight_ch_l0=np.zeros(5)), {}, "there is weight_ch_l0 besides weight_ih_l0"),
+    ])  # fmt: skip
+    def test_what_the_weights_of_torch_may_be(self, state, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            from_torch(state, **arguments)
+
+    def test_other_layers_of_torch_may_stand_beside_it(self):
+        names = [f"weight_{kind}_l{n}" for kind in ("ih", "hh") for n in (1, 10)]
+        state = {**torch_state(5), **dict.fromkeys(names, np.ones((20, 5)))}
+        assert type(from_torch(state)) is SimpleRNN and type(from_torch(state, layer=1)) is LSTM
+
     @pytest.mark.parametrize("state, arguments, message", [
         (torch_state(15), {}, "torch.nn.GRU applies the reset"),
         (torch_state(5), {"layer": 1}, "there is no weight_ih_l1"),

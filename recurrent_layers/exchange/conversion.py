@@ -5,10 +5,14 @@ as plain data, configs as dicts and weights as arrays, which JSON and ``numpy.sa
 environment to the other. What would not give the same predictions is refused, with the reason.
 """
 
+import re
+
 import numpy as np
 
 from recurrent_layers import activations
 from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
+from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
+from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import known_name
 
 #: The gates, in the order in which Keras 3 and PyTorch put their weights side by side.
@@ -65,26 +69,45 @@ def from_keras3(config, weights):
     Raises
     ------
     ValueError
-        If we have no layer with the same equations.
+        If we have no layer with the same equations, the config is none, or the weights are not those of it.
     """
     classes = {cls.__name__: cls for cls in (SimpleRNN, GRU, LSTM)}
-    name, config = config["class_name"], config["config"]
+    parts = [config.get(key) for key in ("class_name", "config")] if isinstance(config, dict) else [None, None]
+    if not isinstance(parts[0], str) or not isinstance(parts[1], dict):
+        raise ValueError('config must be what keras.layers.serialize(layer) gives, a dict with "class_name" and '
+                         f'"config", got {shown(config)}')
+    name, config = parts
     if name not in classes:
         raise ValueError(f"only SimpleRNN, GRU and LSTM have the same equations in Keras 3, not {name}")
     if name == "GRU" and config.get("reset_after", True):
         raise ValueError("this GRU of Keras 3 has reset_after=True: it applies the reset gate after the product, "
                          "r * (U_h.h_tm1), and ours before it, U_h.(r * h_tm1); only reset_after=False will do")
-    for option in ("go_backwards", "stateful", "return_state"):
-        if config.get(option):
+    for option in ("go_backwards", "stateful", "return_state", "zero_output_for_mask"):
+        if flag(option, config.get(option, False)):
             raise ValueError(f"this layer of Keras 3 has {option}=True, which ours have not")
-    kernel, recurrent_kernel = weights[:2]
-    bias = weights[2] if len(weights) > 2 else np.zeros(kernel.shape[1])
+    for option in ("dropout", "recurrent_dropout"):
+        if number(option, config.get(option, 0.0)):
+            raise ValueError(f"this layer of Keras 3 has {option}={config[option]:g}, which ours have not; for the "
+                             f"same predictions set it to 0.0 in the config. {_DROPOUT}")
+    for option in _ONLY_IN_TRAINING:
+        if config.get(option) is not None:
+            raise ValueError(f"this layer of Keras 3 has {option}={shown(config[option])}, which ours have not; for "
+                             "the same predictions set it to None in the config")
+    units, use_bias = integer("units", config.get("units")), flag("use_bias", config.get("use_bias", True))
     arguments = {"activation": _our_name(config.get("activation", "tanh")),
-                 "return_sequences": bool(config.get("return_sequences", False))}
+                 "return_sequences": flag("return_sequences", config.get("return_sequences", False))}
     if name != "SimpleRNN":
         arguments["inner_activation"] = _our_name(config.get("recurrent_activation", "sigmoid"))
-    layer = classes[name](int(kernel.shape[0]), int(recurrent_kernel.shape[0]), **arguments)
-    _take_apart(layer, kernel, recurrent_kernel, bias)
+
+    weights, names = items("weights", weights, "arrays"), ["kernel", "recurrent kernel", "bias"][:2 + use_bias]
+    if len(weights) != len(names):
+        raise ValueError(f"{name} of Keras 3 with use_bias={use_bias} has {len(names)} weights, {', '.join(names)}; "
+                         f"got {len(weights)}")
+    columns = units * len(_GATES.get(classes[name], [""]))
+    shapes = (None, columns), (units, columns), (columns,)
+    kernel, recurrent_kernel, *bias = map(_of_shape, [f"the {one} of {name}" for one in names], weights, shapes)
+    layer = classes[name](kernel.shape[0], units, **arguments)
+    _take_apart(layer, kernel, recurrent_kernel, bias[0] if use_bias else np.zeros(columns))
     return layer
 
 
@@ -141,32 +164,68 @@ def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0):
     Raises
     ------
     ValueError
-        If we have no layer with the same equations, or there are no such weights.
+        If we have no layer with the same equations, there are no such weights, or others besides, or an argument is
+        none of these.
     """
+    nonlinearity, layer = choice("nonlinearity", nonlinearity, "tanh", "relu"), integer("layer", layer, least=0)
+    if not isinstance(state_dict, dict) or not all(isinstance(key, str) for key in state_dict):
+        raise ValueError(f"state_dict must be a dict of names and arrays, got {shown(state_dict)}")
     names = [f"{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     if not set(names[:2]) <= set(state_dict):
-        raise ValueError(f"there is no {names[0]} and {names[1]} among {', '.join(sorted(state_dict))}")
+        raise ValueError(f"there is no {names[0]} and {names[1]} among {', '.join(sorted(state_dict)) or 'nothing'}")
     if f"weight_ih_l{layer}_reverse" in state_dict or f"weight_hr_l{layer}" in state_dict:
         raise ValueError("bidirectional modules and those with proj_size have no equal here")
-    kernel, recurrent_kernel = (np.asarray(state_dict[name]).T for name in names[:2])
-    gates = kernel.shape[1] // recurrent_kernel.shape[0]
-    if gates == 3:
+    others = sorted(key for key in state_dict if re.search(f"_l{layer}(?![0-9])", key) and key not in names)
+    if others:
+        raise ValueError(f"there is {', '.join(others)} besides {', '.join(names)}, for which there is no place here")
+    if len(set(names[2:]) & set(state_dict)) == 1:
+        raise ValueError(f"there must be both {names[2]} and {names[3]}, or none of them (bias=False)")
+
+    weights = {name: _of_shape(name, state_dict[name], (None, None) if "weight" in name else (None,))
+               for name in names if name in state_dict}  # fmt: skip
+    rows, units = weights[names[1]].shape
+    gates = {1: "RNN", 3: "GRU", 4: "LSTM"}.get(rows / units) if units else None
+    if gates is None:
+        raise ValueError(f"{names[1]} of a torch.nn.LSTM has shape (4 * output_dim, output_dim), of a torch.nn.RNN "
+                         f"(output_dim, output_dim), got {(rows, units)}")
+    if gates == "GRU":
         raise ValueError(_TORCH_GRU)
-    # PyTorch adds two biases, where one is enough.
-    bias = sum(np.asarray(state_dict[name]) for name in names[2:] if name in state_dict) + np.zeros(kernel.shape[1])
-    sizes = int(kernel.shape[0]), int(recurrent_kernel.shape[0])
-    if gates == 4:
-        made = LSTM(*sizes, activation="tanh", inner_activation="sigmoid", return_sequences=return_sequences)
-    elif nonlinearity in ("tanh", "relu"):
-        made = SimpleRNN(*sizes, activation=nonlinearity, return_sequences=return_sequences)
+    for name, weight in weights.items():
+        _of_shape(name, weight, (rows, *weight.shape[1:]))
+    if gates == "LSTM" and nonlinearity != "tanh":
+        raise ValueError("nonlinearity is that of a torch.nn.RNN, but these are the weights of a torch.nn.LSTM, which "
+                         "always has 'tanh'")
+    kernel, recurrent_kernel, *biases = (weight.T for weight in weights.values())
+    options = {"return_sequences": return_sequences, "activation": nonlinearity}
+    if gates == "LSTM":
+        made = LSTM(kernel.shape[0], units, inner_activation="sigmoid", **options)
     else:
-        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    _take_apart(made, kernel, recurrent_kernel, bias)
+        made = SimpleRNN(kernel.shape[0], units, **options)
+    # PyTorch adds two biases, where one is enough.
+    _take_apart(made, kernel, recurrent_kernel, sum(biases, np.zeros(rows)))
     return made
+
+
+_DROPOUT = ("To train on with dropout of the input, put Dropout(p) before our layer and divide its matrices W by "
+            "1 - p: our Dropout multiplies by 1 - p when it predicts")  # fmt: skip
+
+#: What changes how a layer of Keras 3 is trained, but no prediction.
+_ONLY_IN_TRAINING = [f"{what}_{kind}" for kind in ("regularizer", "constraint")
+                     for what in ("kernel", "recurrent", "bias", "activity")]  # fmt: skip
 
 
 _TORCH_GRU = ("torch.nn.GRU applies the reset gate after the product, r * (U_h.h_tm1 + b), and ours before it, "
               "U_h.(r * h_tm1): no weights make them equal")
+
+
+def _of_shape(name, weight, shape):
+    """A weight as an array, whose sizes are those of `shape`, where they are not None."""
+    weight = array_of_numbers(name, weight)
+    if weight.ndim != len(shape) or any(size not in (None, given) for size, given in zip(shape, weight.shape)):
+        raise ValueError(f"{name} must have shape {shape} (None is any size), got {weight.shape}")
+    if not np.isfinite(weight).all():
+        raise ValueError(f"{name} has NaN or infinity")
+    return weight
 
 
 def _refuse_others(layer, library):
@@ -191,8 +250,8 @@ def _keras3_name(function):
 
 
 def _our_name(name):
-    if name not in _SAME_IN_KERAS3:
-        raise ValueError(f"the activation {name!r} of Keras 3 may be another one here; the same in both are "
+    if not isinstance(name, str) or name not in _SAME_IN_KERAS3:
+        raise ValueError(f"the activation {shown(name)} of Keras 3 may be another one here; the same in both are "
                          + ", ".join(_SAME_IN_KERAS3))
     return name
 
