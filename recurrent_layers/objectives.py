@@ -4,6 +4,8 @@ Each takes the targets and the predictions, tensors of one shape ``(..., dim)``,
 of every sample (or timestep), of shape ``(...)``. Weighting, masking and averaging are the model's.
 """
 
+import warnings
+
 import numpy as np
 
 from recurrent_layers.engine import config, nnet
@@ -107,7 +109,7 @@ def get(identifier):
 
 
 def check_labels(loss, y):
-    """Raise if labels cannot be meant for a loss.
+    """Raise if labels cannot be meant for a loss, and warn if they are probably meant for another one.
 
     Parameters
     ----------
@@ -136,3 +138,6 @@ def check_labels(loss, y):
         return
     if y.size and (np.min(y) < lowest or np.max(y) > highest):
         raise ValueError(f"{loss.__name__} needs {wanted}, got {float(np.min(y)):g} to {float(np.max(y)):g}")
+    if loss in (hinge, squared_hinge) and y.size and np.min(y) == 0 and np.all((y == 0) | (y == 1)):
+        warnings.warn(f"{loss.__name__} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map "
+                      "them to -1 and 1 by 2 * y - 1")

@@ -207,6 +207,28 @@ def test_layers_of_a_model_that_was_not_made_may_stand_in_another_one():
     assert rl.Sequential(layers).output_shape == (None, 5)
 
 
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("labels, warns", [
+    ([0, 1, 1, 0], True), ([0, 0, 0, 0], True), ([1, 1, 1, 1], False), ([-1, 1, 0, 0], False), ([0, 0.5, 1, 1], False),
+])  # fmt: skip
+def test_labels_0_and_1_for_hinge(loss, labels, warns, recwarn):
+    made = rl.Sequential([rl.Dense(2, 1)])
+    made.compile("sgd", loss)
+    made.test_on_batch(np.ones((4, 2)), np.array(labels))
+    assert [str(one.message) for one in recwarn if one.category is UserWarning] == [
+        f"{loss} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map them to -1 and 1 by "
+        "2 * y - 1"] * warns  # fmt: skip
+
+
+def test_rows_of_zeros_among_one_hot_labels_are_padding(recwarn):
+    made = rl.Sequential([rl.TimeDistributedDense(2, 3, activation="softmax")])
+    made.compile("sgd", "categorical_crossentropy")
+    y = np.eye(3)[[[0, 1], [2, 0]]]
+    y[:, 1] = 0
+    made.train_on_batch(np.ones((2, 2, 2)), y)
+    assert not [one for one in recwarn if one.category is UserWarning]
+
+
 # ---- Data -------------------------------------------------------------------------------------------------
 
 
