@@ -76,6 +76,12 @@ class TestWithoutThem:
         with pytest.raises(ValueError, match=message):
             from_keras3(config, [np.zeros((4, 20)), np.zeros((5, 20)), np.zeros(20)])
 
+    def test_a_layer_that_is_not_trained_is_not_there_either(self):
+        layer = SimpleRNN(4, 5, activation="tanh")
+        assert from_keras3(*to_keras3(layer)).trainable is True
+        layer.trainable = False
+        assert from_keras3(*to_keras3(layer)).trainable is False
+
     def test_a_layer_of_keras3_without_a_bias(self):
         layer = from_keras3(keras_config("LSTM", use_bias=False), [np.ones((4, 20)), np.ones((5, 20))])
         assert not layer.b_i.get_value().any() and not layer.b_f.get_value().any() and layer.W_i.get_value().all()

@@ -44,7 +44,7 @@ def to_keras3(layer):
     """
     _refuse_others(layer, "Keras 3")
     config = {"units": layer.output_dim, "return_sequences": layer.return_sequences,
-              "activation": _keras3_name(layer.activation)}  # fmt: skip
+              "trainable": bool(layer.trainable), "activation": _keras3_name(layer.activation)}  # fmt: skip
     if not isinstance(layer, SimpleRNN):
         config["recurrent_activation"] = _keras3_name(layer.inner_activation)
     if isinstance(layer, GRU):
@@ -107,6 +107,7 @@ def from_keras3(config, weights):
     shapes = (None, columns), (units, columns), (columns,)
     kernel, recurrent_kernel, *bias = map(_of_shape, [f"the {one} of {name}" for one in names], weights, shapes)
     layer = classes[name](kernel.shape[0], units, **arguments)
+    layer.trainable = flag("trainable", config.get("trainable", True))
     _take_apart(layer, kernel, recurrent_kernel, bias[0] if use_bias else np.zeros(columns))
     return layer
 
