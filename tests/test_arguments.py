@@ -152,6 +152,7 @@ def test_a_number_that_is_infinite_in_floatX():
     (lambda: fit(class_weight={0: "a"}), "the weight of class 0 must be a finite number of at least 0, got 'a'"),
     (lambda: fit(class_weight=5), "class_weight must be a list of the weights of classes, or a dict, got 5"),
     (lambda: rl.Dense(2, 3).set_previous(None), "Dense.set_previous needs another layer.*, got None"),
+    (lambda: rl.Sequential([rl.Dense(2, 3, activation=print), rl.Dense(3, 1)]).get_output(), "Dense reads .*got None"),
     (lambda: rl.Dropout(None), "p must be a finite number of at least 0 and of at most 1, got None"),
     (lambda: rl.Dense(2, 3, weights=rl.Dense(3, 3).get_weights()), r"Dense expects 2 weights: W \(2, 3\).*; got 2: "),
     (lambda: rl.Dense(2, 3, weights=5), "weights must be a list of arrays, got 5"),

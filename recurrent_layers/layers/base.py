@@ -230,7 +230,7 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If there is neither, or if the number of dimensions is wrong.
+            If there is neither, or if it is no symbolic variable, or the number of dimensions is wrong.
         """
         train = flag("train", train)
         if hasattr(self, "previous"):
@@ -240,6 +240,8 @@ class Layer(PortableState):
         else:
             raise ValueError(f"{type(self).__name__} has no input: connect it with set_previous(layer), or set its "
                              "`input` to a symbolic variable")
+        if not isinstance(X, engine.Variable):
+            raise ValueError(f"{type(self).__name__} reads symbolic variables, got {shown(X)}")
         if self.input_ndim is not None and X.ndim != self.input_ndim:
             raise ValueError(f"{type(self).__name__} expects input with {self.input_ndim} dimensions, "
                              f"got a symbolic variable with {X.ndim}")
