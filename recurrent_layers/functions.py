@@ -10,6 +10,7 @@ from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.base import one_output_for_each_layer
+from recurrent_layers.utils.arguments import shown
 
 
 class Functions:
@@ -208,7 +209,8 @@ def checked_mode(mode):
         with contextlib.suppress(Exception):  # Theano raises this, and no other.
             engine.get_mode(mode)
             return mode
-    raise ValueError(f"theano_mode must be a mode of {engine.NAME}, such as 'FAST_RUN' or 'FAST_COMPILE', got {mode!r}")
+    raise ValueError(f"theano_mode must be a mode of {engine.NAME}, such as 'FAST_RUN' or 'FAST_COMPILE', got "
+                     f"{shown(mode)}")
 
 
 def _checked_loss(loss, values, y_pred):
@@ -219,9 +221,9 @@ def _checked_loss(loss, values, y_pred):
     ValueError
         If it is not one number for each sample or step, nor one for all, or has no gradient.
     """
-    name = getattr(loss, "__name__", repr(loss))
+    name = getattr(loss, "__name__", shown(loss))
     if not isinstance(values, engine.Variable) or values.ndim not in (0, y_pred.ndim - 1):
-        given = f"{values.ndim} dimensions" if isinstance(values, engine.Variable) else repr(values)
+        given = f"{values.ndim} dimensions" if isinstance(values, engine.Variable) else shown(values)
         raise ValueError(f"the loss {name} gives {given} for outputs with {y_pred.ndim} dimensions: it must give a "
                          "number for each sample, or step, as a mean over the last axis does")
     if not _follows_from(y_pred, values):

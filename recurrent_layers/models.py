@@ -502,10 +502,13 @@ class Sequential(Layer):
 
         See :func:`model_from_json`.
         """
+        if not isinstance(config, dict) or config.get("name") not in ("Sequential", cls.__name__):
+            raise ValueError(f"this is no config of a Sequential model: {shown(config)}")
         layers = config.get("layers", ())
         if not isinstance(layers, (list, tuple)):
-            raise ValueError(f"the layers of a model's config are a list, got {layers!r}"[:200])
-        with custom_objects_known({**(custom_layers or {}), **(custom_objects or {})}):
+            raise ValueError(f"the layers of a model's config are a list, got {shown(layers)}")
+        with not_too_deep(), custom_objects_known("custom_layers", custom_layers), \
+                custom_objects_known("custom_objects", custom_objects):  # fmt: skip
             model = cls(Sequential.from_config(layer) if isinstance(layer, dict) and layer.get("name") == "Sequential"
                         else configs.layer_from_config(layer) for layer in layers)  # fmt: skip
             if "optimizer" in config:
@@ -556,7 +559,4 @@ def model_from_json(json_string, custom_layers=None, custom_objects=None):
 
 def model_from_config(config, custom_layers=None, custom_objects=None):
     """As :func:`model_from_json`, from the dict that :meth:`Sequential.get_config` gave."""
-    with not_too_deep():
-        if not isinstance(config, dict) or config.get("name") != "Sequential":
-            raise ValueError(f"this is no config of a Sequential model: {config!r}"[:200])
-        return Sequential.from_config(config, custom_layers, custom_objects)
+    return Sequential.from_config(config, custom_layers, custom_objects)

@@ -6,6 +6,7 @@ import numpy as np
 
 from recurrent_layers import activations, constraints, initializations, objectives, optimizers, regularizers
 from recurrent_layers import layers as layer_module
+from recurrent_layers.utils.arguments import shown
 from recurrent_layers.utils.generic_utils import lookup, not_too_deep
 
 LAYERS = {name: getattr(layer_module, name) for name in layer_module.__all__}
@@ -28,9 +29,9 @@ def as_json(config):
         name = getattr(value, "__name__", "")
         if callable(value) and name.isidentifier() and name not in OURS:
             return name
-        raise ValueError(f"JSON cannot hold {value!r}: use a function of recurrent_layers by its name or one of your "
-                         "own that has a name which none of ours has, or keep the architecture in Python and save the "
-                         "weights only")
+        raise ValueError(f"JSON cannot hold {shown(value)}: use a function of recurrent_layers by its name or one of "
+                         "your own that has a name which none of ours has, or keep the architecture in Python and save "
+                         "the weights only")
 
     return json.dumps(config, default=plain)
 
@@ -52,7 +53,7 @@ def from_json(text):
         If it is no JSON.
     """
     if not isinstance(text, (str, bytes, bytearray)):
-        raise ValueError(f"JSON of a model is a string, got {text!r}"[:200])
+        raise ValueError(f"JSON of a model is a string, got {shown(text)}")
     try:
         with not_too_deep():
             return json.loads(text)
@@ -69,5 +70,5 @@ def layer_from_config(config):
         If it is no config of a layer.
     """
     if not isinstance(config, dict):
-        raise ValueError(f"the config of a layer is a dict, got {config!r}"[:200])
+        raise ValueError(f"the config of a layer is a dict, got {shown(config)}")
     return lookup(config.get("name"), LAYERS, "layer", callables=False).from_config(config)

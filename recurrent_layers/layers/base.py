@@ -295,8 +295,8 @@ class Layer(PortableState):
         Raises
         ------
         ValueError
-            If `init` makes something of another shape, that is not finite, that holds no numbers, or that there is no memory
-            for.
+            If `init` makes something of another shape, that is not finite, or that holds no numbers, or if there is
+            not the memory for it.
         """
         name, shape = text("name", name), sizes("shape", shape)
         check_memory(f"the weight {name} of {type(self).__name__}", shape)

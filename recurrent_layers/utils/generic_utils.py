@@ -6,6 +6,8 @@ import inspect
 import sys
 import threading
 
+from recurrent_layers.utils.arguments import shown
+
 
 class _OfTheUser(threading.local):
     """Functions and classes of the user's own, by name."""
@@ -17,20 +19,23 @@ _of_the_user = _OfTheUser()
 
 
 @contextlib.contextmanager
-def custom_objects_known(objects):
+def custom_objects_known(name, objects):
     """Within this, names find functions and classes of the user's own, too, before ours.
 
     Parameters
     ----------
-    objects : dict of str to callable
+    name : str
+        Of the argument, for the error message.
+    objects : dict of str to callable, or None
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    if not isinstance(objects, dict) or not all(isinstance(name, str) and callable(objects[name]) for name in objects):
-        raise ValueError(f"custom_objects must be a dict of names to functions and classes, got {objects!r}"[:200])
+    objects = {} if objects is None else objects
+    if not isinstance(objects, dict) or not all(isinstance(key, str) and callable(objects[key]) for key in objects):
+        raise ValueError(f"{name} must be a dict of names to functions and classes, got {shown(objects)}")
     before, _of_the_user.objects = _of_the_user.objects, {**_of_the_user.objects, **objects}
     try:
         yield
@@ -46,8 +51,6 @@ def not_too_deep():
     except RecursionError:
         raise ValueError("the model has more layers, or models within models, than Python can follow one into the "
                          f"other with sys.getrecursionlimit() = {sys.getrecursionlimit()}") from None
-
-from recurrent_layers.utils.arguments import shown
 
 
 def lookup(identifier, known, kind, callables=True):
