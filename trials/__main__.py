@@ -1,0 +1,5 @@
+import sys
+
+from trials.runner import main
+
+sys.exit(main())

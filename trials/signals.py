@@ -1,0 +1,175 @@
+"""Interrupted by SIGINT, as by Ctrl-C."""
+
+import hashlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+import recurrent_layers as rl
+from trials.children import described, in_children
+
+BATCHES, BATCH_SIZE = 40, 16
+EACH = 25  # Interrupts in one child.
+HEARD_WITHIN = 1.0  # Seconds.
+
+
+class Reference(rl.callbacks.Callback):
+    """The states after each batch, as hashes."""
+
+    def __init__(self):
+        self.known = {}
+
+    def on_train_begin(self, logs={}):
+        self.known[state_of(self.model)] = "before"
+
+    def on_batch_end(self, batch, logs={}):
+        self.known[state_of(self.model)] = f"after batch {batch}"
+
+
+class Interrupts(rl.callbacks.Callback):
+    """Has SIGINT sent to this process a while after the training began."""
+
+    def __init__(self, sender, delay):
+        self.sender, self.delay = sender, delay
+
+    def on_train_begin(self, logs={}):
+        self.sender.sends_after(self.delay)
+
+
+def trial(run):
+    """SIGINT at random moments of a training: the state is one between batches, and a long recurrence hears of it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Whoever started us may have ignored it.
+    np.random.seed(run.seed)
+    model = rl.Sequential([rl.LSTM(6, 24, return_sequences=True), rl.GRU(24, 16), rl.Dense(16, 2)])
+    model.compile("adam", "mse")
+    X, y = np.random.randn(BATCHES * BATCH_SIZE, 10, 6), np.random.randn(BATCHES * BATCH_SIZE, 2)
+
+    def train(callback):
+        model.fit(X, y, batch_size=BATCH_SIZE, nb_epoch=1, shuffle=False, verbose=0, callbacks=[callback])
+
+    model.train_on_batch(X[:BATCH_SIZE], y[:BATCH_SIZE])
+    start, reference = model.optimizer.get_state(), Reference()
+    train(reference)
+    model.optimizer.set_state(start)
+    began = time.monotonic()
+    train(rl.callbacks.Callback())
+    took = time.monotonic() - began
+
+    sender = Sender()
+    heard = how_soon(run, sender)
+    seen, interrupted = set(), 0
+
+    def work(number):
+        delay = type(run.random)(f"{run.seed} {number}").uniform(0, took)
+        model.optimizer.set_state(start)
+        run.notes(f"interrupt number {number} of seed {run.seed}, {1000 * delay:.2f} ms after the training began")
+        try:
+            train(Interrupts(sender, delay))
+            sender.waits()  # Here it comes if the training was faster.
+            return None, ""
+        except KeyboardInterrupt:
+            return reference.known.get(state_of(model), ""), ""
+        except BaseException as error:
+            return None, "an interrupt gives another error: {} {}".format(*described(error))
+        finally:
+            sender.has_sent()
+            if number % EACH == EACH - 1:
+                again = Reference()
+                model.optimizer.set_state(start)
+                train(again)
+                assert again.known == reference.known, "after interrupts the model trains otherwise"
+
+    run.begins()
+    for case in in_children(work, run.goes_on, seconds=20.0 + 10 * took, each=EACH):
+        run.tries()
+        place, problem = case.value or (None, case.problem)
+        if problem:
+            run.fails(problem, run.noted())
+        elif place is not None:
+            interrupted += 1
+            seen.add(place)
+            if not place:
+                run.fails("after an interrupt the state is none between two batches",
+                          f"interrupt number {case.number} of seed {run.seed}")  # fmt: skip
+    sender.ends()
+    run.figures.update(interrupts=interrupted, different_states=len(seen - {""}), seconds_until_heard=heard,
+                       milliseconds_of_a_training=round(1000 * took))  # fmt: skip
+    return (f"{interrupted} trainings interrupted, {len(seen - {''})} different states; "
+            f"a long recurrence hears an interrupt within {max(heard.values()):.2f} s")
+
+
+def state_of(model):
+    """A hash of all weights, and of what the optimizer remembers."""
+    whole = hashlib.sha256()
+    for array in model.get_weights() + model.optimizer.get_state():
+        whole.update(np.ascontiguousarray(array).tobytes())
+    return whole.hexdigest()
+
+
+class Sender:
+    """A process that sends SIGINT to others: a thread could itself be stopped halfway by what it sends."""
+
+    CODE = """if True:
+        import contextlib, os, signal, sys, time
+        for line in sys.stdin:
+            process, seconds = line.split()
+            time.sleep(float(seconds))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGINT)
+            print("sent", flush=True)
+    """
+
+    def __init__(self):
+        command = [sys.executable, "-c", self.CODE]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.there, self.back = self.process.stdin.fileno(), self.process.stdout.fileno()
+
+    def sends_after(self, seconds):
+        os.write(self.there, f"{os.getpid()} {seconds}\n".encode())
+
+    def waits(self):
+        """Wait for it, for as long as it may take."""
+        select.select([self.back], [], [], 30)
+        time.sleep(0.001)
+
+    def has_sent(self):
+        """Take the answer, once it has come."""
+        os.read(self.back, 100)
+
+    def ends(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def how_soon(run, sender):
+    """How many seconds go by from a signal to the exception, within recurrences that take seconds."""
+    heard = {}
+    model = rl.Sequential([rl.LSTM(32, 128), rl.Dense(128, 1)])
+    model.compile("adam", "mse")
+    short, steps = np.zeros((64, 200, 32), "float32"), 200
+    for name, call in (("predict_on_batch", lambda X: model.predict_on_batch(X)),
+                       ("train_on_batch", lambda X: model.train_on_batch(X, np.zeros((64, 1))))):  # fmt: skip
+        call(short)
+        began = time.monotonic()
+        call(short)
+        steps = int(200 * 4.0 / (time.monotonic() - began))  # About 4 s.
+        X = np.zeros((64, min(steps, 20000), 32), "float32")
+        run.tries(f"SIGINT 0.5 s after {name} of {X.shape[1]} steps began")
+        began = time.monotonic()
+        try:
+            sender.sends_after(0.5)
+            call(X)
+            sender.waits()
+            run.fails(f"{name} hears of an interrupt only at its end", run.noted())
+        except KeyboardInterrupt:
+            pass
+        seconds = heard[name] = round(time.monotonic() - began - 0.5, 2)
+        sender.has_sent()
+        if seconds > HEARD_WITHIN:
+            run.fails(f"{name} hears of an interrupt after more than {HEARD_WITHIN:g} s", f"{run.noted()}: {seconds} s")
+    return heard
