@@ -290,7 +290,7 @@ def trial(run):
     for case in in_children(work, run.goes_on, SECONDS, MEMORY, each=5):
         if case.problem:
             counts["ended"] += 1
-            run.fails(f"{case.problem}: {run.noted().partition('(')[0]}", run.noted())
+            run.fails(f"{case.problem}: {run.noted().partition('(')[0]}", f"{run.noted()}  # {case.where}")
         for kind, what, message, line in case.value or ():
             run.tries()
             counts[kind] += 1

@@ -1,22 +1,29 @@
 """Children of this process, for what may take a process down: each is forked warm, and its end is told of."""
 
 import contextlib
+import faulthandler
 import itertools
 import os
 import pickle
+import re
 import resource
 import signal
+import tempfile
 import time
 import traceback
 from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """What came of a case: a `value`, or the `problem` that its process ended of; and how many MB it took meanwhile."""
+    """What came of a case: a `value`, or the `problem` that its process ended of, and where in Python that was.
+
+    `megabytes` is how much memory it took meanwhile.
+    """
 
     number: int
     value: object
     problem: str
+    where: str
     megabytes: float
 
 
@@ -43,19 +50,21 @@ def in_children(work, goes_on, seconds=20.0, memory=None, each=20):
     number = 0
     while goes_on():
         reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            _does(work, goes_on, range(number, number + each), writing, seconds, memory)
-        os.close(writing)
-        with open(reading, "rb") as stream:
-            for value, megabytes in _pickles(stream):
-                yield Case(number, value, "", megabytes)
+        with tempfile.TemporaryFile() as last_words:
+            child = os.fork()
+            if child == 0:
+                os.close(reading)
+                _does(work, goes_on, range(number, number + each), writing, seconds, memory, last_words)
+            os.close(writing)
+            with open(reading, "rb") as stream:
+                for value, megabytes in _pickles(stream):
+                    yield Case(number, value, "", "", megabytes)
+                    number += 1
+            problem = how_it_ended(os.waitpid(child, 0)[1], seconds)
+            if problem:
+                last_words.seek(0)
+                yield Case(number, None, problem, _shortened(last_words.read().decode(errors="replace")), 0.0)
                 number += 1
-        problem = how_it_ended(os.waitpid(child, 0)[1], seconds)
-        if problem:
-            yield Case(number, None, problem, 0.0)
-            number += 1
 
 
 def in_a_child(work, seconds=20.0):
@@ -64,12 +73,14 @@ def in_a_child(work, seconds=20.0):
     return next(in_children(lambda number: work(), lambda: next(once), seconds, each=1))
 
 
-def _does(work, goes_on, numbers, writing, seconds, memory):
+def _does(work, goes_on, numbers, writing, seconds, memory, last_words):
     """What a child does; it does not return."""
     status = 1
     try:
         # Not a handler of Python, which C code would not let come: the signal itself ends the process.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        faulthandler.enable(last_words)
+        faulthandler.register(signal.SIGALRM, last_words, chain=True)
         if memory is not None:
             limit = _bytes(0) + memory * 2**20
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -85,10 +96,19 @@ def _does(work, goes_on, numbers, writing, seconds, memory):
                 if not goes_on():
                     break
         status = 0
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        last_words.write(f"{type(error).__name__}: {error}\n{traceback.format_exc()}".encode(errors="replace"))
+        last_words.flush()
     finally:
         os._exit(status)
+
+
+def _shortened(last_words):
+    """What the main thread was doing, from the traceback that it left: the first line if it is an error, and frames."""
+    threads = last_words.split("\n\n")
+    frames = re.findall(r'File ".*?([^/"]+/[^/"]+)", line (\d+),? in (\w+)', threads[-1])
+    error = "" if re.match("(Current )?[Tt]hread|Fatal", last_words) else last_words.partition("\n")[0]
+    return "; ".join(filter(None, [error] + [f"{file}:{line} {name}" for file, line, name in frames[:8]]))
 
 
 def _pickles(stream):

@@ -39,7 +39,7 @@ def trial(run):
     run.begins()
     for case in in_children(work, run.goes_on, SECONDS, MEMORY):
         run.tries()
-        kind, what, message, seconds = case.value or ("ended", case.problem, "", 0.0)
+        kind, what, message, seconds = case.value or ("ended", case.problem, case.where, 0.0)
         counts[kind] = counts.get(kind, 0) + 1
         slowest, most = max(slowest, seconds), max(most, case.megabytes)
         if what:

@@ -85,11 +85,11 @@ def trial(run):
                 assert again.known == reference.known, "after interrupts the model trains otherwise"
 
     run.begins()
-    for case in in_children(work, run.goes_on, seconds=20.0 + 10 * took, each=EACH):
+    for case in in_children(work, run.goes_on, seconds=10.0, each=EACH):
         run.tries()
         place, problem = case.value or (None, case.problem)
         if problem:
-            run.fails(problem, run.noted())
+            run.fails(problem, f"{run.noted()}: {case.where}")
         elif place is not None:
             interrupted += 1
             seen.add(place)

@@ -32,7 +32,7 @@ def trial(run):
     run.begins()
     for case in in_children(work, run.goes_on):
         run.tries()
-        kind, what, message = case.value or ("", case.problem, "")
+        kind, what, message = case.value or ("ended", case.problem, case.where)
         most = max(most, case.megabytes)
         if case.megabytes > MEMORY:
             kind, what = "memory", f"more than {MEMORY} MB"
