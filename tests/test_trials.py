@@ -1,0 +1,148 @@
+"""The command of the hostile trials; the trials themselves run by ``python -m trials``."""
+
+import ctypes
+import importlib
+import json
+import os
+import textwrap
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+if not os.path.exists("/proc/self/statm"):
+    pytest.skip("trials fork, and read what Linux says of processes", allow_module_level=True)
+
+from trials import json_texts, weight_files
+from trials.children import in_children
+from trials.process import Run
+from trials.registry import TRIALS
+from trials.runner import main
+
+
+@pytest.fixture
+def of_mine(tmp_path, monkeypatch):
+    """Registers a trial that is written here."""
+
+    def register(name, body):
+        code = f'import os, signal, time\n\ndef trial(run):\n    """Mine."""\n{textwrap.indent(body, "    ")}\n'
+        (tmp_path / f"{name}_trial.py").write_text(code)
+        monkeypatch.setitem(TRIALS, name, f"{name}_trial")
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    return register
+
+
+def test_trials_print_a_line_and_write_figures(tmp_path, capsys):
+    assert main(["saving", "weight-files", "--seconds", "1", "--seed", "3", "--out", str(tmp_path)]) == 0
+    first, second = capsys.readouterr().out.strip().splitlines()
+    assert first.startswith("saving       passed  ") and " kills, " in first
+    assert second.startswith("weight-files passed  ") and "refused or read" in second
+    assert sorted(os.listdir(tmp_path)) == ["saving.json", "summary.md", "weight-files.json"]
+    outcome = json.loads((tmp_path / "saving.json").read_text())
+    assert outcome["passed"] and not outcome["failures"] and outcome["figures"]["kills"] > 0
+    assert outcome["seed"] == 3 and "numpy" in outcome["versions"] and outcome["duration"] >= 1
+    assert "| saving | passed | " in (tmp_path / "summary.md").read_text()
+
+
+def test_what_a_trial_finds_makes_it_fail(tmp_path, capsys, of_mine):
+    of_mine("good", 'run.tries("one")\nreturn "all is well"')
+    of_mine("bad", 'run.tries("one")\nrun.fails("it is broken", "long: f(1, 2)")\nrun.fails("it is broken", "f(1)")\n'
+                   'return "1 of 1 broken"')  # fmt: skip
+    assert main(["good", "--seconds", "1", "--out", str(tmp_path)]) == 0
+    assert main(["good", "bad", "--seconds", "1", "--out", str(tmp_path)]) == 1
+    assert "FAILED  1 of 1 broken; 1 distinct fault" in capsys.readouterr().out
+    outcome = json.loads((tmp_path / "bad.json").read_text())
+    assert outcome["failures"] == [{"what": "it is broken", "count": 2, "reproduce": "f(1)"}]
+    assert "- it is broken (2 times): `f(1)`" in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("body, found", [
+    ('run.tries("the case")\nos.kill(os.getpid(), signal.SIGSEGV)', "the trial was ended by SIGSEGV"),
+    ('raise KeyError("the case")', "exit status 1"), ('return "nothing"', "nothing was tried"),
+])  # fmt: skip
+def test_so_does_the_end_of_its_process(body, found, tmp_path, of_mine):
+    of_mine("dying", body)
+    assert main(["dying", "--seconds", "1", "--out", str(tmp_path)]) == 1
+    failure, = json.loads((tmp_path / "dying.json").read_text())["failures"]
+    assert failure["what"] == found
+    assert "the case" in failure["reproduce"] + failure.get("log", "") or found == "nothing was tried"
+
+
+def test_an_unknown_name(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["saving", "absent"])
+    assert end.value.code == 2 and "there is no trial absent; there are saving, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_each_trial_says_what_it_is(name):
+    doc = importlib.import_module(TRIALS[name]).trial.__doc__
+    assert doc.strip().endswith(".") and "\n" not in doc.strip()
+
+
+def test_children_may_die():
+    def work(number):
+        if number == 1:
+            ctypes.string_at(0)
+        if number == 2:
+            time.sleep(60)
+        if number == 3:
+            raise ValueError("of the trial itself")
+        return number
+
+    cases = []
+    for case in in_children(work, lambda: len(cases) < 5, seconds=1.0):
+        cases.append(case)
+    assert [case.value for case in cases[:5]] == [0, None, None, None, 4]
+    assert [case.problem for case in cases[1:4]] == ["ended by SIGSEGV", "hangs: no end within 1 s", "exit status 1"]
+    assert "ValueError: of the trial itself" in cases[3].where
+
+
+def test_memory_of_children_is_seen_and_limited():
+    sizes = {0: 0, 1: 100 * 2**20, 2: 2**30}
+
+    def work(number):
+        try:
+            return len(bytearray(sizes[number]))
+        except MemoryError:
+            return "too much"
+
+    cases = []
+    for case in in_children(work, lambda: len(cases) < 3, memory=500, each=3):
+        cases.append(case)
+    none, some, much = cases
+    assert (none.value, some.value, much.value) == (0, 100 * 2**20, "too much")
+    assert none.megabytes < 20 and 80 < some.megabytes < 150
+
+
+def test_mutations_are_the_same_again(tmp_path):
+    good, path = tmp_path / "good.h5", tmp_path / "mutated.h5"
+    weight_files.model().save_weights(good)
+    for number in range(1, 60, 2):
+        weight_files.mutate(good, path, 5, number)
+        first = path.read_bytes()
+        weight_files.mutate(good, path, 5, number)
+        assert path.read_bytes() == first
+    text = json_texts.compiled().to_json()
+    assert [json_texts.mutated(text, 5, k) for k in range(40)] == [json_texts.mutated(text, 5, k) for k in range(40)]
+
+
+def test_a_mutation_of_the_structure(tmp_path):
+    good, path = tmp_path / "good.h5", tmp_path / "mutated.h5"
+    weight_files.model().save_weights(good)
+    chosen = {weight_files.mutation(0, number)[0]: number for number in range(0, 400, 2)}
+    weight_files.mutate(good, path, 0, chosen[weight_files.not_finite])
+    with h5py.File(path, "r") as file:
+        weights = [file[name][()] for name in weight_files.places(file) if isinstance(file[name], h5py.Dataset)]
+    assert sum(not np.isfinite(weight).all() for weight in weights) == 1
+
+
+def test_a_run_keeps_what_is_shortest(tmp_path):
+    run = Run(0.0, 0, tmp_path)
+    for case in ("f(1, 2)", "f(1)", "f(1, 2, 3)"):
+        run.tries(case)
+        run.fails("broken", case)
+    assert run.noted() == "f(1, 2, 3)" and run.tried == 3 and not run.goes_on()
+    assert run.failures == {"broken": {"count": 3, "reproduce": "f(1)"}}
