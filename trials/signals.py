@@ -1,5 +1,6 @@
 """Interrupted by SIGINT, as by Ctrl-C."""
 
+import contextlib
 import hashlib
 import os
 import select
@@ -85,6 +86,7 @@ def trial(run):
                 assert again.known == reference.known, "after interrupts the model trains otherwise"
 
     run.begins()
+    places = at_each_place(run, model, X[:BATCH_SIZE], y[:BATCH_SIZE])
     for case in in_children(work, run.goes_on, seconds=10.0, each=EACH):
         run.tries()
         place, problem = case.value or (None, case.problem)
@@ -98,9 +100,79 @@ def trial(run):
                           f"interrupt number {case.number} of seed {run.seed}")  # fmt: skip
     sender.ends()
     run.figures.update(interrupts=interrupted, different_states=len(seen - {""}), seconds_until_heard=heard,
-                       milliseconds_of_a_training=round(1000 * took))  # fmt: skip
-    return (f"{interrupted} trainings interrupted, {len(seen - {''})} different states; "
+                       places=places, milliseconds_of_a_training=round(1000 * took))  # fmt: skip
+    return (f"{interrupted} trainings interrupted, {len(seen - {''})} different states, and calls at {places} places; "
             f"a long recurrence hears an interrupt within {max(heard.values()):.2f} s")
+
+
+def at_each_place(run, model, X, y):
+    """Interrupt calls at each line of the library that they go through; how many places that were.
+
+    After each the model must be as before the call or as after it, and the next call must not hang.
+    """
+    weights = [weight + 1 for weight in model.get_weights()]
+    calls = {"train_on_batch": lambda: model.train_on_batch(X, y), "predict": lambda: model.predict(X),
+             "get_weights": model.get_weights, "set_weights": lambda: model.set_weights(weights)}  # fmt: skip
+    start = model.optimizer.get_state()
+    cases = []
+    for name, call in calls.items():
+        call()
+        model.optimizer.set_state(start)
+        count, _ = interrupted_at(call, None)
+        cases += [(name, place) for place in range(count)]
+    run.random.shuffle(cases)
+    done = []
+
+    def work(number):
+        name, place = cases[number]
+        model.optimizer.set_state(start)
+        calls[name]()
+        after = state_of(model)
+        model.optimizer.set_state(start)
+        before = state_of(model)
+        _, line = interrupted_at(calls[name], place)
+        run.notes(f"an interrupt of {name} at {line}")
+        found = state_of(model)
+        model.set_weights(weights)
+        return line, found in (before, after)
+
+    for case in in_children(work, lambda: len(done) < len(cases) and run.goes_on(0.4), seconds=2.0, each=EACH):
+        run.tries()
+        done.append(case)
+        name, _ = cases[case.number]
+        line, is_whole = case.value or ("", True)
+        if case.problem:
+            run.fails(f"after an interrupt of {name} the next call {case.problem}", f"{run.noted()}: {case.where}")
+        elif not is_whole:
+            run.fails(f"an interrupt of {name} leaves it half done", f"at {line}")
+        if len(done) == len(cases):
+            break
+    return len(done)
+
+
+def interrupted_at(call, place):
+    """Raise KeyboardInterrupt where a call has come to a place; how many places there were until then, and the line."""
+    count, line = 0, ""
+
+    def trace(frame, event, argument):
+        nonlocal count, line
+        file = frame.f_code.co_filename.replace(os.sep, "/")
+        if "/recurrent_layers/" not in file and not file.endswith("/contextlib.py"):
+            return None
+        count += 1
+        if count - 1 == place:
+            sys.settrace(None)
+            line = f"{'/'.join(file.split('/')[-2:])}:{frame.f_lineno} {frame.f_code.co_name} ({event})"
+            raise KeyboardInterrupt
+        return trace
+
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.settrace(trace)
+        try:
+            call()
+        finally:
+            sys.settrace(None)
+    return count, line
 
 
 def state_of(model):
