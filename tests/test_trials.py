@@ -14,7 +14,8 @@ import pytest
 if not os.path.exists("/proc/self/statm"):
     pytest.skip("trials fork, and read what Linux says of processes", allow_module_level=True)
 
-from trials import json_texts, weight_files
+import recurrent_layers as rl
+from trials import json_texts, signals, soak, weight_files
 from trials.children import in_children
 from trials.process import Run
 from trials.registry import TRIALS
@@ -146,3 +147,19 @@ def test_a_run_keeps_what_is_shortest(tmp_path):
         run.fails("broken", case)
     assert run.noted() == "f(1, 2, 3)" and run.tried == 3 and not run.goes_on()
     assert run.failures == {"broken": {"count": 3, "reproduce": "f(1)"}}
+
+
+def test_what_memory_grows_is_measured(tmp_path):
+    kept = []
+    run = Run(0.5, 0, tmp_path)
+    assert 0.8 < soak.growth(run, lambda: kept.append(b"x" * 2**20), 1.0) < 1.2
+    assert abs(soak.growth(run, lambda: b"x" * 2**20, 1.0)) < 0.2
+
+
+def test_interrupts_come_where_they_shall():
+    layer = rl.Dense(2, 3)
+    count, line = signals.interrupted_at(layer.get_weights, None)
+    assert count > 3 and line == ""
+    lines = [signals.interrupted_at(layer.get_weights, place)[1] for place in range(count)]
+    assert all("recurrent_layers/" in line or "layers/base.py" in line for line in lines)
+    assert len(set(lines)) > 2
