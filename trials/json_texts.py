@@ -11,15 +11,16 @@ import numpy as np
 import recurrent_layers as rl
 from trials.children import described, in_children
 
-SECONDS, MEMORY = 20.0, 1000  # MB of addresses.
+SECONDS, MEMORY = 10.0, 1000  # MB of addresses.
+REFUSED_WITHIN = 200  # MB.
 
 
 def compiled():
     model = rl.Sequential([
-        rl.Masking(0.0), rl.GRU(2, 3, return_sequences=True, truncate_gradient=4), rl.JZS1(3, 3, activation="tanh"),
-        rl.Dropout(0.2), rl.Sequential([rl.Dense(3, 4, W_regularizer=rl.regularizers.l2(0.1)), rl.Activation("relu")]),
-        rl.RepeatVector(2), rl.LSTM(4, 3, return_sequences=True),
-        rl.TimeDistributedDense(3, 2, W_constraint=rl.constraints.maxnorm(2), activity_regularizer="activity_l1"),
+        rl.Masking(0.0), rl.GRU(2, 3, truncate_gradient=4), rl.Dropout(0.2),
+        rl.Sequential([rl.Dense(3, 4, W_regularizer=rl.regularizers.l2(0.1)), rl.Activation("relu")]),
+        rl.RepeatVector(2),
+        rl.TimeDistributedDense(4, 2, W_constraint=rl.constraints.maxnorm(2), activity_regularizer="activity_l1"),
     ])  # fmt: skip
     model.compile(rl.optimizers.Adam(clipnorm=1.0), "mse", theano_mode="FAST_COMPILE")
     return model
@@ -34,7 +35,7 @@ def trial(run):
         text = mutated(good, run.seed, number)
         run.notes(reproduction(good, run.seed, number))
         began = time.monotonic()
-        return (*attempt(text, is_used=number % 5 == 0), time.monotonic() - began)
+        return (*attempt(text, is_used=number % 8 == 0), time.monotonic() - began)
 
     run.begins()
     for case in in_children(work, run.goes_on, SECONDS, MEMORY):
@@ -42,6 +43,8 @@ def trial(run):
         kind, what, message, seconds = case.value or ("ended", case.problem, case.where, 0.0)
         counts[kind] = counts.get(kind, 0) + 1
         slowest, most = max(slowest, seconds), max(most, case.megabytes)
+        if kind == "refused" and case.megabytes > REFUSED_WITHIN:
+            kind, what = "memory", f"a text is refused after more than {REFUSED_WITHIN} MB"
         if what:
             run.fails(f"{kind}: {what}", f"{message}; {reproduction(good, run.seed, case.number)}".lstrip("; "))
     wrong = sum(failure["count"] for failure in run.failures.values())
@@ -97,8 +100,9 @@ def works(model, is_used):
     """Raise if a model is none."""
     assert isinstance(model, rl.Sequential), type(model)
     assert all(np.isfinite(weight).all() for weight in model.get_weights()), "weights are not finite"
-    again = rl.model_from_json(model.to_json())
-    assert again.to_json() == model.to_json(), "another one comes back"
+    # To compile it once more would only take time.
+    layers = json.dumps({"name": "Sequential", "layers": json.loads(model.to_json())["layers"]})
+    assert rl.model_from_json(layers).to_json() == layers, "another one comes back"
     if is_used and "optimizer" in model.get_config() and model.layers:
         # Its own input is one of 3 dimensions, as far as it is still the first layer of ours.
         if model.input_ndim == 3:
@@ -229,7 +233,7 @@ def many_layers(good, chance):
     layer = chance.choice(['{"name": "Activation", "activation": "tanh"}', '{"name": "Dropout", "p": 0.5}',
                            '{"name": "Dense", "input_dim": 2, "output_dim": 2}',
                            '{"name": "SimpleRNN", "input_dim": 2, "output_dim": 2, "return_sequences": true}'])
-    text = '{"name": "Sequential", "layers": [' + ", ".join([layer] * 3000) + "]"
+    text = '{"name": "Sequential", "layers": [' + ", ".join([layer] * chance.choice((100, 300, 3000))) + "]"
     if chance.random() < 0.3:
         text += ', "optimizer": {"name": "SGD"}, "loss": "mse", "class_mode": "categorical", "theano_mode": null'
     return text + "}"

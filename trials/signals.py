@@ -166,12 +166,13 @@ def interrupted_at(call, place):
             raise KeyboardInterrupt
         return trace
 
+    known = sys.gettrace()
     with contextlib.suppress(KeyboardInterrupt):
         sys.settrace(trace)
         try:
             call()
         finally:
-            sys.settrace(None)
+            sys.settrace(known)
     return count, line
 
 
