@@ -43,7 +43,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m trials", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a trial; all by default: " + ", ".join(TRIALS))
-    parser.add_argument("--seconds", type=float, default=60.0, help="budget of each trial (60)")
+    parser.add_argument("--seconds", type=float, default=50.0, help="budget of each trial (50)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (0)")
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results", help="where to write (trials/results)")
     options = parser.parse_args(arguments)

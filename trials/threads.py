@@ -56,10 +56,13 @@ def trial(run):
     for weights in sets:
         model.set_weights(weights)
         floats.append(model.get_weights())
-    run.begins()
     compile_at_once(run)
+    run.begins()
     together(run, [predicts, predicts, predicts, sets_weights, gets_weights, saves], counts)
     run.tried += sum(counts.values())
+    for name, count in counts.items():
+        if not count:
+            run.fails(f"no {name} at all", f"seed {run.seed}")
     run.figures.update(counts)
     return (f"{counts['predictions']} predictions of 3 threads while others set weights {counts['sets']} times, "
             f"got them {counts['gets']} times and saved {counts['files']} files; 2 threads compiled "
@@ -67,12 +70,12 @@ def trial(run):
 
 
 def together(run, works, counts):
-    """Let each work be done by a thread over and over, until the budget is spent."""
+    """Let each work be done by a thread over and over."""
     lock = threading.Lock()
 
     def thread(work, number):
         chance = type(run.random)(f"{run.seed} {number}")
-        while run.goes_on():
+        while run.goes_on(0.7):
             try:
                 name = work(chance)
             except Exception as error:
@@ -100,6 +103,7 @@ def compile_at_once(run):
 
     alone = [trained(0), trained(1)]
     done = 0
+    run.begins()
     while not done or run.goes_on(0.3):
         found = [None, None]
 
