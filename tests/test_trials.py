@@ -15,7 +15,7 @@ if not os.path.exists("/proc/self/statm"):
     pytest.skip("trials fork, and read what Linux says of processes", allow_module_level=True)
 
 import recurrent_layers as rl
-from trials import json_texts, signals, soak, weight_files
+from trials import calls, json_texts, signals, soak, weight_files
 from trials.children import in_children
 from trials.process import Run
 from trials.registry import TRIALS
@@ -154,6 +154,31 @@ def test_what_memory_grows_is_measured(tmp_path):
     run = Run(0.5, 0, tmp_path)
     assert 0.8 < soak.growth(run, lambda: kept.append(b"x" * 2**20), 1.0) < 1.2
     assert abs(soak.growth(run, lambda: b"x" * 2**20, 1.0)) < 0.2
+
+
+def test_calls_are_of_all_that_is_public():
+    names = {name for name, _, _, _ in calls.public()}
+    assert {"rl.LSTM", "rl.Sequential.fit", "rl.Sequential.set_weights", "rl.model_from_json", "conversion.from_torch",
+            "rl.optimizers.get", "rl.callbacks.EarlyStopping", "sequence.pad_sequences"} <= names  # fmt: skip
+
+
+@pytest.mark.parametrize("call, replaced, kind", [
+    ("rl.Dense", {"input_dim": "None"}, "clear"), ("rl.Dense", {"activation": "'tanh'"}, "accepted"),
+    ("broken", {}, "foreign"), ("it.half", {}, "half-changed"),
+])  # fmt: skip
+def test_what_comes_of_a_call(call, replaced, kind, monkeypatch):
+    def broken():
+        raise KeyError("of somebody else")
+
+    class Thing:
+        def half(self):
+            self.is_half = True
+            rl.Dense(0, 1)
+
+    monkeypatch.setitem(calls.NAMESPACE, "broken", broken)
+    monkeypatch.setitem(calls.NAMESPACE, "Thing", Thing)
+    valid = {"input_dim": "2", "output_dim": "3"} if call == "rl.Dense" else {}
+    assert calls.outcome(calls.Target(call, "Thing()", call, valid), replaced)[0] == kind
 
 
 def test_interrupts_come_where_they_shall():

@@ -63,6 +63,7 @@ OF_ONE = {
     "np_utils.to_categorical": {"y": "[0, 1]"}, "rl.model_from_config": {"config": "model().get_config()"},
     "rl.Embedding": {"input_dim": "4"}, "rl.initializations.shared": {"value": "[1.0]"},
     "rl.Sequential.set_previous": {"layer": "rl.GRU(1, 2, return_sequences=True)"},
+    "rl.Dense.check_data": {"X": "np.zeros((4, 2))"}, "rl.Dense.add_weight": {"init": "rl.initializations.zero"},
     "rl.Embedding.check_data": {"X": "np.zeros((4, 5), int)"},
 }  # fmt: skip
 # Expressions of the engine, which itself says what it does not take.
@@ -97,8 +98,10 @@ def public():
             yield path, "", path, item
     for place, name, item in found:
         for method, routine in inspect.getmembers(item, inspect.isroutine) if inspect.isclass(item) else ():
-            key = getattr(routine, "__qualname__", "") + getattr(routine, "__module__", None).__str__()
-            if not method.startswith(("_", "on_")) and "recurrent_layers" in key and key not in seen:
+            key = getattr(routine, "__qualname__", "") + str(getattr(routine, "__module__", ""))
+            # A model has methods that layers have, too, but does more in them.
+            is_new = key not in seen or item is rl.Sequential
+            if not method.startswith(("_", "on_")) and "recurrent_layers" in key and is_new:
                 seen.add(key)
                 yield f"{place}.{name}.{method}", f"{place}.{name}", f"it.{method}", getattr(item, method)
 

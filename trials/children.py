@@ -56,10 +56,15 @@ def in_children(work, goes_on, seconds=20.0, memory=None, each=20):
                 os.close(reading)
                 _does(work, goes_on, range(number, number + each), writing, seconds, memory, last_words)
             os.close(writing)
-            with open(reading, "rb") as stream:
-                for value, megabytes in _pickles(stream):
-                    yield Case(number, value, "", "", megabytes)
-                    number += 1
+            try:
+                with open(reading, "rb") as stream:
+                    for value, megabytes in _pickles(stream):
+                        yield Case(number, value, "", "", megabytes)
+                        number += 1
+            except GeneratorExit:  # Nobody wants more.
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                raise
             problem = how_it_ended(os.waitpid(child, 0)[1], seconds)
             if problem:
                 last_words.seek(0)
