@@ -76,7 +76,7 @@ def trial(run):
         except KeyboardInterrupt:
             return reference.known.get(state_of(model), ""), ""
         except BaseException as error:
-            return None, "an interrupt gives another error: {} {}".format(*described(error))
+            return None, "after or by an interrupt a training fails: {}".format(described(error)[0])
         finally:
             sender.has_sent()
             if number % EACH == EACH - 1:
@@ -142,7 +142,7 @@ def at_each_place(run, model, X, y):
         name, _ = cases[case.number]
         line, is_whole = case.value or ("", True)
         if case.problem:
-            run.fails(f"after an interrupt of {name} the next call {case.problem}", f"{run.noted()}: {case.where}")
+            run.fails(f"an interrupt of {name} makes the next call fail: {case.problem}", f"{run.noted()}: {case.where}")
         elif not is_whole:
             run.fails(f"an interrupt of {name} leaves it half done", f"at {line}")
         if len(done) == len(cases):
@@ -211,7 +211,10 @@ class Sender:
         time.sleep(0.001)
 
     def has_sent(self):
-        """Take the answer, once it has come."""
+        """Take the answer, once it has come, and what the signal raises if nobody has heard of it yet."""
+        for _ in range(2):
+            with contextlib.suppress(KeyboardInterrupt):
+                self.waits()
         os.read(self.back, 100)
 
     def ends(self):
