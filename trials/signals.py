@@ -76,7 +76,7 @@ def trial(run):
         except KeyboardInterrupt:
             return reference.known.get(state_of(model), ""), ""
         except BaseException as error:
-            return None, "after or by an interrupt a training fails: {}".format(described(error)[0])
+            return None, f"after or by an interrupt a training fails: {described(error)[0]}"
         finally:
             sender.has_sent()
             if number % EACH == EACH - 1:
@@ -142,7 +142,8 @@ def at_each_place(run, model, X, y):
         name, _ = cases[case.number]
         line, is_whole = case.value or ("", True)
         if case.problem:
-            run.fails(f"an interrupt of {name} makes the next call fail: {case.problem}", f"{run.noted()}: {case.where}")
+            run.fails(f"an interrupt of {name} makes the next call fail: {case.problem}",
+                      f"{run.noted()}: {case.where}")  # fmt: skip
         elif not is_whole:
             run.fails(f"an interrupt of {name} leaves it half done", f"at {line}")
         if len(done) == len(cases):
