@@ -278,13 +278,13 @@ class Monitor(Callback):
         if self.params is not None and self.monitor not in self._measured():
             self._warn(self._measured())
 
-    def current(self, logs):
+    def _current(self, logs):
         """The value of this epoch, or None and a warning."""
         if self.monitor not in logs:
             self._warn(logs)
         return logs.get(self.monitor)
 
-    def is_best(self, value):
+    def _is_best(self, value):
         """Whether a value is better than all before, and remember it then."""
         better = value is not None and (value > self.best if self.rises else value < self.best)
         if better:
@@ -369,7 +369,7 @@ class ModelCheckpoint(Monitor):
     def on_epoch_end(self, epoch, logs={}):
         if not np.isfinite(logs.get("loss", 0.0)):
             return
-        if self.save_best_only and not self.is_best(self.current(logs)):
+        if self.save_best_only and not self._is_best(self._current(logs)):
             return
         filepath = self._filepath(epoch, logs)
         self.model.save_weights(filepath, overwrite=True)
@@ -411,10 +411,10 @@ class EarlyStopping(Monitor):
         self.wait, self.best_weights = 0, None
 
     def on_epoch_end(self, epoch, logs={}):
-        current = self.current(logs)
+        current = self._current(logs)
         if current is None:
             return
-        if self.is_best(current):
+        if self._is_best(current):
             self.wait = 0
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()

@@ -74,13 +74,23 @@ class Turns:
 
     def begin_anew(self):
         """As if nobody read or wrote: what other threads did ends with a fork."""
-        self._changed = threading.Condition()
-        # Threads, by the turns that they have.
+        # Entering a condition can be interrupted when it has the lock; entering a lock cannot.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        # Threads, by the frames of the calls in which they have a turn.
         self._readers, self._writer = {}, {}
 
     def read(self, function, *arguments):
         """Call a function when nobody writes, and let nobody write until it has ended."""
-        return self._in_turn(self._begin_reading, function, arguments)
+        turn = sys._getframe()
+        try:
+            with self._lock:
+                while self._is_taken(self._writer) and not self._is_within():
+                    self._changed.wait(PATIENCE)
+                self._readers[turn] = threading.get_ident()
+            return function(*arguments)
+        finally:
+            self._end(turn)
 
     def write(self, function, *arguments):
         """Call a function when all others have ended, and let nobody begin until it has.
@@ -90,39 +100,48 @@ class Turns:
         RuntimeError
             If this thread is reading or writing: it would wait for itself.
         """
-        return self._in_turn(self._begin_writing, function, arguments)
-
-    def _in_turn(self, begin, function, arguments):
-        turn = object()
+        turn = sys._getframe()
         try:
-            begin(turn, threading.get_ident())
+            with self._lock:
+                if self._is_within():
+                    raise RuntimeError("the handler of a signal cannot train, set weights or, where recurrences run "
+                                       "by scan, predict while its thread uses the model: let it set "
+                                       "model.stop_training, or raise something")
+                while self._is_taken(self._writer):
+                    self._changed.wait(PATIENCE)
+                self._writer[turn] = threading.get_ident()
+                while self._is_taken(self._readers):
+                    self._changed.wait(PATIENCE)
             return function(*arguments)
         finally:
-            with self._changed:
-                self._readers.pop(turn, None)
-                self._writer.pop(turn, None)
-                self._changed.notify_all()
+            self._end(turn)
 
-    def _begin_reading(self, turn, thread):
-        with self._changed:
-            while self._writer and not self._is_within(thread):
-                self._changed.wait()
-            self._readers[turn] = thread
+    def _end(self, turn):
+        with self._lock:
+            self._readers.pop(turn, None)
+            self._writer.pop(turn, None)
+            self._changed.notify_all()
 
-    def _begin_writing(self, turn, thread):
-        with self._changed:
-            if self._is_within(thread):
-                raise RuntimeError("the handler of a signal cannot train, set weights or, where recurrences run by "
-                                   "scan, predict while its thread uses the model: let it set model.stop_training, "
-                                   "or raise something")
-            while self._writer:
-                self._changed.wait()
-            self._writer[turn] = thread
-            while self._readers:
-                self._changed.wait()
+    def _is_within(self):
+        """Whether this thread has a turn already."""
+        thread = threading.get_ident()
+        return any(thread in turns.values() for turns in (self._readers, self._writer) if self._is_taken(turns))
 
-    def _is_within(self, thread):
-        return thread in (*self._readers.values(), *self._writer.values())
+    def _is_taken(self, turns):
+        """Whether anybody has one of these turns: one whose call was interrupted on its way out has ended, too."""
+        if turns:
+            stacks = sys._current_frames()
+            for turn, thread in list(turns.items()):
+                frame = stacks.get(thread)
+                while frame is not None and frame is not turn:
+                    frame = frame.f_back
+                if frame is None:
+                    del turns[turn]
+        return bool(turns)
+
+
+# Seconds, after which those who wait look whether whom they wait for is still there.
+PATIENCE = 1.0
 
 
 class _Alone:

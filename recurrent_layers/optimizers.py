@@ -15,7 +15,7 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState, portable
 from recurrent_layers.initializations import shared, zero
 from recurrent_layers.utils import arguments
-from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite
+from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite, set_all
 from recurrent_layers.utils.generic_utils import instance
 
 
@@ -170,8 +170,14 @@ class Optimizer(PortableState):
             raise ValueError(f"constraints must be {len(params)} functions, one for each of params, got "
                              f"{arguments.shown(constraints)}")
         constrained = dict(zip(params, constraints))
-        self.updates = [(variable, constrained.get(variable, lambda new: new)(value))
-                        for variable, value in self._updates(params, gradients)]
+        updates = []
+        for variable, value in self._updates(params, gradients):
+            new = constrained[variable](value) if variable in constrained else value
+            if not isinstance(new, engine.Variable) or new.ndim != value.ndim:
+                raise ValueError(f"the constraint of {variable} must make another value of a value, got "
+                                 f"{arguments.shown(new)}")
+            updates.append((variable, new))
+        self.updates = updates
         self.memory = [variable for variable, _ in self.updates if variable not in params]
         return self.updates
 
@@ -180,8 +186,7 @@ class Optimizer(PortableState):
 
         One step with a gradient that is infinite or NaN makes NaN of running means for good.
         """
-        for variable in self.memory:
-            variable.set_value(np.zeros_like(variable.get_value(borrow=True)))
+        set_all([(variable, np.zeros_like(variable.get_value(borrow=True))) for variable in self.memory])
 
     def _updates(self, params, gradients):
         """Yield (shared variable, new value) for the state and the params of one step."""
@@ -208,9 +213,8 @@ class Optimizer(PortableState):
             raise ValueError(f"this optimizer's state has arrays of shapes {expected}, got {given}")
         if not all(is_finite(value, variable.dtype) for variable, value in zip(variables, values)):
             raise ValueError("the state has NaN or infinity")
-        values = [converted("the state", value, variable.dtype) for variable, value in zip(variables, values)]
-        for variable, value in zip(variables, values):
-            variable.set_value(value)
+        set_all([(variable, converted("the state", value, variable.dtype))
+                 for variable, value in zip(variables, values)])
 
     def __getstate__(self):
         # What a step changes belongs to the model that was compiled; it restores its values (see Sequential).

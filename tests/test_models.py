@@ -644,7 +644,10 @@ class TestJson:
         (with_layers([dense(1, 1)], optimizer="sgd", loss="mse", theano_mode=5), "theano_mode must be a mode"),
         (with_layers([dense(1, 1)], optimizer="sgd", loss="mse", theano_mode="FAST"), "theano_mode must be a mode of"),
         (with_layers([dense(1, 1)], optimizer="sgd", loss="mse", class_mode="x"), "class_mode must be"),
-    ], ids=range(21))  # fmt: skip
+        (with_layers([dense(1, 1)], optimizer={"name": "Adam", "rho": 1}, loss="mse"), "optimizer Adam cannot be made"),
+        (with_layers([dense(1, 1)], optimizer={"name": "SGD", "self": 1}, loss="mse"), "optimizer SGD cannot be made"),
+        (with_layers([dict(dense(1, 1), name="SimpleDeepRNN", depth=10**9)]), "depth must be .*at most 1000"),
+    ], ids=range(24))  # fmt: skip
     def test_what_is_no_model(self, text, message):
         with pytest.raises(ValueError, match=message):
             model_from_json(text)
@@ -688,6 +691,37 @@ class TestCompileErrors:
         with pytest.raises(ValueError, match="than Python can follow"):
             model.compile("sgd", "mse")
         assert len(model.layers) == fitting
+
+
+def test_stacks_of_recurrent_layers_are_connected_in_no_time():
+    """The time doubled with each layer: thirty of them took hours."""
+    model = Sequential([SimpleRNN(2, 2, return_sequences=True) for _ in range(40)])
+    assert model.output_shape == (None, None, 2)
+
+
+@pytest.mark.parametrize("interrupted", [0, 1, 3])
+def test_weights_are_set_together(interrupted, monkeypatch):
+    """Also if Ctrl-C comes between two of them."""
+    model, count = Sequential([SimpleRNN(2, 3), Dense(3, 1)]), []
+    cls, weights = type(model.weights[0]), [np.ones_like(weight) for weight in model.get_weights()]
+
+    def set_value(self, *arguments, **named):
+        original(self, *arguments, **named)
+        count.append(self)
+        if len(count) == interrupted + 1:
+            raise KeyboardInterrupt
+
+    original = cls.set_value
+    monkeypatch.setattr(cls, "set_value", set_value)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_weights(weights)
+    assert all(map(np.array_equal, model.get_weights(), weights))
+
+
+def test_a_constraint_makes_values():
+    model = Sequential([Dense(2, 1, W_constraint=lambda p: None)])
+    with pytest.raises(ValueError, match="the constraint of W must make another value of a value, got None"):
+        model.compile("sgd", "mse")
 
 
 def test_an_optimizer_forgets():

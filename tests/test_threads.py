@@ -353,3 +353,18 @@ def test_who_has_a_turn_may_read_within_it():
         with pytest.raises(RuntimeError, match="the handler of a signal cannot train"):
             outer(turns.write, int)
     assert turns.write(int) == 0, "what failed has ended its turn"
+
+
+@pytest.mark.parametrize("outer", ["read", "write"])
+def test_a_turn_ends_with_its_call_however_that_is_interrupted(outer, monkeypatch):
+    """Ctrl-C may come where the turn is given back."""
+    turns = Turns()
+    with monkeypatch.context() as patches:
+        patches.setattr(turns, "_end", lambda turn: int("interrupted"))
+        with pytest.raises(ValueError, match="interrupted") as interrupted:
+            getattr(turns, outer)(int)
+    assert turns.write(turns.read, int) == 0
+    thread = threading.Thread(target=turns.write, args=(int,))
+    thread.start(), thread.join(60)
+    assert not thread.is_alive()
+    del interrupted  # Until now its traceback has held the frames.

@@ -248,7 +248,7 @@ ELSEWHERE = {
         lambda: [abs], callable),
     "Regularizer.on.target": UNCHECKED, "WeightRegularizer.on.target": instance(lambda: WEIGHT, engine.Variable),
     "ActivityRegularizer.on.target": LAYER, "History.to_csv.path": NEW_PATH, "History.plot.figure": UNCHECKED,
-    "Monitor.is_best.value": UNCHECKED, "check_labels.loss": UNCHECKED, "check_labels.y": UNCHECKED,
+    "check_labels.loss": UNCHECKED, "check_labels.y": UNCHECKED,
     "shared.value": Kind(lambda: np.ones(2), is_array),
     # Data, files, other libraries
     "pad_sequences.sequences": several(lambda: [[1, 2], [3]], lambda value: is_array(value, -2**31, 2**31 - 1) and

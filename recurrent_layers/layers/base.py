@@ -17,6 +17,7 @@ from recurrent_layers.utils.arrays import (
     converted,
     first_not_finite,
     is_finite,
+    set_all,
 )
 from recurrent_layers.utils.generic_utils import known_name
 
@@ -360,8 +361,7 @@ class Layer(PortableState):
 
     def _set(self, matched):
         """Set variables to the values they are paired with."""
-        for variable, value in matched:
-            variable.set_value(value)
+        set_all(matched)
 
     def match_weights(self, weights):
         """Pair arrays with the variables they are meant for, without setting them.

@@ -120,8 +120,8 @@ class Recurrent(MaskedLayer):
 
     @property
     def output_shape(self):
-        steps = self.input_shape[1:2] if self.return_sequences else ()
-        return (self.input_shape[0],) + steps + (self.output_dim,)
+        nb_samples, timesteps, _ = self.input_shape
+        return (nb_samples,) + (timesteps,) * self.return_sequences + (self.output_dim,)
 
     def get_output_mask(self, train=False):
         return self.get_input_mask(train) if self.return_sequences else None
@@ -224,7 +224,8 @@ class SimpleDeepRNN(Recurrent):
 
     A step before the first contributes nothing at all, not inner_activation(0).
 
-    Weights: W, U_1, ..., U_depth, b. A further parameter, `depth` (int), is how many steps it looks back.
+    Weights: W, U_1, ..., U_depth, b. A further parameter, `depth` (int, at most
+    1000), is how many steps it looks back.
 
     References
     ----------
@@ -234,7 +235,7 @@ class SimpleDeepRNN(Recurrent):
     def __init__(self, input_dim, output_dim, depth=3, init='glorot_uniform', inner_init='orthogonal',
                  activation='sigmoid', inner_activation='hard_sigmoid',
                  weights=None, truncate_gradient=-1, return_sequences=False):
-        self.depth = self.nb_states = integer("depth", depth)
+        self.depth = self.nb_states = integer("depth", depth, most=1000)
         U_names = tuple(f"U_{i}" for i in range(1, self.depth + 1))
         self.param_names = ("W",) + U_names + ("b",)
         super().__init__(input_dim, output_dim, init, inner_init, activation, inner_activation,

@@ -61,7 +61,7 @@ def number(name, value, least=-math.inf, most=math.inf, below=math.inf):
     return plain
 
 
-def integer(name, value, least=1, or_minus_1=""):
+def integer(name, value, least=1, or_minus_1="", most=sys.maxsize):
     """A whole number, as an int of Python.
 
     Parameters
@@ -73,6 +73,7 @@ def integer(name, value, least=1, or_minus_1=""):
     least : int or float
     or_minus_1 : str
         What -1 means, if that may be, too.
+    most : int
 
     Raises
     ------
@@ -84,8 +85,8 @@ def integer(name, value, least=1, or_minus_1=""):
         other = f"-1 ({or_minus_1}) or " if or_minus_1 else ""
         bound = f" of at least {least}" if math.isfinite(least) else ""
         raise ValueError(f"{name} must be {other}an integer{bound}, got {shown(value)}")
-    if value > sys.maxsize:
-        raise ValueError(f"{name} must be an integer of at most {sys.maxsize}, got {shown(value)}")
+    if value > most:
+        raise ValueError(f"{name} must be an integer of at most {most}, got {shown(value)}")
     return int(value)
 
 

@@ -142,3 +142,21 @@ def check_memory(name, shape):
     size = math.prod(shape)
     if size > SMALL and 16 * size > machine.available_memory():
         raise ValueError(f"{name} would have the shape {tuple(shape)}: there is not the memory for {size:.3g} numbers")
+
+
+def set_all(pairs):
+    """Set shared variables: all of them or, as if it had not been called, none.
+
+    Parameters
+    ----------
+    pairs : list of (shared variable, numpy.ndarray)
+        Of the variables' types.
+    """
+    own = [(variable, np.array(value, variable.dtype)) for variable, value in pairs]
+    try:
+        for variable, value in own:
+            variable.set_value(value, borrow=True)
+    except BaseException:  # Such as Ctrl-C.
+        for variable, value in own:
+            variable.set_value(value, borrow=True)
+        raise

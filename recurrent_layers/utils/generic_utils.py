@@ -121,9 +121,8 @@ def instance(identifier, known, kind, method="__call__"):
         return identifier
     arguments = dict(identifier) if isinstance(identifier, dict) else {"name": identifier}
     name = arguments.pop("name", None)
-    made = lookup(name, known, kind, callables=False)
+    make = lookup(name, known, kind, callables=False)
     try:
-        inspect.signature(made).bind(**arguments)
+        return make(**arguments)
     except TypeError as error:
-        raise ValueError(f"the {kind} {name} cannot be made of these arguments: {error}") from None
-    return made(**arguments)
+        raise ValueError(f"the {kind} {name} cannot be made of these arguments: {error}") from error
