@@ -11,6 +11,7 @@ import inspect
 import numbers
 import pathlib
 import pkgutil
+import sys
 import types
 import warnings
 from typing import Any, Callable, NamedTuple
@@ -55,7 +56,7 @@ class Kind(NamedTuple):
 def number(least=-np.inf, most=np.inf, below=np.inf, example=0.5):
     def accepts(value):
         value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-        is_real = isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) <= 1.7e308
+        is_real = isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
         return is_real and least <= value <= most and value < below
 
     return Kind(lambda: example, accepts)
