@@ -30,19 +30,21 @@ def overrides(engine, user) -> Tuple[Dict[str, str], str]:
     Returns
     -------
     dict, str
-        The flags, none if the folder can be written; and what to say about it.
+        The flags, none if all can be written; and what to say about it.
     """
-    flag = "compiledir" if "compiledir" in user else "base_compiledir"
-    if flag not in user and sys.platform == "win32":
-        return {}, ""  # There the default is elsewhere.
-    folder = os.path.expanduser(user.get(flag) or f"~/.{engine.module}")
-    problem = _why_not_writable(folder)
-    if not problem:
-        _remove_broken(folder)
-        return {}, ""
-    own = _own_folder()
-    return {flag: own}, (f"{folder} cannot be written ({problem}), so {engine.name} keeps what it compiles in {own} "
-                         f"this time. To keep it for longer, set the flag {flag} to a folder that can.")
+    folders = {"base_compiledir": f"~/.{engine.module}"} if sys.platform != "win32" else {}
+    folders.update((flag, user[flag]) for flag in ("base_compiledir", "compiledir") if flag in user)
+    flags, complaint = {}, ""
+    for flag, folder in folders.items():
+        folder = os.path.expanduser(folder)
+        problem = _why_not_writable(folder)
+        if problem:
+            flags[flag] = _own_folder()
+            complaint = (f"{folder} cannot be written ({problem}), so {engine.name} keeps what it compiles in "
+                         f"{flags[flag]} this time. To keep it for longer, set the flag {flag} to a folder that can.")
+        else:
+            _remove_broken(folder)
+    return flags, complaint
 
 
 def _why_not_writable(folder: str) -> str:
