@@ -131,50 +131,60 @@ def test_other_activations_run_by_scan(activation, caplog):
 
 
 class TestSecondDerivatives:
-    def along_a_direction(self, *layers):
-        """The derivatives of a gradient along a direction: as a function, and by differences."""
+    def check(self, *layers, mode=BY_SCAN):
         for below, layer in zip(layers, layers[1:]):
             layer.set_previous(below)
         layers[0].input = T.tensor3()
         params = [param for layer in layers for param in layer.params]
-        gradients = T.grad(T.sum(layers[-1].get_output() ** 2), params)
-        along = sum(T.sum(gradient * np.random.randn(*param.get_value().shape))
-                    for gradient, param in zip(gradients, params))  # fmt: skip
-        first, x = engine.function([layers[0].input], along), np.random.randn(2, 4, 2)
+        cost = T.sum(layers[-1].get_output() ** 2)
+        self.check_along(cost, layers[0].input, params, np.random.randn(2, 4, 2), mode)
 
-        def by_differences():
-            for param in params:
-                value = param.get_value()
-                slopes = np.zeros_like(value)
-                for place in np.ndindex(*value.shape):
-                    step = np.zeros_like(value)
-                    step[place] = 1e-5
-                    ends = []
-                    for sign in (1, -1):
-                        param.set_value(value + sign * step)
-                        ends.append(first(x))
-                    slopes[place] = (ends[0] - ends[1]) / 2e-5
-                param.set_value(value)
-                yield slopes
-
-        second = engine.function([layers[0].input], T.grad(along, params))
-        return second(x), list(by_differences())
-
-    def check(self, *layers):
-        for found, expected in zip(*self.along_a_direction(*layers)):
-            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * abs(expected).max())
+    def check_along(self, cost, x, params, X, mode=BY_SCAN):
+        """The derivatives of the gradient along a direction, against differences of the gradient."""
+        directions = [np.random.randn(*param.get_value().shape) for param in params]
+        gradients = T.grad(cost, params)
+        along = sum(T.sum(gradient * direction) for gradient, direction in zip(gradients, directions))
+        second = engine.function([x], T.grad(along, params), mode=mode)(X)
+        first, ends = engine.function([x], gradients, mode=mode), []
+        for sign in (1, -1):
+            for param, direction in zip(params, directions):
+                param.set_value(param.get_value() + sign * 1e-5 * direction)
+            ends.append(first(X))
+            for param, direction in zip(params, directions):
+                param.set_value(param.get_value() - sign * 1e-5 * direction)
+        for found, after, before in zip(second, *ends):
+            expected = (after - before) / 2e-5
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * abs(expected).max() + 1e-7)
 
     def test_of_the_last_output(self):
         self.check(rl.TimeDistributedDense(2, 2, activation="tanh"), SimpleRNN(2, 3, activation="tanh"))
 
-    @pytest.mark.parametrize("stacked", [False, True])
-    def test_of_sequences_they_are_right_or_refused(self, stacked):
-        layers = [SimpleRNN(2, 3, activation="tanh", return_sequences=True)] + [SimpleRNN(3, 2)] * stacked
-        if engine.SCAN_HAS_SECOND_DERIVATIVES:
-            self.check(*layers)
-        else:
-            with pytest.raises(ValueError, match="no second derivatives with return_sequences=True on Theano"):
-                self.check(*layers)
+    def test_of_sequences(self, recurrent):
+        self.check(recurrent(2, 3, return_sequences=True), recurrent(3, 2, return_sequences=True))
+
+    def test_in_c_and_with_a_mask(self):
+        """The first derivatives run in C, what follows from them by scan."""
+        layers = [rl.Masking(), SimpleRNN(2, 3, activation="tanh", return_sequences=True)]
+        self.check(*layers, mode=IN_C)
+
+    def test_of_a_scan_of_ones_own(self):
+        """With a state of two taps, and an output that is not fed back."""
+        h_0, U, V = (engine.shared(np.random.randn(*shape)) for shape in ((2, 3), (3, 3), (3, 3)))
+
+        def step(x_t, h_tm2, h_tm1, U, V):
+            h_t = T.tanh(x_t + T.dot(h_tm1, U) + T.dot(h_tm2, V))
+            return h_t, T.sqr(T.dot(h_tm1, U))
+
+        x = T.tensor3()
+        h, squares = engine.scan(step, sequences=x[0], outputs_info=[dict(initial=h_0, taps=[-2, -1]), None],
+                                 non_sequences=[U, V])  # fmt: skip
+        self.check_along(T.sum(h**2) + T.sum(squares * h), x, [h_0, U, V], np.random.randn(1, 4, 3))
+
+    def test_where_scan_is_another_one_they_are_refused(self, monkeypatch):
+        monkeypatch.setattr(engine, "SCAN_HAS_SECOND_DERIVATIVES", False)
+        with pytest.raises(ValueError, match="no second derivatives with return_sequences=True: the scan of this"):
+            self.check(SimpleRNN(2, 3, return_sequences=True))
+        self.check(SimpleRNN(2, 3))
 
     def test_with_truncation_they_are_refused(self):
         with pytest.raises(ValueError, match="GRU has no second derivatives with truncate_gradient"):

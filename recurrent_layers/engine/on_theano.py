@@ -15,13 +15,13 @@ from theano.tensor import Dot, Rop, nnet
 from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
 from theano.tensor.nnet.sigm import ScalarSigmoid as Sigmoid
 
+from recurrent_layers.engine import theano_fixes
 from recurrent_layers.engine.names import NAMES
 
 __all__ = NAMES
 
 COp = Op  # Each op may have C code.
-# The gradient of a gradient takes some outputs of scan for others (PyTensor's pull request 1975).
-SCAN_HAS_SECOND_DERIVATIVES = False
+SCAN_HAS_SECOND_DERIVATIVES = theano_fixes.scan_has_second_derivatives
 optimizer = opt.optimizer
 
 

@@ -6,17 +6,23 @@ works the same without it, only slower or, for scan on Python 3.11, not at all.
 
 import functools
 import hashlib
+import inspect
 import sys
+import textwrap
 
 from recurrent_layers.engine import layouts, turns
 
 SCAN_EXTENSION = "theano.scan_module.scan_perform_ext"
+
+scan_has_second_derivatives = False
 
 
 def apply():
     """Apply all mends; call once, after the import of Theano."""
     loop_in_python_where_c_does_not_compile()
     push_products_out_of_scan_rightly()
+    global scan_has_second_derivatives
+    scan_has_second_derivatives = differentiate_gradients_of_scan_rightly()
     find_ops_without_props_in_the_cache()
     find_ops_of_c_files_in_the_cache()
     draw_random_numbers_with_vectors()
@@ -60,6 +66,55 @@ def push_products_out_of_scan_rightly():
         return outer_vars, scan_node, args
 
     PushOutScanOutput.push_out_inner_vars = push_out_inner_vars
+
+
+# What is wrong in `Scan.L_op`, and what it should be.
+WORDS = [
+    ("    for dx, dC_dXtm1 in enumerate(dC_dXtm1s):\n",
+     "    for dx, dC_dXtm1 in enumerate(dC_dXtm1s):\n        if dx in written_over(self):\n            continue\n"),
+    ("    self_inputs = self.inputs\n",
+     "    self_inputs = self.inputs\n    further = self.n_mit_mot_outs - self.n_mit_mot\n"),
+    ("idx_nitsot_start = (self.info['n_mit_mot'] +", "idx_nitsot_start = (self.n_mit_mot_outs +"),
+    ("(dC_douts[idx].type, DisconnectedType):\n                continue\n",
+     "(dC_douts[idx - further].type, DisconnectedType):\n                continue\n"),
+    ("safe_new(dC_douts[idx][0])", "safe_new(dC_douts[idx - further][0])"),
+    ("(dC_douts[i].type, DisconnectedType):\n                continue\n",
+     "(dC_douts[i - further].type, DisconnectedType):\n                continue\n"),
+]
+
+
+def differentiate_gradients_of_scan_rightly():
+    """Let the gradient of scan's own gradient be right; it was wrong, or failed where states have several taps.
+
+    Scan's gradient reads places where gradients add up, and writes them over. Its own gradient took what had been
+    read there to be there still, and counted the outputs of a state with several taps as one. (PyTensor mended both:
+    its pull requests 1207 and 1975.) It is a matter of a few words within one long method, and so these are replaced.
+
+    Returns
+    -------
+    bool
+        Whether they were found.
+    """
+    from theano.scan_module import scan_op
+
+    text = textwrap.dedent(inspect.getsource(scan_op.Scan.L_op))
+    for wrong, right in WORDS:
+        if text.count(wrong) != 1:
+            return False
+        text = text.replace(wrong, right)
+
+    def written_over(scan):
+        """Which of the inner states are read where the same step writes."""
+        found, first = set(), 0
+        for read, written in zip(scan.mitmot_taps(), scan.mitmot_out_taps()):
+            found.update(first + k for k, tap in enumerate(read) if tap in written)
+            first += len(read)
+        return found
+
+    names = dict(vars(scan_op), written_over=written_over)
+    exec(compile(text, scan_op.__file__, "exec"), names)
+    scan_op.Scan.L_op = names["L_op"]
+    return True
 
 
 def find_ops_without_props_in_the_cache():

@@ -146,8 +146,9 @@ class RecurrenceGradient(Scannable):
             raise ValueError(f"{name} has no second derivatives with truncate_gradient: a gradient through some of the "
                              "steps is not that of any function. Use truncate_gradient=-1")
         if self.recurrence.return_sequences and not engine.SCAN_HAS_SECOND_DERIVATIVES:
-            raise ValueError(f"{name} has no second derivatives with return_sequences=True on {engine.NAME}: its scan "
-                             "gives wrong ones. They are right with return_sequences=False, by Rop, and on PyTensor")
+            raise ValueError(f"{name} has no second derivatives with return_sequences=True: the scan of this version "
+                             f"of {engine.NAME} would give wrong ones. They are right with return_sequences=False, and "
+                             "by Rop")
         return in_place_of_all(gradients_by_scan(self, inputs, output_gradients), inputs)
 
 
