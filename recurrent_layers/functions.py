@@ -85,7 +85,7 @@ class Turns:
         turn = sys._getframe()
         try:
             with self._lock:
-                while self._is_taken(self._writer) and not self._is_within():
+                while self._writer and self._is_taken(self._writer) and not self._is_within():
                     self._changed.wait(PATIENCE)
                 self._readers[turn] = threading.get_ident()
             return function(*arguments)
@@ -117,10 +117,11 @@ class Turns:
             self._end(turn)
 
     def _end(self, turn):
-        with self._lock:
-            self._readers.pop(turn, None)
-            self._writer.pop(turn, None)
-            self._changed.notify_all()
+        self._readers.pop(turn, None)
+        if self._writer:  # Who waits, waits for who writes, or is about to.
+            with self._lock:
+                self._writer.pop(turn, None)
+                self._changed.notify_all()
 
     def _is_within(self):
         """Whether this thread has a turn already."""

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from processes import compiling, said
+from other_processes import compiling, said
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T

@@ -80,7 +80,7 @@ def integer(name, value, least=1, or_minus_1="", most=sys.maxsize):
     ValueError
         If it is no such number.
     """
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    is_whole = type(value) is int or isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_whole or (value < least and not (or_minus_1 and value == -1)):
         other = f"-1 ({or_minus_1}) or " if or_minus_1 else ""
         bound = f" of at least {least}" if math.isfinite(least) else ""

@@ -32,6 +32,8 @@ def array_of_numbers(name, value, advice=""):
     ValueError
         If it is no array of numbers, or a masked one: its mask would not be heeded.
     """
+    if type(value) is np.ndarray and value.dtype.kind in "fiub":
+        return value
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} is a masked array, whose mask would not be heeded; fill it (numpy.ma.filled), "
                          "and mask steps by Masking, samples by sample_weight")
