@@ -7,10 +7,10 @@ of it is elementwise functions and products with weights, as in all our cells, i
 same numbers. So a layer's `_step` is the only place where its equations stand.
 
 - `step`: the graph of a step and of its gradient, and what of the forward steps the backward steps need.
-- `writer`: a step as C code. `c_code`: the loop over time around it. `parts.h`, `products.h`, `arrays.h`: what that
-  code calls.
+- `writer`: a step as C code. `c_code`: the loop over time around it. `signals.h`, `parts.h`, `products.h`, `arrays.h`:
+  what that code calls.
 - `ops`: the nodes and the optimizations.
-- `updates`: what an optimizer makes of the gradients, in one loop for each weight.
+- `updates`: what an optimizer makes of the gradients, in one loop for each weight, when all else has been computed.
 
 ``THEANO_FLAGS=optimizer_excluding=recurrence_in_c`` turns the C code off. Why a step runs by scan is logged, at the
 level INFO, to the logger ``recurrent_layers``.
