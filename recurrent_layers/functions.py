@@ -126,7 +126,7 @@ class Turns:
     def _is_within(self):
         """Whether this thread has a turn already."""
         thread = threading.get_ident()
-        return any(thread in turns.values() for turns in (self._readers, self._writer) if self._is_taken(turns))
+        return any(self._is_taken(turns) and thread in list(turns.values()) for turns in (self._readers, self._writer))
 
     def _is_taken(self, turns):
         """Whether anybody has one of these turns: one whose call was interrupted on its way out has ended, too."""
@@ -137,7 +137,7 @@ class Turns:
                 while frame is not None and frame is not turn:
                     frame = frame.f_back
                 if frame is None:
-                    del turns[turn]
+                    turns.pop(turn, None)
         return bool(turns)
 
 
