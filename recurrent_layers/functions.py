@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
@@ -77,20 +78,21 @@ class Turns:
         # Entering a condition can be interrupted when it has the lock; entering a lock cannot.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        # Threads, by the frames of the calls in which they have a turn.
+        # Threads, by weak references to their turns.
         self._readers, self._writer = {}, {}
 
     def read(self, function, *arguments):
         """Call a function when nobody writes, and let nobody write until it has ended."""
-        turn = sys._getframe()
+        turn = _Turn()
+        key = weakref.ref(turn, self._forget)
         try:
             with self._lock:
-                while self._writer and self._is_taken(self._writer) and not self._is_within():
+                while self._writer and not self._is_within():
                     self._changed.wait(PATIENCE)
-                self._readers[turn] = threading.get_ident()
+                self._readers[key] = threading.get_ident()
             return function(*arguments)
         finally:
-            self._end(turn)
+            self._end(key)
 
     def write(self, function, *arguments):
         """Call a function when all others have ended, and let nobody begin until it has.
@@ -100,45 +102,42 @@ class Turns:
         RuntimeError
             If this thread is reading or writing: it would wait for itself.
         """
-        turn = sys._getframe()
+        turn = _Turn()
+        key = weakref.ref(turn, self._forget)
         try:
             with self._lock:
                 if self._is_within():
                     raise RuntimeError("the handler of a signal cannot train, set weights or, where recurrences run "
                                        "by scan, predict while its thread uses the model: let it set "
                                        "model.stop_training, or raise something")
-                while self._is_taken(self._writer):
+                while self._writer:
                     self._changed.wait(PATIENCE)
-                self._writer[turn] = threading.get_ident()
-                while self._is_taken(self._readers):
+                self._writer[key] = threading.get_ident()
+                while self._readers:
                     self._changed.wait(PATIENCE)
             return function(*arguments)
         finally:
-            self._end(turn)
+            self._end(key)
 
-    def _end(self, turn):
-        self._readers.pop(turn, None)
+    def _end(self, key):
+        self._readers.pop(key, None)
         if self._writer:  # Who waits, waits for who writes, or is about to.
             with self._lock:
-                self._writer.pop(turn, None)
+                self._writer.pop(key, None)
                 self._changed.notify_all()
+
+    def _forget(self, key):
+        """End the turn of a call that was interrupted on its way out, as by Ctrl-C, once nobody has its frame."""
+        self._readers.pop(key, None)
+        self._writer.pop(key, None)
 
     def _is_within(self):
         """Whether this thread has a turn already."""
-        thread = threading.get_ident()
-        return any(self._is_taken(turns) and thread in list(turns.values()) for turns in (self._readers, self._writer))
+        return threading.get_ident() in (*list(self._readers.values()), *list(self._writer.values()))
 
-    def _is_taken(self, turns):
-        """Whether anybody has one of these turns: one whose call was interrupted on its way out has ended, too."""
-        if turns:
-            stacks = sys._current_frames()
-            for turn, thread in list(turns.items()):
-                frame = stacks.get(thread)
-                while frame is not None and frame is not turn:
-                    frame = frame.f_back
-                if frame is None:
-                    turns.pop(turn, None)
-        return bool(turns)
+
+class _Turn:
+    """Lives as long as the frame of its call."""
 
 
 # Seconds, after which those who wait look whether whom they wait for is still there.

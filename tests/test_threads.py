@@ -2,6 +2,7 @@
 
 import collections
 import ctypes
+import gc
 import os
 import threading
 import time
@@ -363,8 +364,9 @@ def test_a_turn_ends_with_its_call_however_that_is_interrupted(outer, monkeypatc
         patches.setattr(turns, "_end", lambda turn: int("interrupted"))
         with pytest.raises(ValueError, match="interrupted") as interrupted:
             getattr(turns, outer)(int)
+    del interrupted  # Its traceback holds the frames.
+    gc.collect()
     assert turns.write(turns.read, int) == 0
     thread = threading.Thread(target=turns.write, args=(int,))
     thread.start(), thread.join(60)
     assert not thread.is_alive()
-    del interrupted  # Until now its traceback has held the frames.
