@@ -31,7 +31,6 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
     history = model.history = callback_module.History()
     # The progress bar comes before the user's callbacks, so that what they print stands below it.
     logger = [callback_module.BaseLogger()] if verbose else []
-    callbacks = list(callbacks or ())
     logs_may_grow = any(type(callback).__module__ != callback_module.__name__ for callback in callbacks)
     callbacks = callback_module.CallbackList([history] + logger + callbacks)
     callbacks._set_model(model)

@@ -1,16 +1,15 @@
-"""What only tests take from the engines, by the same names."""
+"""What tests take from the engines, by the same names."""
 
 from recurrent_layers import engine
+from recurrent_layers.engine import Mode, get_mode
 
 if engine.NAME == "Theano":
     from theano import change_flags
-    from theano.compile import Mode, get_mode
     from theano.gof.vm import VM_Linker
     from theano.gradient import verify_grad
     from theano.scan_module.scan_op import Scan
 else:
     from pytensor import config
-    from pytensor.compile.mode import Mode, get_mode
     from pytensor.gradient import verify_grad
     from pytensor.link.vm import VMLinker as VM_Linker
     from pytensor.scan.op import Scan

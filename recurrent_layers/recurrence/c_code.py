@@ -38,7 +38,24 @@ TIMESTEPS, NB_SAMPLES, INPUT_DIM = (0, 0), (0, 1), (0, 2)
 OUTPUT_DIM = (-1, 1)
 
 
-class Loops(engine.COp):
+class PerformedByFunction:
+    """An op that Python performs by a compiled function, which is made when it is first needed and not pickled."""
+
+    def function_for(self, node):
+        """The function of the inputs of a node."""
+        raise NotImplementedError
+
+    def perform(self, node, inputs, output_storage):
+        if not hasattr(self, "_function"):
+            self._function = self.function_for(node)
+        for storage, value in zip(output_storage, self._function(*inputs)):
+            storage[0] = value
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_function"}
+
+
+class Loops(PerformedByFunction, engine.COp):
     """Runs C code that computes arrays from arrays.
 
     Parameters
@@ -71,19 +88,13 @@ class Loops(engine.COp):
         return [[node.inputs[-1][1] if size == OUTPUT_DIM else shapes[size[0]][size[1]] for size in shape]
                 for shape in self.shapes]
 
-    def perform(self, node, inputs, output_storage):
+    def function_for(self, node):
         """For linkers that call Python: the C code all the same."""
-        if not hasattr(self, "_function"):
-            own = [variable.type() for variable in node.inputs]
-            given = [engine.In(variable, mutable=k in self.destroyed, borrow=True) for k, variable in enumerate(own)]
-            made = [engine.Out(output, borrow=True) for output in self(*own, return_list=True)]
-            self._function = engine.function(given, made, mode=engine.Mode("c|py", None), on_unused_input="ignore",
-                                             accept_inplace=True)
-        for storage, value in zip(output_storage, self._function(*inputs)):
-            storage[0] = value
-
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_function"}
+        own = [variable.type() for variable in node.inputs]
+        given = [engine.In(variable, mutable=k in self.destroyed, borrow=True) for k, variable in enumerate(own)]
+        made = [engine.Out(output, borrow=True) for output in self(*own, return_list=True)]
+        return engine.function(given, made, mode=engine.Mode("c|py", None), on_unused_input="ignore",
+                               accept_inplace=True)
 
     def c_support_code(self, **named):
         return "\n".join(["typedef {} real;".format({"float32": "float", "float64": "double"}[self.dtype]), *HEADERS])

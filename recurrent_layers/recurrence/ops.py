@@ -45,7 +45,7 @@ def iterate(inputs, step, x, context, nb_states, output_dim, truncate_gradient, 
     return op(x, *context, *weights)
 
 
-class Scannable(engine.Op):
+class Scannable(c_code.PerformedByFunction, engine.Op):
     """Something that `theano.scan` can do. An optimization replaces it; without any, it does so itself."""
 
     def scanned(self, *inputs):
@@ -58,19 +58,13 @@ class Scannable(engine.Op):
         with engine.without_test_values():
             return own, self.scanned(*own)
 
-    def perform(self, node, inputs, output_storage):
-        if not hasattr(self, "_function"):
-            with engine.without_test_values():
-                self._function = engine.function(*self.scanned_anew(node.inputs), on_unused_input="ignore")
-        for storage, value in zip(output_storage, self._function(*inputs)):
-            storage[0] = value
+    def function_for(self, node):
+        with engine.without_test_values():
+            return engine.function(*self.scanned_anew(node.inputs), on_unused_input="ignore")
 
     def R_op(self, inputs, eval_points):
         given = [(variable, point) for variable, point in zip(inputs, eval_points) if point is not None]
         return engine.Rop(self.scanned(*inputs), [variable for variable, _ in given], [point for _, point in given])
-
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_function"}
 
 
 class Recurrence(Scannable):
