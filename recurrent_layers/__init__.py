@@ -17,6 +17,7 @@ from recurrent_layers import activations, callbacks, constraints, initialization
 from recurrent_layers.layers import *
 from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json
+from recurrent_layers.recurrence import show, speed_up_scan
 
 __all__ = list(_layer_names) + [
     "Sequential",
@@ -29,4 +30,6 @@ __all__ = list(_layer_names) + [
     "objectives",
     "optimizers",
     "regularizers",
+    "show",
+    "speed_up_scan",
 ]

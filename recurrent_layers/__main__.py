@@ -1,4 +1,4 @@
-"""`python -m recurrent_layers`: what computes here, on what, and how fast."""
+"""`python -m recurrent_layers`: what computes here, on what, and how fast; `show LSTM`: the code of a layer."""
 import argparse
 import sys
 import textwrap
@@ -9,17 +9,36 @@ import numpy
 import recurrent_layers
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor
+from recurrent_layers.layers.recurrent import Recurrent
+
+RECURRENT = [cls.__name__ for cls in Recurrent.__subclasses__() if hasattr(recurrent_layers, cls.__name__)]
 
 
 def main(arguments=None) -> None:
-    """Print the report of the engine and the speed of a matrix product."""
+    """Print the report of the engine and the speed of a matrix product, or the code of a layer."""
     parser = argparse.ArgumentParser(prog="python -m recurrent_layers",
                                      description="Show what computes here, on what, and how fast.")
     parser.add_argument("--no-benchmark", action="store_true", help="do not measure how fast it multiplies")
+    commands = parser.add_subparsers(dest="command")
+    shown = commands.add_parser("show", help="show the C code that is written for the step of a layer",
+                                description="Show a layer's equations, what is kept for its gradient, and its C code.")
+    shown.add_argument("layer", choices=sorted(RECURRENT), metavar="layer", help=", ".join(sorted(RECURRENT)))
+    shown.add_argument("--input-dim", type=int, default=64)
+    shown.add_argument("--output-dim", type=int, default=128)
+    shown.add_argument("--no-gradient", action="store_true", help="only the forward steps")
     options = parser.parse_args(arguments)
+    if options.command == "show":
+        layer = getattr(recurrent_layers, options.layer)(options.input_dim, options.output_dim)
+        recurrent_layers.show(layer, gradient=not options.no_gradient)
+    else:
+        report(options.no_benchmark)
+
+
+def report(no_benchmark) -> None:
+    """Print what computes here, and how fast."""
     rows = [("recurrent_layers", recurrent_layers.__version__), *engine.report()]
     show([row for row in rows if row[0] != "slow because"])
-    if not options.no_benchmark:
+    if not no_benchmark:
         print("compiling and measuring a matrix product ...", file=sys.stderr, flush=True)
         show(measured_speed())
     show([row for row in rows if row[0] == "slow because"])

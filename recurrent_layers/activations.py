@@ -11,7 +11,7 @@ from recurrent_layers.utils.generic_utils import lookup
 
 def softmax(x):
     """exp(x) / sum(exp(x)) over the last axis, for any number of dimensions."""
-    return nnet.softmax(x.reshape((-1, x.shape[-1]))).reshape(x.shape)
+    return nnet.softmax(x) if x.ndim == 2 else nnet.softmax(x.reshape((-1, x.shape[-1]))).reshape(x.shape)
 
 
 def time_distributed_softmax(x):

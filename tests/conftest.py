@@ -20,7 +20,8 @@ import pytest
 import recurrent_layers as rl
 
 # Of one engine only, or of the Keras that runs on it.
-collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ["test_theano_fixes.py", "test_in_keras.py"]
+ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
+collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO
 
 DATA = pathlib.Path(__file__).parent / "data"
 RECURRENT = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
@@ -54,6 +55,26 @@ def reference_case(name, case):
 @pytest.fixture(autouse=True)
 def seed():
     np.random.seed(1337)
+
+
+@pytest.fixture(scope="session")
+def keras(tmp_path_factory):
+    """Keras, which reads its settings from the home directory when it is imported."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".keras").mkdir()
+    settings = {"floatx": rl.engine.config.floatX, "epsilon": 1e-7, "backend": "theano"}
+    (home / ".keras" / "keras.json").write_text(json.dumps(settings))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("KERAS_BACKEND", "theano")
+        import keras
+        import keras.layers.core
+        import keras.layers.embeddings
+        import keras.layers.recurrent
+        import keras.models
+        import keras.optimizers
+    assert "site-packages" in os.path.dirname(keras.__file__)
+    return keras
 
 
 @pytest.fixture(params=RECURRENT)

@@ -322,8 +322,8 @@ SCAN_WITH_GRADIENT = """
     from recurrent_layers import engine
     from recurrent_layers.engine import tensor as T
     w, x = T.dscalar(), T.dvector()
-    states = engine.scan(lambda value, state: T.tanh(value + w * state), sequences=x,
-                         outputs_info=T.constant(0, dtype="float64"))
+    states, _ = engine.scan(lambda value, state: T.tanh(value + w * state), sequences=x,
+                            outputs_info=T.constant(0, dtype="float64"))
     function = engine.function([w, x], [states[-1], T.grad(states[-1], w)])
     def by_hand(weight):
         state = 0.0
@@ -367,8 +367,8 @@ def test_scan_compiles_and_runs_with_a_compiler(python):
         from recurrent_layers import engine
         from recurrent_layers.engine import tensor as T
         x = T.fvector()
-        sums = engine.scan(lambda value, total: value + total, sequences=x,
-                           outputs_info=T.constant(0, dtype="float32"))
+        sums, _ = engine.scan(lambda value, total: value + total, sequences=x,
+                              outputs_info=T.constant(0, dtype="float32"))
         print(engine.function([x], sums)([1, 2, 3]).tolist())
         """)
     assert answer(process) == "[1.0, 3.0, 6.0]"

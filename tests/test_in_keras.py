@@ -1,36 +1,11 @@
 """Our layers in the model of real Keras 0.3.3, between its own layers, and beside them."""
 
-import json
-import os
-
 import numpy as np
 import pytest
-import theano
 from conftest import DATA, RECURRENT
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
-
-
-@pytest.fixture(scope="module")
-def keras(tmp_path_factory):
-    """Keras, which reads its settings from the home directory when it is imported."""
-    home = tmp_path_factory.mktemp("home")
-    (home / ".keras").mkdir()
-    settings = {"floatx": theano.config.floatX, "epsilon": 1e-7, "backend": "theano"}
-    (home / ".keras" / "keras.json").write_text(json.dumps(settings))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        patch.setenv("KERAS_BACKEND", "theano")
-        import keras
-        import keras.layers.core
-        import keras.layers.embeddings
-        import keras.layers.recurrent
-        import keras.models
-        import keras.optimizers
-    assert "site-packages" in os.path.dirname(keras.__file__)
-    return keras
-
 
 # The layers before and after ours, by their names in Keras; None is where ours stands.
 PLACES = {

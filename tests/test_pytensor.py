@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 import recurrent_layers as rl
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.recurrence.c_code import Loops
+from recurrent_layers.recurrence.loops import Loops
 
 # PyTensor's scan on JAX knows no gradients that are cut, nor shapes that are not known.
 TRUNCATION = {"NUMBA": 2, **({"JAX": -1} if importlib.util.find_spec("jax") else {})}

@@ -11,7 +11,7 @@ import recurrent_layers as rl
 from recurrent_layers import GRU, JZS1, LSTM, SimpleRNN, engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.recurrent import Recurrent
-from recurrent_layers.recurrence.c_code import Loops
+from recurrent_layers.recurrence.loops import Loops
 from recurrent_layers.recurrence.ops import Scannable
 
 IN_C = get_mode("FAST_RUN")
@@ -120,8 +120,12 @@ def test_elementwise_activations_run_in_c(activation):
 
 
 @pytest.mark.parametrize("activation", ["softmax", lambda x: x - x.mean(axis=1, keepdims=True)])
-def test_other_activations_run_by_scan(activation, caplog):
-    layer = SimpleRNN(4, 5, activation=activation)
+def test_activations_of_whole_rows_run_in_c(activation):
+    check(SimpleRNN(4, 20, activation=activation), masked=False)
+
+
+def test_other_activations_run_by_scan(caplog):
+    layer = SimpleRNN(4, 5, activation=lambda x: T.tanh(T.cumsum(x, axis=1)))
     with caplog.at_level("INFO", "recurrent_layers"):
         in_c, by_scan = functions(layer)
     assert not is_in_c(in_c) and ops(in_c, Scan)
@@ -176,8 +180,8 @@ class TestSecondDerivatives:
             return h_t, T.sqr(T.dot(h_tm1, U))
 
         x = T.tensor3()
-        h, squares = engine.scan(step, sequences=x[0], outputs_info=[dict(initial=h_0, taps=[-2, -1]), None],
-                                 non_sequences=[U, V])  # fmt: skip
+        (h, squares), _ = engine.scan(step, sequences=x[0], outputs_info=[dict(initial=h_0, taps=[-2, -1]), None],
+                                      non_sequences=[U, V])  # fmt: skip
         self.check_along(T.sum(h**2) + T.sum(squares * h), x, [h_0, U, V], np.random.randn(1, 4, 3))
 
     def test_where_scan_is_another_one_they_are_refused(self, monkeypatch):
@@ -248,10 +252,10 @@ def test_cells_of_ones_own_run_in_c(cell, return_sequences):
 
 
 class Slope(Cell):
-    """A weight that is neither a matrix nor a vector."""
+    """A weight that is one number."""
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
         self.slope = engine.shared(np.full((1,), 0.7), broadcastable=(True,))
         self.params += [self.slope]
 
@@ -262,8 +266,8 @@ class Slope(Cell):
 class Faded(Cell):
     """A context that is learned."""
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
         self.speed = engine.shared(0.3)
         self.params += [self.speed]
 
@@ -274,9 +278,25 @@ class Faded(Cell):
         return T.tanh(x_t + T.dot(h_tm1, self.U) * T.exp(-time))
 
 
-@pytest.mark.parametrize("cell", [Slope, Faded])
-def test_cells_that_c_cannot_do_run_by_scan(cell):
-    layer = cell(3, 5)
+class Scaled(Cell):
+    """A weight that is used in two ways."""
+
+    def _step(self, x_t, h_tm1):
+        return T.tanh(x_t + T.dot(h_tm1, self.U) * T.sum(self.U) + T.dot(h_tm1, self.U.T) * T.sum(self.b))
+
+
+class Sorted(Cell):
+    def _step(self, x_t, h_tm1):
+        return T.tanh(x_t + T.dot(T.sort(h_tm1, axis=1), self.U))
+
+
+@pytest.mark.parametrize("cell", [Slope, Faded, Scaled])
+def test_weights_of_other_kinds(cell):
+    check(cell(3, 5, return_sequences=True), masked=True)
+
+
+def test_a_cell_that_c_cannot_do_runs_by_scan():
+    layer = Sorted(3, 5)
     in_c, by_scan = functions(layer)
     assert not is_in_c(in_c)
     given = values(layer, nb_samples=3, timesteps=4)
@@ -414,9 +434,9 @@ def test_no_timesteps_and_no_samples():
 def test_what_does_not_fit_is_refused():
     layer = GRU(3, 4)
     in_c, _ = functions(layer)
-    with pytest.raises(ValueError, match=r"weight.*3.*5"):
+    with pytest.raises(ValueError, match=r"is 5, weight.* is 3"):
         in_c(np.zeros((2, 6, 5)), np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="gradient of the output"):
+    with pytest.raises(ValueError, match="output_gradient0.* is 5"):
         in_c(np.zeros((2, 6, 3)), np.zeros((2, 5)))
     layer.U_h.set_value(np.zeros((3, 3)))
     with pytest.raises(ValueError, match="weight.*3.*4"):

@@ -7,7 +7,7 @@ from engines import get_mode
 import recurrent_layers as rl
 from recurrent_layers import constraints, engine, optimizers
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.recurrence.c_code import Loops
+from recurrent_layers.recurrence.loops import Loops
 
 IN_C = get_mode("FAST_RUN")
 BY_THEANO = IN_C.excluding("updates_in_c")

@@ -21,8 +21,9 @@ BLAS_SYMBOLS += ["openblas_get_num_threads", "openblas_set_num_threads", "goto_s
 
 # The first that is set counts, for OpenBLAS too.
 THREADS_VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
-# For the loops of recurrences, beside -O3 and -fno-math-errno. NaN and infinity stay what they are.
-LOOPS_FLAGS = ["-fno-trapping-math"]
+# For the loops of recurrences, beside -O3 and -fno-math-errno. NaN and infinity stay what they are. Sums over columns
+# may be made with vectors where a loop says so (#pragma omp simd).
+LOOPS_FLAGS = ["-fno-trapping-math", "-fopenmp-simd"]
 INSTALL_COMPILER = ("Debian, Ubuntu: apt install g++ python3-dev; Fedora: dnf install gcc-c++ python3-devel; "
                     "macOS: xcode-select --install; Windows with conda: conda install m2w64-toolchain")
 

@@ -1,6 +1,8 @@
 """What the library takes from PyTensor 3.3."""
 
+import collections
 import contextlib
+import functools
 import types
 import warnings
 
@@ -8,14 +10,14 @@ import numpy as np
 from pytensor import In, Out, config, function, grad, scalar, shared, tensor
 from pytensor.compile.aliasing import Supervisor
 from pytensor.compile.mode import Mode, get_mode, optdb
-from pytensor.compile.ops import TypeCastingOp
+from pytensor.compile.ops import TypeCastingOp, ViewOp
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import DisconnectedType
 from pytensor.gradient import pushforward as Rop
 from pytensor.graph import op
 from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv
 from pytensor.graph.features import Feature
-from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.fg import FunctionGraph, Output
 from pytensor.graph.replace import clone_replace as clone
 from pytensor.graph.rewriting.basic import graph_rewriter as optimizer
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
@@ -24,8 +26,13 @@ from pytensor.graph.utils import InconsistencyError, MethodNotDefined
 from pytensor.link.c import op as c_op
 from pytensor.scalar.math import Sigmoid
 from pytensor.scan.basic import scan as _scan
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.math import Dot, Sum
+from pytensor.scan.op import Scan
+from pytensor.tensor.basic import Alloc, Join
+from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from pytensor.tensor.math import Dot
+from pytensor.tensor.shape import Shape, SpecifyShape
+from pytensor.tensor.special import LogSoftmax, Softmax
+from pytensor.tensor.subtensor import IncSubtensor, Subtensor, indices_from_subtensor
 
 from recurrent_layers.engine.names import NAMES
 
@@ -72,9 +79,96 @@ def has_clients(fgraph, variable):
     return bool(fgraph.clients.get(variable))
 
 
-def scan(step, **arguments):
-    """As `theano.scan`, without the updates of shared variables."""
-    return _scan(step, return_updates=False, **arguments)
+def scan(*arguments, **named):
+    """As `theano.scan`: the outputs, and the updates of shared variables."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Scan return signature|Setting default_update", DeprecationWarning)
+        outputs, updates = _scan(*arguments, **named)
+    return outputs, OrderedUpdates(updates)
+
+
+SCANS = [scan, _scan]
+
+
+def adapted_scan(original, ours):
+    """A function with the signature of `scan` here, or of PyTensor's."""
+    if original is scan:
+        return ours
+
+    @functools.wraps(_scan)
+    def run(*arguments, return_updates=True, **named):
+        outputs, updates = ours(*arguments, **named)
+        if updates and not return_updates:
+            raise ValueError(f"return_updates=False, but the steps update shared variables: {list(updates)}")
+        return (outputs, dict(updates)) if return_updates else outputs
+
+    return run
+
+
+def step_of_scan(op):
+    """A step of a `Scan`, as new variables and what is computed from them; the taps of states with several; whether
+    that is all it has.
+    """
+    given = [variable.type() for variable in op.inner_inputs]
+    is_all = not (op.info.as_while or op.info.n_untraced_sit_sot or op.info.n_mit_mot)
+    return given, op.fgraph.bind(given), op.info.mit_sot_in_slices, is_all
+
+
+def indices(node):
+    """The indices of a `Subtensor` or an `IncSubtensor`: for each axis a slice, or a variable or a number."""
+    first = 1 if isinstance(node.op, Subtensor) else 2
+    return indices_from_subtensor(node.inputs[first:], node.op.idx_list)
+
+
+def gradient_of_last(gradient):
+    """The gradient of the last step, if that of all steps is zero elsewhere; else None."""
+    node = gradient.owner
+    if node is None or not isinstance(node.op, IncSubtensor):
+        return None
+    found, (base, last) = indices(node), node.inputs[:2]
+    return last if _is_zero(base) and is_last(found) else None
+
+
+def _is_zero(variable):
+    """Whether it is made to be zero everywhere."""
+    while variable.owner is not None:
+        if isinstance(variable.owner.op, Elemwise) and isinstance(variable.owner.op.scalar_op, scalar.Second):
+            variable = variable.owner.inputs[1]
+        elif isinstance(variable.owner.op, (Alloc, DimShuffle)):
+            variable = variable.owner.inputs[0]
+        else:
+            return False
+    return isinstance(variable, Constant) and not variable.data.any()
+
+
+def is_last(found):
+    """Whether indices take the last of an array."""
+    return len(found) == 1 and isinstance(found[0], Constant) and int(found[0].data) == -1
+
+
+def is_softmax(node, kind):
+    """Whether a node computes the softmax of each row, or its logarithm: `kind` is `Softmax` or `LogSoftmax`."""
+    return isinstance(node.op, kind) and node.op.axis in (1, (1,))
+
+
+def reduction(node):
+    """The function of numbers that a node applies along axes, and the axes; None if it does no such thing."""
+    return (node.op.scalar_op, node.op.axis) if isinstance(node.op, CAReduce) else None
+
+
+def clients(fgraph, variable):
+    """The nodes that take a variable, None for an output of the graph."""
+    return [None if isinstance(node.op, Output) else node for node, _ in fgraph.clients.get(variable, ())]
+
+
+class OrderedUpdates(collections.OrderedDict):
+    """What shared variables become."""
+
+    def __add__(self, other):
+        return OrderedUpdates([*self.items(), *dict(other).items()])
+
+    def __radd__(self, other):
+        return OrderedUpdates([*dict(other).items(), *self.items()])
 
 
 class OfAnySize(_WithNamesOfTheano, TypeCastingOp):
@@ -114,6 +208,10 @@ def of_size_1(variable, axis):
 def without_test_values():
     """Within this, variables need no test values; PyTensor knows none."""
     return contextlib.nullcontext()
+
+
+# What says something of a variable's type, and nothing of its values.
+Rebroadcast = OfAnySize
 
 
 class RandomStreams:

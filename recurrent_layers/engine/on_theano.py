@@ -2,7 +2,7 @@
 
 import theano
 from theano import Apply, Constant, In, Op, Out, Variable, clone, config, function, grad, scalar, shared, tensor
-from theano.compile import Mode, SharedVariable, get_mode, optdb
+from theano.compile import Mode, Rebroadcast, Shape, SharedVariable, SpecifyShape, ViewOp, get_mode, optdb
 from theano.compile.function_module import Supervisor
 from theano.gof import FunctionGraph, InconsistencyError, Query, opt
 from theano.gof.graph import ancestors, clone_get_equiv, io_toposort
@@ -11,9 +11,13 @@ from theano.gof.toolbox import Feature
 from theano.gof.utils import MethodNotDefined
 from theano.gradient import DisconnectedType
 from theano.sandbox.rng_mrg import MRG_RandomStreams as RandomStreams
-from theano.tensor import Dot, Rop, nnet
-from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
+from theano.scan_module.scan import scan
+from theano.scan_module.scan_op import Scan
+from theano.tensor import Alloc, Dot, Join, MaxAndArgmax, Rop, nnet
+from theano.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from theano.tensor.nnet.nnet import LogSoftmax, Softmax
 from theano.tensor.nnet.sigm import ScalarSigmoid as Sigmoid
+from theano.tensor.subtensor import IncSubtensor, Subtensor, get_idx_list
 
 from recurrent_layers.engine import theano_fixes
 from recurrent_layers.engine.names import NAMES
@@ -21,6 +25,7 @@ from recurrent_layers.engine.names import NAMES
 __all__ = NAMES
 
 COp = Op  # Each op may have C code.
+SCANS = [scan]
 SCAN_HAS_SECOND_DERIVATIVES = theano_fixes.scan_has_second_derivatives
 optimizer = opt.optimizer
 
@@ -29,9 +34,65 @@ def provide_theano():
     """Let scripts `import theano`, on PyTensor too: here they can."""
 
 
-def scan(step, **arguments):
-    """As `theano.scan`, without the updates of shared variables."""
-    return theano.scan(step, **arguments)[0]
+def adapted_scan(original, ours):
+    """A function with the signature of Theano's."""
+    return ours
+
+
+def step_of_scan(op):
+    """A step of a `Scan`, as new variables and what is computed from them; the taps of states with several; whether
+    that is all it has.
+    """
+    given = [variable.type() for variable in op.inputs]
+    made = clone_get_equiv(op.inputs, op.outputs, copy_inputs=False, copy_orphans=False,
+                           memo=dict(zip(op.inputs, given)))
+    results = [made[variable] for variable in op.outputs]
+    is_all = not (op.as_while or op.n_shared_outs or op.n_mit_mot)
+    return given, results, op.tap_array[op.n_mit_mot:op.n_mit_mot + op.n_mit_sot], is_all
+
+
+def indices(node):
+    """The indices of a `Subtensor` or an `IncSubtensor`: for each axis a slice, or a variable or a number."""
+    first = 1 if isinstance(node.op, Subtensor) else 2
+    return get_idx_list([None] + node.inputs[first:], node.op.idx_list)
+
+
+def gradient_of_last(gradient):
+    """The gradient of the last step, if that of all steps is zero elsewhere; else None."""
+    node = gradient.owner
+    if node is None or not isinstance(node.op, IncSubtensor):
+        return None
+    found, (base, last) = indices(node), node.inputs[:2]
+    return last if _is_zero(base) and is_last(found) else None
+
+
+def _is_zero(variable):
+    """Whether it is made to be zero everywhere."""
+    while variable.owner is not None:
+        if isinstance(variable.owner.op, Elemwise) and isinstance(variable.owner.op.scalar_op, scalar.Second):
+            variable = variable.owner.inputs[1]
+        elif isinstance(variable.owner.op, (Alloc, DimShuffle)):
+            variable = variable.owner.inputs[0]
+        else:
+            return False
+    return isinstance(variable, Constant) and not variable.data.any()
+
+
+def is_last(found):
+    """Whether indices take the last of an array."""
+    return len(found) == 1 and isinstance(found[0], Constant) and int(found[0].data) == -1
+
+
+def is_softmax(node, kind):
+    """Whether a node computes the softmax of each row, or its logarithm: `kind` is `Softmax` or `LogSoftmax`."""
+    return isinstance(node.op, kind)
+
+
+def reduction(node):
+    """The function of numbers that a node applies along axes, and the axes; None if it does no such thing."""
+    if isinstance(node.op, MaxAndArgmax):
+        return scalar.maximum, tuple(node.op.axis)
+    return (node.op.scalar_op, node.op.axis) if isinstance(node.op, CAReduce) else None
 
 
 def register(name, optimization, position, *tags):
@@ -47,6 +108,11 @@ def simplify(fgraph):
 def has_clients(fgraph, variable):
     """Whether anything in a graph needs a variable."""
     return bool(fgraph.clients(variable))
+
+
+def clients(fgraph, variable):
+    """The nodes that take a variable, None for an output of the graph."""
+    return [node if isinstance(node, Apply) else None for node, _ in fgraph.clients(variable)]
 
 
 def of_any_size(variable, *axes):

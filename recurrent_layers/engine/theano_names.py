@@ -5,7 +5,6 @@ the same place, and in front of them what Theano called otherwise, or what means
 name is an error that says it is missing.
 """
 
-import collections
 import contextlib
 import importlib
 import importlib.abc
@@ -141,7 +140,7 @@ def _names(module):
 
 @_names("theano")
 def _theano():
-    names = {"config": _Config(), "Op": engine.COp, "OrderedUpdates": OrderedUpdates, "__version__": "1.0.5",
+    names = {"config": _Config(), "Op": engine.COp, "OrderedUpdates": engine.OrderedUpdates, "__version__": "1.0.5",
              "clone": engine.clone, "dot": engine.tensor.dot, "shared": _shared, "as_op": _behind("compile").as_op,
              "pp": _behind("printing").pprint, "change_flags": _change_flags, "Rop": engine.Rop,
              "Lop": _behind("gradient").pullback}  # fmt: skip
@@ -179,19 +178,8 @@ def _gradient():
 @_names("theano.scan_module.scan")
 def _scans():
     """`scan` and its kin, which return updates and say nothing about it."""
-    kin = {"scan": _behind("scan.basic").scan}
-    kin.update((name, getattr(_behind("scan.views"), name)) for name in ("map", "reduce", "foldl", "foldr"))
-    return {name: _with_updates(function) for name, function in kin.items()}
-
-
-class OrderedUpdates(collections.OrderedDict):
-    """What shared variables become."""
-
-    def __add__(self, other):
-        return OrderedUpdates([*self.items(), *dict(other).items()])
-
-    def __radd__(self, other):
-        return OrderedUpdates([*dict(other).items(), *self.items()])
+    kin = {name: getattr(_behind("scan.views"), name) for name in ("map", "reduce", "foldl", "foldr")}
+    return dict({name: _with_updates(function) for name, function in kin.items()}, scan=engine.scan)
 
 
 def _with_updates(function):
@@ -199,7 +187,7 @@ def _with_updates(function):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Scan return signature|Setting default_update", DeprecationWarning)
             outputs, updates = function(*arguments, **named)
-        return outputs, OrderedUpdates(updates)
+        return outputs, engine.OrderedUpdates(updates)
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     return run
@@ -290,7 +278,8 @@ def _tensor():
         "batched_dot": batched_dot, "inv": tensor.reciprocal,
         "nnet": importlib.import_module("theano.tensor.nnet"), "patternbroadcast": patternbroadcast, "stack": stack,
         "unbroadcast": engine.of_any_size, "verify_grad": gradient.verify_grad, "numeric_grad": gradient.numeric_grad,
-        "_shared": _shared, "grad": engine.grad, "Dot": engine.Dot, "Elemwise": engine.Elemwise, "Sum": engine.Sum,
+        "_shared": _shared, "grad": engine.grad, "Dot": engine.Dot, "Elemwise": engine.Elemwise,
+        "Sum": _behind("tensor.math").Sum,
     }  # fmt: skip
 
 

@@ -10,10 +10,10 @@ import inspect
 import numpy as np
 
 from recurrent_layers import activations, initializations
-from recurrent_layers.engine import of_size_1
+from recurrent_layers.engine import of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import MaskedLayer
-from recurrent_layers.recurrence import iterate
+from recurrent_layers.recurrence import scan
 from recurrent_layers.utils.arguments import flag, integer, items
 
 _SHARED_DOCUMENTATION = """
@@ -170,21 +170,21 @@ class Recurrent(MaskedLayer):
         mask = self.get_input_mask(train)
         if mask is not None:
             mask = T.neq(mask, 0).dimshuffle(1, 0, 'x')
-        context = self._context(x, mask)
+        of_steps = self._context(x, mask) + [mask] * (mask is not None)
+        # A size of 1 might be broadcastable, which nothing in a step is but the last axis of these.
+        sequences = [of_any_size(x, 0, 1, 2)] + [of_any_size(of_size_1(one, 2), 0, 1) for one in of_steps]
 
-        def step(*inputs_and_states):
-            states = self._step(*inputs_and_states)
-            return states if isinstance(states, tuple) else (states,)
+        def step(x_t, *given):
+            of_step, states_tm1 = given[:-self.nb_states], given[-self.nb_states:]
+            states = self._step(*self._inputs(x_t), *of_step[:len(of_steps) - (mask is not None)], *states_tm1)
+            states = states if isinstance(states, tuple) else (states,)
+            return states if mask is None else [T.switch(of_step[-1], state, state_tm1)
+                                                for state, state_tm1 in zip(states, states_tm1)]
 
-        def masked_step(*inputs_and_states):
-            mask_t, states_tm1 = inputs_and_states[-self.nb_states - 1], inputs_and_states[-self.nb_states:]
-            states = step(*inputs_and_states[:-self.nb_states - 1], *states_tm1)
-            return [T.switch(mask_t, state, state_tm1) for state, state_tm1 in zip(states, states_tm1)]
-
-        h = iterate(self._inputs, step if mask is None else masked_step, x,
-                    context if mask is None else context + [mask], self.nb_states, self.output_dim,
-                    self.truncate_gradient, self.return_sequences, type(self).__name__)
-        return h.dimshuffle(1, 0, 2) if self.return_sequences else h
+        zeros = of_any_size(T.zeros((x.shape[1], self.output_dim)), 0, 1)
+        (h, *_), _ = scan(step, sequences, [zeros] * self.nb_states, truncate_gradient=self.truncate_gradient,
+                          name=type(self).__name__, return_list=True)
+        return h.dimshuffle(1, 0, 2) if self.return_sequences else h[-1]
 
 
 class SimpleRNN(Recurrent):

@@ -51,6 +51,30 @@ public:
     long stride(int axis) const { return PyArray_STRIDE(array, axis) / long(sizeof(element)); }
 };
 
+// The state before the first step, or several, one for each step before it. That of all samples may be one row.
+class Initial {
+    const Input<real> array;
+    const bool has_steps, is_row;
+
+public:
+    Initial(PyArrayObject* given, bool has_steps, bool is_row) : array(given), has_steps(has_steps), is_row(is_row) {}
+    const real* at(long step) const { return array.data() + step * this->step(); }
+    long step() const { return has_steps ? array.stride(0) : 0; }
+    long row() const { return is_row ? 0 : array.stride(has_steps); }
+    long samples() const { return array.dim(has_steps); }
+    long dim(int axis) const { return array.dim(axis); }
+    bool fits(long batch, long steps) const {
+        return (is_row || samples() == batch) && (!has_steps || array.dim(0) >= steps);
+    }
+    ONCE bool is_zero(long steps, long columns) const {
+        for (long step = 0; step < steps; ++step)
+            for (long i = 0; i < (is_row ? 1 : samples()); ++i)
+                for (long j = 0; j < columns; ++j)
+                    if (at(step)[i * row() + j] != 0) return false;
+        return true;
+    }
+};
+
 ONCE static real* output(PyArrayObject** given, std::initializer_list<npy_intp> shape) {
     const int ndim = shape.size();
     const int type = sizeof(real) == sizeof(float) ? NPY_FLOAT : NPY_DOUBLE;
@@ -79,6 +103,6 @@ ONCE static void require(bool holds, const char* message) {
 
 ONCE static void require_equal(const char* name, long size, const char* other_name, long other) {
     if (size != other)
-        throw std::invalid_argument("a weight does not fit: " + (name + (" is " + std::to_string(size))) + ", " +
+        throw std::invalid_argument("sizes that do not fit: " + (name + (" is " + std::to_string(size))) + ", " +
                                     other_name + " is " + std::to_string(other));
 }

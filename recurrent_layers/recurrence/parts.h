@@ -64,21 +64,22 @@ void run(long threads, long jobs, const Job& job) {
 
 // Whether a sample is there at a step.
 struct Mask {
-    const bool* values;
+    const unsigned char* values;
     long step, sample;
 
-    bool operator()(long t, long i) const { return values == nullptr || values[t * step + i * sample]; }
+    bool operator()(long t, long i) const { return values == nullptr || values[t * step + i * sample] != 0; }
 };
 
-// How many threads are worth their while, and what they share. A step of a sample takes so many multiplications.
+// How many threads are worth their while, and what they share: samples, or columns where these may be parted. A step of
+// a sample takes so many multiplications.
 struct Division {
     static constexpr double WORTHWHILE = 200000;
     long threads, parts, shares;
 
-    ONCE Division(long available, long batch, long steps, double multiplications)
+    ONCE Division(long available, long batch, long steps, double multiplications, bool by_columns)
         : threads(available), parts(1), shares(1) {
         if (batch * steps * multiplications < 2 * WORTHWHILE) threads = 1;
-        if (batch < 3 * threads && batch * multiplications >= 2 * WORTHWHILE)
+        if (by_columns && batch < 3 * threads && batch * multiplications >= 2 * WORTHWHILE)
             shares = threads;
         else
             parts = std::max(std::min(threads, batch), 1L);

@@ -104,23 +104,26 @@ public:
     Rows of_rooms(long row) const { return {rooms.data(), row}; }
 };
 
-// The rows of all steps from `stop` on that are not masked: in what is kept of these steps, in x, and the rows of the
-// steps before them. Before the first step there is none, so the first rows there must be passed over.
+// The steps of samples, from step `stop` on, that are not masked, and where their rows are in what is kept of these steps.
 struct Taken {
-    std::vector<long> rows, rows_of_x, rows_before;
-    long without_state;
+    std::vector<long> t, i, rows;
 
-    ONCE Taken(const parts::Mask& mask, long batch, long stop, long end, long x_step, long x_sample)
-        : without_state(0) {
-        for (long t = stop; t < end; ++t) {
-            for (long i = 0; i < batch; ++i)
-                if (mask(t, i)) {
-                    rows.push_back((t - stop) * batch + i);
-                    rows_of_x.push_back(t * x_step + i * x_sample);
-                    if (stop > 0 || t > 0) rows_before.push_back(rows.back() - (stop > 0 ? 0 : batch));
+    ONCE Taken(const parts::Mask& mask, long batch, long stop, long end) {
+        for (long step = stop; step < end; ++step)
+            for (long sample = 0; sample < batch; ++sample)
+                if (mask(step, sample)) {
+                    t.push_back(step), i.push_back(sample);
+                    rows.push_back((step - stop) * batch + sample);
                 }
-            if (t == 0) without_state = rows.size();
-        }
+    }
+    long number() const { return t.size(); }
+    // How many of them come before a step.
+    long before(long step) const { return std::lower_bound(t.begin(), t.end(), step) - t.begin(); }
+    // Where the rows so many steps earlier are in an array with such strides.
+    ONCE std::vector<long> of(long step, long sample, long earlier = 0) const {
+        std::vector<long> found(t.size());
+        for (long n = 0; n < number(); ++n) found[n] = (t[n] - earlier) * step + i[n] * sample;
+        return found;
     }
 };
 

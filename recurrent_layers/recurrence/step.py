@@ -1,372 +1,442 @@
-"""The graph of one step, forwards and backwards, reduced to what can be written as loops over numbers.
+"""The step of a loop, as a graph of the engine, and how it reads when each value belongs to a sample.
 
-A step of a cell is made of elementwise functions and of products with weights. So is its gradient. `Program`
-finds out what of the forward steps the backward steps need again.
+`Step` is what the engine's scan makes of a function: anything may be in it. `Reading` says the same in few words:
+elementwise functions, products with weights, and the ops of `words`. Each value in it is a matrix, (nb_samples, n), or
+a column, (nb_samples, 1): what is the same for all samples is one of them, too, so that the gradient of it is one for
+each sample, and what is left to do is to add them up.
 """
 
-from collections import OrderedDict
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Tuple
 
 from recurrent_layers import engine
-from recurrent_layers.engine import Constant, DimShuffle, Dot, Elemwise, FunctionGraph, Sum, Variable, scalar
+from recurrent_layers.engine import (
+    Alloc,
+    Constant,
+    DimShuffle,
+    Dot,
+    Elemwise,
+    Join,
+    LogSoftmax,
+    Rebroadcast,
+    Shape,
+    Softmax,
+    SpecifyShape,
+    Subtensor,
+    Variable,
+    ViewOp,
+    scalar,
+)
 from recurrent_layers.engine import tensor as T
-
-# So cheap that computing them again is faster than storing them.
-CHEAP = (scalar.Add, scalar.Sub, scalar.Mul, scalar.Neg, scalar.Sqr,
-         scalar.Clip, scalar.Switch, scalar.Second, scalar.Identity, scalar.Cast,
-         scalar.Abs, scalar.Maximum, scalar.Minimum, scalar.LogicalComparison,
-         scalar.BinaryBitOp, scalar.UnaryBitOp)  # fmt: skip
+from recurrent_layers.recurrence import words
+from recurrent_layers.recurrence.errors import Unsupported
+from recurrent_layers.recurrence.graphs import substitute
 
 
-class Unsupported(Exception):
-    """The step has something that is neither elementwise nor a product with a weight; scan can do it."""
-
-
-class Cell(NamedTuple):
-    """One step of a recurrence, as a graph without shared variables.
+class State(NamedTuple):
+    """What a step hands over to later ones.
 
     Attributes
     ----------
-    x, x_t : symbolic variable
-        The input of all steps, (timesteps, nb_samples, input_dim), and of one.
-    inputs, projected_t : list of symbolic variables
-        What all steps receive from x, and what one receives from x_t.
-    inputs_t : list of symbolic variables
-        What one receives, as the step is given it.
-    context_t : list of symbolic variables, each (nb_samples, 1)
-        What else it receives.
-    states_tm1 : list of symbolic variables, each (nb_samples, output_dim)
-    states : list of symbolic variables
-        The states after the step, as a graph of `inputs_t`, `context_t`, `states_tm1` and `weights`.
-    weights : list of symbolic variables
-        All else that there is.
+    taps : tuple of int
+        How many steps back the step looks, as negative numbers.
+    before : list of symbolic variables
+        The state so many steps before, one for each of the taps.
+    after : symbolic variable
+        The state after the step.
     """
 
-    x: Variable
-    x_t: Variable
-    inputs: List[Variable]
-    projected_t: List[Variable]
-    inputs_t: List[Variable]
-    context_t: List[Variable]
-    states_tm1: List[Variable]
-    states: List[Variable]
+    taps: Tuple[int, ...]
+    before: List[Variable]
+    after: Variable
+
+    @property
+    def depth(self):
+        """How many states there must be before the first step."""
+        return -min(self.taps)
+
+
+class Step(NamedTuple):
+    """One step of a loop, as a graph without shared variables.
+
+    Attributes
+    ----------
+    sequences : list of symbolic variables
+        What it receives of each sequence.
+    states : list of State
+    outputs : list of symbolic variables
+        What else it computes.
+    weights : list of symbolic variables
+        All else that there is, the same at all steps.
+    """
+
+    sequences: List[Variable]
+    states: List[State]
+    outputs: List[Variable]
     weights: List[Variable]
 
-    def states_of_x_t(self, states):
-        """States after the step, as a graph of x_t instead of inputs_t."""
-        return substitute(states, dict(zip(self.inputs_t, self.projected_t)))
+    @property
+    def given(self):
+        """All that a step is given, in the order in which scan hands it over."""
+        return [*self.sequences, *(variable for state in self.states for variable in state.before), *self.weights]
+
+    @property
+    def results(self):
+        """All that it computes: the states after it, and the outputs."""
+        return [state.after for state in self.states] + self.outputs
+
+    def with_results(self, results):
+        """The same step that computes something else."""
+        states = [state._replace(after=after) for state, after in zip(self.states, results)]
+        return self._replace(states=states, outputs=list(results[len(states):]))
 
     def unmasked(self):
-        """What masks the steps, and the states after one that is not masked.
+        """What masks the steps, and a step that is not masked.
 
         Returns
         -------
-        int or None, list of symbolic variables
-            Which of the context it is, if one keeps all states as they were where it is false.
+        int or None, Step
+            Which sequence it is, if one keeps all states as they were where it is false.
         """
-        chosen = [_chosen(state) for state in self.states]
-        for k, context in enumerate(self.context_t):
-            if context.dtype == "bool" and all(condition is context and otherwise is state_tm1 for
-                                               (condition, _, otherwise), state_tm1 in zip(chosen, self.states_tm1)):
-                return k, [state for _, state, _ in chosen]
-        return None, self.states
+        if self.outputs or not self.states or any(-1 not in state.taps for state in self.states):
+            return None, self
+        chosen = [_chosen(state.after) for state in self.states]
+        for k, sequence in enumerate(self.sequences):
+            if sequence.dtype in ("bool", "int8", "uint8") and _is_column(sequence) and all(
+                    _is_same(condition, sequence) and otherwise is state.before[state.taps.index(-1)]
+                    for (condition, _, otherwise), state in zip(chosen, self.states)):  # fmt: skip
+                return k, self.with_results([after for _, after, _ in chosen])
+        return None, self
 
+    def without_constants(self, outer):
+        """A step in which what is the same at all steps is given.
 
-def trace(inputs, step, nb_states, x_type, context_types):
-    """Run `inputs` and `step` of :func:`recurrent_layers.recurrence.iterate` once, to see what they do.
+        Parameters
+        ----------
+        outer : list of symbolic variables
+            The weights.
 
-    Returns
-    -------
-    Cell, list of symbolic variables
-        The cell, and what stands for its weights where it is used.
-    """
-    # Shared variables have test values, the variables here have none.
-    with engine.without_test_values():
-        x, x_t = x_type(), T.TensorType(x_type.dtype, (False, False))()
-        context_t = [T.TensorType(context.dtype, (False, True))() for context in context_types]
-        states_tm1 = [T.matrix() for _ in range(nb_states)]
-        of_all, of_one = inputs(x), inputs(x_t)
-        inputs_t = [variable.type() for variable in of_one]
-        states = list(step(*inputs_t, *context_t, *states_tm1))
-        own = {x, x_t, *inputs_t, *context_t, *states_tm1}
-        given = [variable for variable in dict.fromkeys(engine.graph_inputs(of_all + of_one + states))
-                 if variable not in own and not isinstance(variable, Constant)]
-        weights = [weight.type() for weight in given]
-        clones = iter(engine.clone(of_all + of_one + states, dict(zip(given, weights))))
-        of_all, of_one, states = ([next(clones) for _ in part] for part in (of_all, of_one, states))
-    return Cell(x, x_t, of_all, of_one, inputs_t, context_t, states_tm1, states, weights), given
-
-
-class Product(NamedTuple):
-    """A product ``left . weight`` of the step, what it gives, and the gradient of that."""
-
-    left: Variable
-    weight: Variable
-    output: Variable
-    gradient: Variable
-
-
-class Program:
-    """What the steps compute, forwards and backwards.
-
-    Parameters
-    ----------
-    cell : Cell
-    gradients_of : list of symbolic variables
-        Those of ``cell.x`` and ``cell.weights`` whose gradients are wanted.
-    return_sequences : bool
-        Whether each step's output has a gradient from outside, or only that of the last.
-
-    Attributes
-    ----------
-    x_t, context_t, states_tm1, weights : as of the cell
-    leaves : set of symbolic variables
-        All that a step, forwards or backwards, is given.
-    forward, backward : list of symbolic variables
-        What forward and backward steps compute in the end.
-    mask : symbolic variable or None
-        Of the context: where it is false, the states stay what they are, and nothing else happens at the step.
-    states : list of symbolic variables
-        The states after the step, where it is not masked.
-    saved_states : list of int
-        Which states the backward steps need.
-    saved : list of symbolic variables
-        What else the forward steps compute and the backward steps need again.
-    carried : list of symbolic variables
-        The gradients of the states that come from the step after.
-    output_gradient : symbolic variable
-        The gradient of the step's output that comes from outside.
-    carried_on : list of symbolic variables
-        The gradients of the states before the step.
-    x_gradient : symbolic variable or None
-    products : list of Product
-        Those whose weight's gradient is wanted.
-    sums : list of (symbolic variable, symbolic variable)
-        A weight that is a vector, and what to sum over samples for its gradient.
-
-    Raises
-    ------
-    Unsupported
-        If the step cannot be written in this way.
-    """
-
-    def __init__(self, cell, gradients_of=(), return_sequences=False):
-        mask, states = cell.unmasked()
-        states = [T.tensor_copy(state) for state in cell.states_of_x_t(states)]
-        carried = [state.type() for state in cell.states_tm1]
-        output_gradient = cell.states_tm1[0].type()
-        dots = [node for node in engine.io_toposort([], states) if isinstance(node.op, Dot)]
-        dots = [node for node in dots if weight_of(node.inputs[1]) in gradients_of]
-        if any(is_transposed(node.inputs[1]) for node in dots):
-            raise Unsupported("a product with a transposed weight")
-        vectors = [weight for weight in cell.weights if weight in gradients_of and weight.ndim == 1]
-        for weight in cell.weights:
-            if weight.ndim not in (1, 2) or any(weight.broadcastable):
-                raise Unsupported(f"a weight that is neither a matrix nor a vector: {weight.type}")
-        wrt_x = [cell.x_t] if cell.x in gradients_of else []
-        targets = wrt_x + cell.states_tm1 + [node.outputs[0] for node in dots] + vectors
-        gradients = []
-        if gradients_of:
-            known = OrderedDict(zip(states, carried))
-            if return_sequences:
-                known[states[0]] = carried[0] + output_gradient
-            gradients = engine.grad(None, targets, known_grads=known, disconnected_inputs='ignore')
-        inputs, states, gradients, outputs, lefts = map(iter, _simplified([
-            [cell.x_t, *cell.context_t, *cell.states_tm1, *cell.weights, *carried, output_gradient],
-            states, gradients, [node.outputs[0] for node in dots], [node.inputs[0] for node in dots]]))
-
-        def take(iterator, like):
-            return [next(iterator) for _ in like]
-
-        self.states = list(states)
-        self.x_t, self.context_t = next(inputs), take(inputs, cell.context_t)
-        self.mask = None if mask is None else self.context_t[mask]
-        self.states_tm1, self.weights = take(inputs, cell.states_tm1), take(inputs, cell.weights)
-        self.carried, self.output_gradient = take(inputs, carried), next(inputs)
-        self.x_gradient = next(gradients) if wrt_x else None
-        self.carried_on = take(gradients, cell.states_tm1) if gradients_of else []
-        weights = dict(zip(cell.weights, self.weights))
-        self.products = [Product(left, weights[weight_of(node.inputs[1])], output, gradient)
-                         for node, left, output, gradient in zip(dots, lefts, outputs, take(gradients, dots))]
-        self.sums = [(weights[vector], _summand(gradient)) for vector, gradient in zip(vectors, gradients)]
-        self.leaves = {self.x_t, *self.context_t, *self.states_tm1, *self.weights, *self.carried, self.output_gradient}
-        self.forward = self.states
-        self.backward = [variable for variable in [self.x_gradient] + self.carried_on
-                         + [product.gradient for product in self.products] + [summand for _, summand in self.sums]
-                         if variable is not None]
-        self._check(self.forward + self.backward)
-        self.saved_states, self.saved = self._find_saved() if gradients_of else ([], [])
-
-    def ancestors(self, variables, stop=()):
-        """The computed variables that `variables` depend on, themselves included, in order of computation."""
-        found, stop = {}, set(stop) | self.leaves
-
-        def visit(variable):
-            if variable in found or variable in stop or is_constant(variable) or vector_weight(variable) is not None:
-                return
-            for argument in arguments(variable.owner):
-                visit(argument)
-            found[variable] = True
-
-        for variable in variables:
-            visit(variable)
-        return list(found)
-
-    def _check(self, variables):
-        """Look for what cannot be written as loops and products."""
-        seen, stack = set(), list(variables)
-        while stack:
-            variable = stack.pop()
-            if variable in seen or is_constant(variable) or vector_weight(variable) in self.weights:
-                continue
-            seen.add(variable)
-            if variable in self.weights:
-                raise Unsupported(f"a weight, {variable.type}, elsewhere than on the right of a product or as a bias")
-            if variable in self.leaves:
-                continue
-            node = variable.owner
-            if node is None:
-                raise Unsupported(f"the constant {variable}")
-            if isinstance(node.op, Dot):
-                left, right = node.inputs
-                if weight_of(right) not in self.weights or left.broadcastable != (False, False):
-                    raise Unsupported("a product that is not one of a state or an input with a weight")
-            elif not isinstance(node.op, Elemwise) or len(node.outputs) > 1:
-                raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
-            stack += arguments(node)
-
-    def _find_saved(self):
-        """What to keep of the forward steps.
-
-        First, all that the backward steps take from the forward steps, and what products have on their left; then,
-        without what is cheap to compute from the rest. Lefts stay, since the gradients of weights take them as they
-        are.
+        Returns
+        -------
+        Step, list of symbolic variables
+            The step, which has only weights that it needs, and these.
         """
-        forward, backward = self.ancestors(self.forward), self.ancestors(self.backward)
-        from_outside = {*self.carried, self.output_gradient}
-        for variable in backward:
-            if any(argument in from_outside for argument in arguments(variable.owner)):
-                from_outside.add(variable)
-        saved_states, saved = set(), {}
+        changing, hoisted = {*self.given[:len(self.given) - len(self.weights)]}, {}
+        nodes = engine.io_toposort([], self.results)
+        for node in nodes:
+            if any(variable in changing for variable in node.inputs):
+                changing.update(node.outputs)
+        for node in nodes:
+            for variable in node.inputs if changing.intersection(node.outputs) else ():
+                if variable not in changing and _is_to_be_given(variable):
+                    hoisted[variable] = variable.type()
+        for variable in self.results:
+            if variable not in changing:
+                hoisted[variable] = variable.type()
+        values = substitute(list(hoisted), dict(zip(self.weights, outer)))
+        results = substitute(self.results, hoisted)
+        given = dict(zip([*self.weights, *hoisted.values()], [*outer, *values]))
+        needed = [variable for variable in dict.fromkeys(engine.graph_inputs(results)) if variable in given]
+        step = self._replace(weights=needed).with_results(results)
+        return step, [given[variable] for variable in needed]
 
-        def need(variable):
-            if variable in self.states_tm1:
-                saved_states.add(self.states_tm1.index(variable))
-            elif is_given(variable):
-                pass
-            elif variable in self.states:
-                saved_states.add(self.states.index(variable))
-            elif (variable in forward or not isinstance(variable.owner.op, Elemwise)) and not is_column(variable):
-                saved[variable] = True
-            else:
-                for argument in arguments(variable.owner):
-                    need(argument)
+    def ahead(self):
+        """What the engine's scan had better be given than compute at each step: what products make of a sequence.
 
-        def is_given(variable):
-            return variable in self.leaves or is_constant(variable) or vector_weight(variable) is not None
-
-        def is_cheap(variable):
-            if is_given(variable) or variable in saved:
-                return True
-            if variable in self.states:
-                return self.states.index(variable) in saved_states
-            node = variable.owner
-            return (isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, CHEAP)
-                    and all(map(is_cheap, arguments(node))))
-
-        for product in self.products:
-            need(product.left)
-        lefts = set(saved)
-        for variable in backward:
-            if variable in from_outside:
-                for argument in arguments(variable.owner):
-                    if argument not in from_outside:
-                        need(argument)
-        for variable in self.backward:
-            if variable not in from_outside:
-                need(variable)
-        for variable in list(saved):
-            if variable not in lefts:
-                del saved[variable]
-                if not is_cheap(variable):
-                    saved[variable] = True
-        return sorted(saved_states), list(saved)
+        Returns
+        -------
+        Step, list of (int, symbolic variable)
+            A step with more sequences, and for each of these which one it is made of, and how.
+        """
+        made_of = {sequence: k for k, sequence in enumerate(self.sequences) if sequence.ndim == 2}
+        fixed, with_products, found = set(self.weights), set(), {}
+        for node in engine.io_toposort([], self.results):
+            given = [one for one in node.inputs if one not in fixed and not isinstance(one, Constant)]
+            sources = {made_of.get(variable) for variable in given}
+            is_fine = isinstance(node.op, Elemwise) or isinstance(node.op, Dot) and node.inputs[1] not in given
+            if not given:
+                fixed.update(node.outputs)
+            elif len(sources) == 1 and None not in sources and is_fine and node.outputs[0].ndim == 2:
+                made_of[node.outputs[0]] = sources.pop()
+                if isinstance(node.op, Dot) or with_products.intersection(given):
+                    with_products.add(node.outputs[0])
+                continue
+            found.update((variable, variable.type()) for variable in given if variable in with_products)
+        step = self.with_results(substitute(self.results, found))
+        return step._replace(sequences=self.sequences + list(found.values())), [
+            (made_of[variable], variable) for variable in found]
 
 
-def substitute(outputs, replacements):
-    """The same outputs with other variables in the place of some, and with new constants.
-
-    Unlike `theano.clone`, it does not copy what the replacements depend on.
-
-    Parameters
-    ----------
-    outputs : list of symbolic variables
-    replacements : dict of symbolic variables
-    """
-    # A constant may belong to one function graph only.
-    constants = [variable for variable in engine.graph_inputs(outputs) if isinstance(variable, Constant)]
-    copies = engine.clone_get_equiv(list(replacements), outputs, copy_inputs=False, copy_orphans=False,
-                                   memo={**{constant: constant.clone() for constant in constants}, **replacements})
-    return [copies[output] for output in outputs]
+def _is_to_be_given(variable):
+    """Whether something that is the same at all steps is more than a weight or a number."""
+    if not isinstance(variable.type, T.TensorType):
+        return False
+    if isinstance(variable, Constant):
+        return variable.data.size > 1
+    return variable.owner is not None and not (isinstance(variable.owner.op, DimShuffle) and
+                                               variable.owner.inputs[0].owner is None and
+                                               variable.owner.inputs[0].ndim < 2)  # fmt: skip
 
 
-def arguments(node):
-    """The inputs of a node that its value depends on."""
-    return node.inputs[:1] if isinstance(node.op, (Dot, DimShuffle)) else node.inputs
-
-
-def is_constant(variable):
-    """Whether it is a number."""
-    return isinstance(variable, Constant) and variable.data.size == 1
-
-
-def vector_weight(variable):
-    """The vector of which `variable` is the row; None if it is no row."""
+def _chosen(variable):
+    """The condition of a choice between two, and both; thrice None if the variable is no such choice."""
     node = variable.owner
-    if node is not None and isinstance(node.op, DimShuffle) and node.op.new_order == ('x', 0):
-        return node.inputs[0]
-    return None
-
-
-def weight_of(right):
-    """The matrix that a product has on its right, be it transposed."""
-    node = right.owner
-    if node is not None and isinstance(node.op, DimShuffle) and node.op.new_order == (1, 0):
-        return node.inputs[0]
-    return right
-
-
-def is_transposed(right):
-    return right.owner is not None
-
-
-def _chosen(state):
-    """The condition of a choice between two, and both; thrice None if the state is no such choice."""
-    node = state.owner
     if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Switch):
         return node.inputs
     return None, None, None
 
 
-def is_column(variable):
-    """Whether it has one value for each sample."""
-    return variable.broadcastable[-1:] == (True,)
+def _is_column(variable):
+    """Whether it has one number for each sample."""
+    return variable.ndim == 1 or variable.broadcastable == (False, True)
 
 
-def _summand(gradient):
-    """What the gradient of a vector sums over samples."""
-    while gradient.owner is not None and isinstance(gradient.owner.op, DimShuffle):
-        gradient = gradient.owner.inputs[0]
-    node = gradient.owner
-    if node is None or not isinstance(node.op, Sum) or node.op.axis != (0,) or node.inputs[0].ndim != 2:
-        raise Unsupported("a vector that is not added to each sample")
-    return node.inputs[0]
+def _is_same(variable, column):
+    """Whether a variable is a column, be it as a vector."""
+    node = None if variable is None else variable.owner
+    if node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == (0, "x"):
+        variable = node.inputs[0]
+    return variable is column
 
 
-def _simplified(parts):
-    """The same lists of variables after the engine's canonical simplifications; the first holds the inputs."""
-    outputs = [variable for part in parts[1:] for variable in part]
-    fgraph = FunctionGraph(parts[0], outputs, clone=True)
-    engine.simplify(fgraph)
-    variables = iter(fgraph.outputs)
-    return [fgraph.inputs] + [[next(variables) for _ in part] for part in parts[1:]]
+class Leaf(NamedTuple):
+    """What a value of a step is that is given.
+
+    Attributes
+    ----------
+    kind : str
+        "sequence"; "before", a state before the step; or of a weight how it is used: "matrix", on the right of
+        products; "row", the same for all samples; "fixed", of its own for each sample; "number".
+    position : int
+        Which of the sequences, states or weights.
+    tap : int
+        Of a state, how many steps back.
+    """
+
+    kind: str
+    position: int
+    tap: int = 0
+
+
+class Reading:
+    """A step in few words.
+
+    Parameters
+    ----------
+    step : Step
+
+    Attributes
+    ----------
+    leaves : dict
+        What is given: variable to `Leaf`.
+    results : list of symbolic variables
+        What the step computes.
+    dtype : str
+        That of all results.
+
+    Raises
+    ------
+    Unsupported
+        If something is in the step that has no word.
+    """
+
+    def __init__(self, step):
+        self.leaves, self._read, self._of_weights = {}, {}, {}
+        self._weights = {weight: k for k, weight in enumerate(step.weights)}
+        for k, variable in enumerate(step.sequences):
+            self._give(variable, Leaf("sequence", k))
+        for k, state in enumerate(step.states):
+            for tap, variable in zip(state.taps, state.before):
+                self._give(variable, Leaf("before", k, -tap))
+        self.results = [self.read(result) for result in step.results]
+        self.dtype = self.results[0].dtype
+        for variable in [*self.results, *self.leaves]:
+            if variable.dtype.startswith(("float", "complex")) and variable.dtype != self.dtype:
+                raise Unsupported(f"{variable.dtype} together with {self.dtype}")
+        if self.dtype not in ("float32", "float64") or any(result.dtype != self.dtype for result in self.results):
+            raise Unsupported("results that are not of one type float32 or float64")
+        if any(result.broadcastable[0] for result in self.results):
+            raise Unsupported("results that are the same for all samples")
+
+    def variable_of(self, leaf):
+        """The variable of a leaf; None if the step does not need it."""
+        return next((variable for variable, other in self.leaves.items() if other == leaf), None)
+
+    def _give(self, variable, leaf):
+        if not isinstance(variable.type, T.TensorType) or variable.ndim not in (1, 2) or (
+                variable.ndim == 2 and variable.broadcastable[0]):  # fmt: skip
+            raise Unsupported(f"steps that are given something else than vectors and matrices: {variable.type}")
+        own = T.TensorType(variable.dtype, (False, _is_column(variable)))(variable.name)
+        self.leaves[own], self._read[variable] = leaf, own
+
+    def _weight(self, weight, kind, is_column=False):
+        """What stands for a weight where it is used in some way."""
+        if weight not in self._weights:
+            raise Unsupported(f"{weight.type}, which is not known at all steps")
+        if (weight, kind) not in self._of_weights:
+            if any(other is weight for other, _ in self._of_weights):
+                raise Unsupported("a weight that is used in two ways")
+            own = T.TensorType(weight.dtype, (False, is_column))()
+            self._of_weights[weight, kind] = own
+            self.leaves[own] = Leaf(kind, self._weights[weight])
+        return self._of_weights[weight, kind]
+
+    def read(self, variable):
+        """What a variable is in few words: a matrix, a column, or a number (1, 1)."""
+        if variable not in self._read:
+            self._read[variable] = found = self._find(variable)
+            found.name = found.name or variable.name
+        return self._read[variable]
+
+    def _find(self, variable):
+        node = variable.owner
+        if isinstance(variable, Constant):
+            if not isinstance(variable.type, T.TensorType) or variable.data.size != 1:
+                raise Unsupported(f"the constant {variable}")
+            return T.constant(variable.data.reshape((1, 1)))
+        if node is None:
+            return self._given(variable)
+        for kinds, way in self.WAYS:
+            if isinstance(node.op, kinds):
+                return way(self, node)
+        if engine.is_softmax(node, Softmax):
+            powers = self._powers(node.inputs[0])
+            return powers / words.row_sum(powers)
+        if engine.is_softmax(node, LogSoftmax):
+            x = self.read(node.inputs[0])
+            return x - words.row_max(x) - T.log(words.row_sum(self._powers(node.inputs[0])))
+        if engine.reduction(node) and node.outputs[0] is variable:
+            return self._reduction(node)
+        raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
+
+    def _given(self, variable):
+        if variable.ndim > 2 or not isinstance(variable.type, T.TensorType):
+            raise Unsupported(f"a weight that is neither a matrix nor a vector: {variable.type}")
+        if all(variable.broadcastable):
+            return self._weight(variable, "number", is_column=True)
+        if variable.ndim == 2 and variable.broadcastable[0]:
+            return self._weight(variable, "row")
+        return self._weight(variable, "fixed", is_column=_is_column(variable))
+
+    def _powers(self, variable):
+        x = self.read(variable)
+        return T.exp(x - words.constant(words.row_max(x)))
+
+    def _elementwise(self, node):
+        if len(node.outputs) > 1:
+            raise Unsupported(f"{node.op}, which gives several values")
+        given = [self.read(argument) for argument in node.inputs]
+        if isinstance(node.op.scalar_op, scalar.Second):
+            return given[1] if given[1].broadcastable == given[0].broadcastable else words.spread(given[1], given[0])
+        return node.op(*given)
+
+    def _product(self, node):
+        left, right = node.inputs
+        if left.ndim != 2 or right.ndim not in (1, 2):
+            raise Unsupported("a product that is not one of a state or an input with a weight")
+        if right.ndim == 1:
+            return words.row_sum(self.read(left) * self._weight(right, "row"))
+        left = self.read(left)
+        if right.owner is not None or any(right.broadcastable) or left.broadcastable != (False, False):
+            raise Unsupported("a product that is not one of a state or an input with a weight")
+        return T.dot(left, self._weight(right, "matrix"))
+
+    def _transposition(self, node):
+        order, (argument,) = tuple(node.op.new_order), node.inputs
+        if argument.ndim == 1 and order == ("x", 0):
+            if argument.owner is not None:
+                raise Unsupported("samples as columns")
+            is_number = argument.broadcastable == (True,)
+            return self._weight(argument, "number" if is_number else "row", is_column=is_number)
+        column = self.read(argument)
+        if argument.ndim == 0 or order in ((0, 1), (0,)) or order == (0, "x"):
+            return column
+        raise Unsupported("samples as columns")
+
+    def _cut(self, node):
+        argument, indices = node.inputs[0], list(engine.indices(node))
+        if argument.ndim == 1 and isinstance(argument.owner.op if argument.owner else None, (Shape, Elemwise)):
+            return self._size(argument, indices)
+        if argument.ndim != 2 or not _is_all(indices[0]) or len(indices) > 2:
+            raise Unsupported("some of the samples, cut out")
+        if len(indices) == 1 or _is_all(indices[1]):
+            return self.read(argument)
+        argument, index = self.read(argument), indices[1]
+        if argument.broadcastable != (False, False):
+            raise Unsupported("columns, cut from what has one")
+        if not isinstance(index, slice):
+            begin = _number(index)
+            return words.cut(argument, begin, begin + 1, is_column=True)
+        if index.step is not None and _number(index.step) != 1:
+            raise Unsupported("every so many columns")
+        end = None if index.stop is None else _number(index.stop)
+        return words.cut(argument, 0 if index.start is None else _number(index.start), end)
+
+    def _size(self, argument, indices):
+        """The number of columns, as `mean` divides by it."""
+        function = None
+        if isinstance(argument.owner.op, Elemwise):
+            function, argument = argument.owner.op, argument.owner.inputs[0]
+        if argument.owner is None or not isinstance(argument.owner.op, Shape) or _number(indices[0]) not in (1, -1) or (
+                function is not None and not isinstance(function.scalar_op, scalar.Cast)):  # fmt: skip
+            raise Unsupported("sizes that it computes with")
+        count = words.count(self.read(argument.owner.inputs[0]))
+        return count if function is None else function(count)
+
+    def _joined(self, node):
+        axis, *parts = ([node.op.axis] if hasattr(node.op, "axis") else []) + list(node.inputs)
+        axis = axis if isinstance(axis, int) else _number(axis)
+        if axis != 1 or parts[0].ndim != 2:
+            raise Unsupported("samples, joined")
+        return words.join([self.read(part) for part in parts])
+
+    def _reduction(self, node):
+        function, axes = engine.reduction(node)
+        argument = self.read(node.inputs[0])
+        if node.inputs[0].ndim != 2 or axes not in (1, (1,), [1]):
+            raise Unsupported(f"{node.op} over samples")
+        if isinstance(function, scalar.Add):
+            return words.row_sum(argument)
+        if isinstance(function, type(scalar.maximum)):
+            return words.row_max(argument)
+        raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
+
+    def _filled(self, node):
+        value, shape = self.read(node.inputs[0]), node.inputs[1:]
+        if node.outputs[0].ndim > 2:
+            raise Unsupported("more than two dimensions")
+        for size in shape:
+            like = _source_of_size(size)
+            if like is not None and like.ndim == 2 and value.broadcastable != (False, False):
+                return words.spread(value, self.read(like))
+        return value
+
+    def _same(self, node):
+        return self.read(node.inputs[0])
+
+    def _viewed(self, node):
+        return node.op(self.read(node.inputs[0]))
+
+    WAYS = [(Elemwise, _elementwise), (Dot, _product), (DimShuffle, _transposition), (Subtensor, _cut),
+            (Join, _joined), (Alloc, _filled), ((Rebroadcast, SpecifyShape), _same), (ViewOp, _viewed)]  # fmt: skip
+
+
+def _is_all(index):
+    return isinstance(index, slice) and (index.start, index.stop, index.step) == (None, None, None)
+
+
+def _number(index):
+    """An index that is known, as a number."""
+    if isinstance(index, Constant):
+        index = index.data
+    if isinstance(index, Variable):
+        raise Unsupported("columns, cut where it is computed")
+    return int(index)
+
+
+def _source_of_size(size):
+    """Of what a number is the number of columns; None if of nothing."""
+    node = size.owner
+    if node is not None and isinstance(node.op, Subtensor) and node.inputs[0].owner is not None and isinstance(
+            node.inputs[0].owner.op, Shape) and _number(engine.indices(node)[0]) in (1, -1):  # fmt: skip
+        return node.inputs[0].owner.inputs[0]
+    return None

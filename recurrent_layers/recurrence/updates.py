@@ -8,11 +8,11 @@ the place of the old.
 from collections import OrderedDict
 
 from recurrent_layers import engine
-from recurrent_layers.engine import Elemwise, InconsistencyError, ancestors
+from recurrent_layers.engine import Constant, Elemwise, InconsistencyError, ancestors
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.recurrence import c_code
-from recurrent_layers.recurrence.step import Unsupported, is_constant
-from recurrent_layers.recurrence.writer import definition, indented, literal, type_of
+from recurrent_layers.recurrence import loops
+from recurrent_layers.recurrence.errors import Unsupported
+from recurrent_layers.recurrence.writer import c_type, definition, indented, literal
 
 # So many elements are taken at once.
 CHUNK = 16384
@@ -73,13 +73,15 @@ class Group:
             lines += [f'require(given{k}.dim({axis}) == given0.dim({axis}), "arrays of different shapes");'
                       for axis in range(array.ndim)]  # fmt: skip
         for k, number in enumerate(self.numbers):
-            names[number], kind = f"number{k}", type_of(number, dtype)
+            names[number], kind = f"number{k}", c_type(number.dtype, dtype)
             lines.append(f"const {kind} number{k} = *Input<{kind}>(in[{len(self.arrays) + k}]).data();")
         for k, variable in enumerate(self.order):
             names[variable] = f"v{k}"
             given = [literal(argument) if is_constant(argument) else names[argument]
                      for argument in variable.owner.inputs]  # fmt: skip
-            loop.append(definition(variable, names[variable], given, dtype))
+            dtypes = [argument.dtype for argument in variable.owner.inputs]
+            function = variable.owner.op.scalar_op
+            loop.append(definition(function, dtypes, variable.dtype, names[variable], given, dtype))
         sizes = [f"given0.dim({axis})" for axis in range(self.outputs[0].ndim)]
         for k, output in enumerate(self.outputs):
             shape = "{" + ", ".join(sizes) + "}"
@@ -93,12 +95,18 @@ class Group:
                   f"    const long end = std::min((job + 1) * {CHUNK}, size);",
                   "    #pragma GCC ivdep",
                   f"    for (long j = job * {CHUNK}; j < end; ++j) {{", *indented(indented(loop)), "    }", "});"]
-        return "\n".join(lines), tuple(tuple((0, axis) for axis in range(len(sizes))) for _ in self.outputs)
+        shape = tuple(loops.Size(((0, axis, 1),)) for axis in range(len(sizes)))
+        return "\n".join(lines), (shape,) * len(self.outputs)
 
     def op(self, places=()):
         """The op of the loop, for `arrays`, `numbers` and settings."""
         code, shapes = self.written(places)
-        return c_code.Loops("updates", code, self.outputs[0].dtype, shapes, tuple(places))
+        return loops.Loops("updates", code, self.outputs[0].dtype, shapes, tuple(places))
+
+
+def is_constant(variable):
+    """Whether it is a number."""
+    return isinstance(variable, Constant) and variable.data.size == 1
 
 
 def is_elementwise(variable):
@@ -152,7 +160,7 @@ def places_of(group, updated):
 @engine.optimizer
 def updates_in_c(fgraph):
     """Compute in one loop what is made of the same arrays."""
-    if not c_code.is_possible():
+    if not loops.is_possible():
         return
     updated = set(updated_inputs(fgraph))
     for group in groups_of(fgraph, updated):
@@ -164,7 +172,7 @@ def updates_in_c(fgraph):
         except Unsupported:
             continue
         op.in_place = group.op(places) if places else None
-        settings = c_code.settings(engine.number_of_threads(), 0, 0)
+        settings = loops.settings()
         fgraph.replace_all_validate(
             list(zip(group.outputs, op(*group.arrays, *group.numbers, settings, return_list=True))),
             reason="updates_in_c")  # fmt: skip
@@ -192,14 +200,18 @@ class UpdatesLast(engine.Feature):
     def orderings(self, fgraph):
         """For each node, what must have been computed before it."""
         updated = set(filter(holds_numbers, updated_inputs(fgraph)))
-        last, others = set(), []
         nodes = engine.io_toposort(fgraph.inputs, fgraph.outputs)
-        for node in nodes:
-            follows = any(variable.owner in last for variable in node.inputs)
-            if follows or not updated.isdisjoint(map(origin, destroyed_by(node))):
-                last.add(node)
-            else:
-                others.append(node)
+        destroyed = {node: {origin(variable) for variable in destroyed_by(node)} for node in nodes}
+        last, read, found = set(), set(), None
+        while found != len(last):
+            found = len(last)
+            for node in nodes:
+                follows = any(variable.owner in last for variable in node.inputs)
+                # What writes over something that is read last must come after that.
+                if follows or not destroyed[node].isdisjoint(updated | read):
+                    last.add(node)
+                    read.update(map(origin, node.inputs))
+        others = [node for node in nodes if node not in last]
         return OrderedDict((node, list(others)) for node in nodes if node in last)
 
 

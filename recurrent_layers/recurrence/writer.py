@@ -1,20 +1,15 @@
 """Writes one step as C code: products, and between them loops over samples and columns."""
 
+import contextlib
 import itertools
 import math
 from typing import NamedTuple
 
-from recurrent_layers.engine import Dot, Elemwise, MethodNotDefined, Sigmoid
+from recurrent_layers.engine import MethodNotDefined, Sigmoid
 from recurrent_layers.engine import scalar as _scalar
-from recurrent_layers.recurrence.step import (
-    Unsupported,
-    arguments,
-    is_column,
-    is_constant,
-    is_transposed,
-    vector_weight,
-    weight_of,
-)
+from recurrent_layers.recurrence.errors import Unsupported
+from recurrent_layers.recurrence.program import ancestors
+from recurrent_layers.recurrence.values import Extent
 
 # In these, g++ sees a loop that it can run with vectors, which the engine's own code often hides.
 EXPRESSIONS = {
@@ -45,87 +40,149 @@ EXPRESSIONS_OF_REALS = {
 
 
 class Place(NamedTuple):
-    """Where a variable is: ``at`` points to the values of the first sample, ``row`` leads to the next."""
+    """Where a value is: ``at`` points to the numbers of the first sample, ``row`` leads to the next sample."""
 
     at: str
     row: str
-    width: str = "output_dim"
+
+    def after(self, columns):
+        """Where the columns after so many begin."""
+        return self if columns == "0" else Place(f"{self.at} + {columns}", self.row)
 
 
-class Total(NamedTuple):
-    """An array of C that values are added to, and its size."""
+class Target(NamedTuple):
+    """Where a value is to go.
 
-    name: str
-    width: str
+    Attributes
+    ----------
+    place : Place
+    extent : Extent
+        How many columns there are.
+    adds : bool
+        Whether it is added to what is there.
+    """
+
+    place: Place
+    extent: Extent
+    adds: bool = False
 
 
-class Widths:
-    """How many columns each variable has, as C expressions. What meets in an elementwise function has the same."""
+class Sizes:
+    """Numbers of columns as C expressions.
 
-    def __init__(self, program, names):
-        self.program, self.names = program, names
-        self.same, self.known = {}, {}
-        for variable in program.ancestors(program.forward + program.backward):
-            self.of(variable)
-        for variable in program.states + program.carried_on:
-            self._fit(variable, "output_dim")
-        if program.x_gradient is not None:
-            self._fit(program.x_gradient, "input_dim")
+    Parameters
+    ----------
+    arrays : dict
+        The names of arrays whose sizes are known: name to how many axes it has.
+    """
 
-    def of(self, variable):
-        """The number of columns; None for what is the same in all of them."""
-        if variable not in self.known:
-            self.known[variable] = self._find(variable)
-        return self._representative(self.known[variable])
+    def __init__(self, arrays):
+        self.arrays, self.used, self.known, self._open = arrays, {}, {}, set()
 
-    def of_vector(self, weight):
-        """The size of a weight that is a vector."""
-        return self._representative(self.names[weight] + ".dim(0)")
+    def of(self, extent):
+        """An extent as C."""
+        self.known.update(dict.fromkeys(extent.known))
+        terms = [f"{times} * {self.name(columns)}" if times != 1 else self.name(columns)
+                 for columns, times in extent.terms.items()]  # fmt: skip
+        if extent.constant or not terms:
+            terms.append(str(extent.constant))
+        return " + ".join(terms).replace("+ -", "- ")
 
-    def checks(self):
-        """Pairs of expressions that must be equal."""
-        return [(width, self._representative(width)) for width in self.same]
+    def name(self, columns):
+        """The C name of a number of columns."""
+        columns = columns.root()
+        if columns not in self.used:
+            self.ways(columns)[0]
+            self.used[columns] = f"columns{len(self.used)}"
+        return self.used[columns]
 
-    def _find(self, variable):
-        if is_column(variable) or is_constant(variable):
-            return None
-        if vector_weight(variable) is not None:
-            return self.names[vector_weight(variable)] + ".dim(0)"
-        if variable in self.program.leaves:
-            return "input_dim" if variable is self.program.x_t else "output_dim"
-        node = variable.owner
-        if isinstance(node.op, Dot):
-            left, right = node.inputs
-            rows, columns = (1, 0) if is_transposed(right) else (0, 1)
-            name = self.names[weight_of(right)]
-            self._unite(f"{name}.dim({rows})", self.of(left))
-            return f"{name}.dim({columns})"
-        widths = [width for width in map(self.of, node.inputs) if width is not None]
-        for width in widths[1:]:
-            self._unite(width, widths[0])
-        return widths[0] if widths else None
+    def ways(self, columns):
+        """What a number of columns is, in as many ways as are known: (array, axis) pairs, and extents."""
+        columns = columns.root()
+        sizes = [(name, axis % self.arrays[name]) for name, axis in columns.sizes if name in self.arrays]
+        found = sorted(dict.fromkeys(sizes), key=_first_of_sizes)
+        if columns in self._open:
+            if not found:
+                raise Unsupported("columns whose number is not known")
+            return found
+        self._open.add(columns)
+        for extent in dict.fromkeys(columns.extents):
+            try:
+                for term in extent.terms:
+                    self.ways(term)
+                if columns not in extent.terms:
+                    found.append(extent)
+            except Unsupported:
+                continue
+        self._open.discard(columns)
+        if not found:
+            raise Unsupported("columns whose number is not known")
+        return found
 
-    def _fit(self, variable, width):
-        if self.of(variable) is not None:
-            self._unite(self.of(variable), width)
+    def declarations(self, graph):
+        """What comes first: the numbers, and that all arrays have them."""
+        for columns in graph.sizes:
+            with contextlib.suppress(Unsupported):
+                if columns.number() is not None:
+                    self.known[columns] = None
+                elif len(self.ways(columns)) > 1:
+                    self.name(columns)
+        lines, checks, done = [], [], set()
+        while len(done) < len(self.used) + len(self.known):  # To say what one is may take others.
+            for columns, name in [*self.used.items(), *((one, str(one.number())) for one in self.known)]:
+                if columns not in done:
+                    ways = [self._way(way) for way in self._ways_if_any(columns)]
+                    done.add(columns)
+                    if columns in self.used:
+                        lines.append((name, ways[0]))
+                    checks += [f'require_equal("{ways[0]}", {name}, "{way}", {way});' for way in ways if way != name
+                               and (name, way) not in lines]  # fmt: skip
+        return [f"const long {name} = {way};" for name, way in _sorted(lines)] + checks
 
-    def _representative(self, width):
-        while width in self.same:
-            width = self.same[width]
-        return width
+    def _ways_if_any(self, columns):
+        try:
+            return self.ways(columns)
+        except Unsupported:
+            if columns.root().number() is None:
+                raise
+            return []
 
-    def _unite(self, width, other):
-        # The shortest first: input_dim and output_dim stand for all that equals them.
-        width, other = sorted((self._representative(width), self._representative(other)), key=len)
-        if width != other:
-            self.same[other] = width
+    def _way(self, way):
+        return self.of(way) if isinstance(way, Extent) else f"{way[0]}.dim({way[1]})"
+
+
+def _sorted(lines):
+    """Definitions, in such an order that each is made of earlier ones."""
+    left, done = list(lines), []
+    while left:
+        names = {name for name, _ in left}
+        ready = [(name, way) for name, way in left
+                 if not any(word in names for word in way.replace("(", " ").split())]  # fmt: skip
+        if not ready:
+            raise Unsupported("columns whose number is not known")
+        done += ready
+        left = [line for line in left if line not in ready]
+    return done
+
+
+def _first_of_sizes(size):
+    """Sequences and states before weights."""
+    return ("initial", "sequence", "weight").index(size[0].rstrip("0123456789")) if size[0].rstrip("0123456789") in (
+        "initial", "sequence", "weight") else 3, size
+
+
+class Loop:
+    """What is computed, put somewhere and summed, sample by sample and column by column."""
+
+    def __init__(self, width):
+        self.width, self.members, self.stores, self.rows = width, [], [], []
 
 
 class StepWriter:
     """Writes what one step does for the samples ``active[0]``, ``active[1]``, ... and a share of the columns.
 
-    A variable's level is the number of products between it and what is given. Products of a level come
-    first; then, for all of its variables with the same number of columns, one loop. First of all, sums within
+    A value's level is how many products and sums over columns there are between it and what is given. Products of a
+    level come first; then, for all of its values with the same number of columns, one loop. First of all, sums within
     sums become one (`terms`, by sum); then the products among the terms of a sum are added up in one place
     (`shared`, by product: the first of them); then loops are formed, and last, places found for what one
     part of the step leaves for another.
@@ -133,211 +190,330 @@ class StepWriter:
     Parameters
     ----------
     program : Program
-    widths : Widths
-    names : dict
-        The C names of weights, and of packed weights: (weight, is transposed) to name.
+    sizes : Sizes
     places : dict
-        Where given variables are, by variable.
-    columns : dict
-        C expressions for sample ``i`` of variables of a single column.
-    stores : list of (variable, Place)
-        What to compute, and where to put it.
-    sums : list of (variable, Total)
-        What to sum over samples, and what it is added to.
+        Where given values are, and those that are kept, by value.
+    stores : list of (Value, Target)
+        What to compute, and where it goes.
 
     Attributes
     ----------
-    input_lines : list of str
-        Products of the input, several steps at once.
+    input_lines : dict
+        Products of sequences, several steps at once: the sequence's position to a list of str.
     levels_of_lines : list of list of str
         The step. What comes before must be done in all columns.
     rooms : list of (str, str)
         C names and sizes of what it needs room for.
     packed : dict
         The packed weights that the step needs: name to (weight, is transposed).
-    packed_of_inputs : set of str
-        Those that are multiplied with the input.
+    packed_of_inputs : dict
+        Those that are multiplied with a sequence: name to the sequence's position.
+    has_rows : bool
+        Whether it needs all columns at once, for a sum over them.
     """
 
-    def __init__(self, program, widths, names, places, columns, stores, sums=()):
-        self.program, self.widths, self.names = program, widths, names
-        self.places, self.columns, self.stores, self.sums = dict(places), columns, stores, sums
-        self.dtype = program.x_t.dtype
-        self.input_lines, self.levels_of_lines, self.rooms = [], [], []
-        self.packed, self.packed_of_inputs, self.ids = {}, set(), {}
-        self.order = program.ancestors([variable for variable, _ in [*stores, *sums]], stop=places)
+    def __init__(self, program, sizes, places, stores):
+        self.program, self.sizes, self.places = program, sizes, dict(places)
+        self.stores = [part for value, target in stores for part in self._parts(value, target)]
+        self.input_lines, self.levels_of_lines, self.rooms = {}, [], []
+        self.packed, self.packed_of_inputs, self.ids = {}, {}, {}
+        self.order = ancestors([value for value, _ in self.stores], stop=places)
+        self.places.update((value, target.place) for value, target in stores if value.kind == "join")
         self.levels = {}
-        for variable in self.order:
-            level = max([self._level(argument) for argument in arguments(variable.owner)], default=0)
-            self.levels[variable] = level + is_product(variable)
+        for value in self.order:
+            level = max([self._level(argument) for argument in value.arguments], default=0)
+            self.levels[value] = level + (value.kind in ("product", "sum", "max"))
         self.users = {}
-        for variable in self.order:
-            for argument in arguments(variable.owner):
-                self.users.setdefault(argument, []).append(variable)
+        for value in self.order:
+            for argument in value.arguments:
+                self.users.setdefault(argument, []).append(value)
         self._flatten_sums()
         self._let_products_share_rooms()
         self._form_loops()
+        self.has_rows = any(loop.rows for loop in self.loops.values())
         self._find_places()
         self._write()
 
-    def _level(self, variable):
-        return self.levels.get(variable, 0)
+    def _parts(self, value, target):
+        """A value and where it goes, or if it is joined, its parts and where they go."""
+        if value.kind != "join":
+            return [(value, target)]
+        begin, parts = Extent(), []
+        for part, extent in zip(value.arguments, value.detail):
+            place = target.place.after(self.sizes.of(begin))
+            parts.append((part, Target(place, extent if part.is_uniform else part.extent, target.adds)))
+            begin = begin + extent
+        return parts
 
-    def _is_only_a_term(self, variable, total):
-        """Whether nothing needs a variable but one sum, as one of its terms."""
-        is_stored = any(variable is other for other, _ in [*self.stores, *self.sums])
-        return variable in self.levels and self.users.get(variable) == [total] and not is_stored
+    def _level(self, value):
+        return self.levels.get(value, 0)
+
+    def _is_only_a_term(self, value, total):
+        """Whether nothing needs a value but one sum, as one of its terms."""
+        is_stored = any(value is other for other, _ in self.stores)
+        return value in self.levels and self.users.get(value) == [total] and not is_stored
 
     def _flatten_sums(self):
         """Let a sum take the terms of the sums within it."""
         self.terms = {}
-        for variable in filter(is_sum, self.order):
+        for value in filter(is_sum, self.order):
             terms = []
-            for term in variable.owner.inputs:
-                if term in self.terms and self._is_only_a_term(term, variable) and term.dtype == variable.dtype:
+            for term in value.arguments:
+                if term in self.terms and self._is_only_a_term(term, value) and term.dtype == value.dtype:
                     inner = self.terms.pop(term)
                     for inner_term in inner:
-                        users = self.users[inner_term]
-                        self.users[inner_term] = [variable if user is term else user for user in users]
+                        self.users[inner_term] = [value if user is term else user for user in self.users[inner_term]]
                     terms += inner
                 else:
                     terms.append(term)
-            self.terms[variable] = terms
-        self.order = [variable for variable in self.order if not is_sum(variable) or variable in self.terms]
+            self.terms[value] = terms
+        self.order = [value for value in self.order if not is_sum(value) or value in self.terms]
 
     def _let_products_share_rooms(self):
-        """Add the products of a sum up where the first of them is."""
-        self.shared = {}
-        for total, terms in self.terms.items():
-            products = [term for term in terms if self._is_only_a_term(term, total) and is_product(term)]
-            products.sort(key=lambda term: (self._level(term), not self._is_of_input(term)))
+        """Add the products up, where the first of them is, that are terms of the same sums in the same way."""
+        self.shared, together = {}, {}
+        for product in self.order:
+            ways = self._ways_as_term(product) if product.kind == "product" else None
+            if ways:
+                together.setdefault((ways, product.columns.root()), []).append(product)
+        for products in together.values():
+            products.sort(key=lambda product: (self._level(product), not self._is_of_input(product)))
             self.shared.update((product, products[0]) for product in products[1:])
 
+    def _ways_as_term(self, product):
+        """The sums that a product is a term of, and by which of its columns; None if it is anything else."""
+        ways, cuts = [], [user for user in self.users.get(product, []) if user.kind == "cut"]
+        for value in [product, *cuts]:
+            users = [user for user in self.users.get(value, []) if user not in cuts or value is not product]
+            is_stored = any(value is other for other, _ in self.stores)
+            if is_stored or any(user not in self.terms or self.terms[user].count(value) > 1 for user in users):
+                return None
+            ways += [(user, None if value is product else value.detail) for user in users]
+        return frozenset(ways)
+
     def _is_of_input(self, product):
-        return product.owner.inputs[0] is self.program.x_t
+        """Whether it is one of a sequence, which is all there before the first step."""
+        left = _uncut(product.arguments[0])
+        return left.kind == "leaf" and left.detail.kind == "sequence"
+
+    def _is_inline(self, value):
+        """Whether it is computed where it is used: the same number for all columns, or one that no room is for."""
+        return value.is_uniform or value.dtype != self.program.dtype
+
+    def _width(self, value):
+        return self.sizes.of(value.extent)
+
+    def _loop(self, level, width):
+        return self.loops.setdefault((level, width), Loop(width))
 
     def _form_loops(self):
         """Find, for each level and width, what is computed, stored and summed in a loop."""
         self.loops, self.loop_of = {}, {}
-        for variable in self.order:
-            width = self.widths.of(variable)
-            # What has the same value in all columns is computed where it is used.
-            if not is_product(variable) and width is not None:
-                self.loop_of[variable] = self._level(variable), width
-                self.loops.setdefault(self.loop_of[variable], ([], [], []))[0].append(variable)
-        for part, pairs in ((1, self.stores), (2, self.sums)):
-            for variable, target in pairs:
-                key = self._level(variable), self.widths.of(variable) or target.width
-                self.loops.setdefault(key, ([], [], []))[part].append((variable, target))
+        for value in self.order:
+            if value.kind == "map" and not self._is_inline(value):
+                self.loop_of[value] = self._loop(self._level(value), self._width(value))
+                self.loop_of[value].members.append(value)
+            elif value.kind in ("sum", "max"):
+                argument = value.arguments[0]
+                self.loop_of[value] = self._loop(self._level(argument), self._width(argument))
+                self.loop_of[value].rows.append(value)
+        for value, target in self.stores:
+            self._loop(self._level(value), self.sizes.of(target.extent)).stores.append((value, target))
 
     def _find_places(self):
         """Give room to what one part of the step hands over to another."""
-        stored = {variable: place for variable, place in reversed(self.stores)}
-        for variable in self.order:
-            if is_product(variable):
-                first = self.shared.get(variable, variable)
-                self.places[variable] = self.places[first] if first in self.places else self._new_room(first)
-            elif variable in self.loop_of:
-                here = self.loop_of[variable]
-                if any(self.loop_of.get(user, here) != here or is_product(user)
-                       for user in self.users.get(variable, [])):  # fmt: skip
-                    self.places[variable] = stored.get(variable) or self._new_room(variable)
+        stored = {value: target.place for value, target in reversed(self.stores)
+                  if not target.adds and target.extent == value.extent}  # fmt: skip
+        for value in self.order:
+            if value.kind == "product":
+                first = self.shared.get(value, value)
+                self.places[value] = self.places[first] if first in self.places else self._new_room(first)
+                left = value.arguments[0]
+                if left.kind == "join" and left not in self.places:
+                    self._join(left)
+            elif value.kind in ("sum", "max"):
+                self.places[value] = stored.get(value) or self._new_room(value)
+            elif value in self.loop_of and self._is_handed_over(value):
+                self.places[value] = stored.get(value) or self._new_room(value)
+                if value not in stored:
+                    self.loop_of[value].stores.append((value, Target(self.places[value], value.extent)))
 
-    def _new_room(self, variable):
-        name, row = f"room{len(self.rooms)}", f"products::padded({self.widths.of(variable)})"
-        is_of_input = is_product(variable) and self._is_of_input(variable)
+    def _is_handed_over(self, value):
+        here = self.loop_of[value]
+        uses = [user for user in self.users.get(value, []) if user.kind != "join"]
+        return any(user.kind == "product" or any(loop is not here for loop in self._loops_of(user)) for user in uses)
+
+    def _loops_of(self, user):
+        """The loops in which something is computed."""
+        if user in self.loop_of:
+            return [self.loop_of[user]]
+        found = [loop for loop in self.loops.values() for value, _ in loop.stores if value is user]
+        return found + [loop for other in self.users.get(user, []) if other.kind in ("map", "sum", "max")
+                        for loop in self._loops_of(other)]  # fmt: skip
+
+    def _join(self, value):
+        """Let the parts of a value be put beside each other."""
+        place = self._new_room(value)
+        for part, target in self._parts(value, Target(place, value.extent)):
+            self._loop(self._level(part), self.sizes.of(target.extent)).stores.append((part, target))
+
+    def _new_room(self, value):
+        name, row = f"room{len(self.rooms)}", f"products::padded({self._width(value)})"
+        is_of_input = value.kind == "product" and self._is_of_input(value)
         self.rooms.append((name, f"ahead * batch * {row}" if is_of_input else f"batch * {row}"))
-        self.places[variable] = Place(f"{name} + t % ahead * batch * {row}" if is_of_input else name, row)
-        return self.places[variable]
+        self.places[value] = Place(f"{name} + t % ahead * batch * {row}" if is_of_input else name, row)
+        return self.places[value]
 
     def _write(self):
         begun = set()
         for level in sorted({*self.levels.values(), *(level for level, _ in self.loops)}):
-            products = [variable for variable in self.order if is_product(variable) and self._level(variable) == level]
+            products = [value for value in self.order if value.kind == "product" and self._level(value) == level]
             lines = []
-            for variable in sorted(products, key=lambda product: not self._is_of_input(product)):
-                (self.input_lines if self._is_of_input(variable) else lines).append(self._product(variable, begun))
-            for key in self.loops:
-                if key[0] == level:
-                    lines += self._loop(key)
+            for value in sorted(products, key=lambda product: not self._is_of_input(product)):
+                lines_of = lines
+                if self._is_of_input(value):
+                    position = _uncut(value.arguments[0]).detail.position
+                    lines_of = self.input_lines.setdefault(position, [])
+                lines_of += self._product(value, begun)
+            for (its_level, _), loop in self.loops.items():
+                if its_level == level:
+                    lines += _LoopWriter(self, loop).lines()
             self.levels_of_lines.append(lines)
 
-    def _product(self, variable, begun):
-        left, right = variable.owner.inputs
-        name = self.names[weight_of(right), is_transposed(right)]
-        self.packed[name] = (weight_of(right), is_transposed(right))
-        place, source = self.places[variable], self.places[left]
+    def _product(self, value, begun):
+        weight, is_transposed = value.detail
+        left, name = value.arguments[0], f"transposed{weight}" if is_transposed else f"packed{weight}"
+        self.packed[name] = weight, is_transposed
+        place = self.places[value]
         add = "true" if place.at in begun else "false"
+        result, factor = (self.ids.setdefault(one, f"v{len(self.ids)}")
+                          for one in (self.shared.get(value, value), left))  # fmt: skip
+        comment = (f"// {result} {'+=' if place.at in begun else '='} {factor} . weight{weight}"
+                   f"{' transposed' if is_transposed else ''}")
         begun.add(place.at)
-        if self._is_of_input(variable):
-            # Those of several steps at once; only forward steps have such products.
-            self.packed_of_inputs.add(name)
-            return (f"{name}.multiply(inputs.number(), x.data(), inputs.of_x(), "
-                    f"{place.at}, inputs.of_rooms({place.row}), {add}, share);")
-        return (f"{name}.multiply(count, {source.at}, {{active, {source.row}}}, {place.at}, {{active, {place.row}}}, "
-                f"{add}, share);")
+        if self._is_of_input(value):
+            position, begin = _uncut(left).detail.position, self.sizes.of(_begin(left))
+            self.packed_of_inputs[name] = position
+            return [comment, f"{name}.multiply(inputs{position}.number(), sequence{position}.data() + {begin}, "
+                    f"inputs{position}.of_x(), {place.at}, inputs{position}.of_rooms({place.row}), {add}, share);"]
+        source = self.place(left)
+        return [comment, f"{name}.multiply(count, {source.at}, {{active, {source.row}}}, {place.at}, "
+                f"{{active, {place.row}}}, {add}, share);"]
 
-    def _loop(self, key):
-        members, stores, sums = self.loops[key]
-        seen, before, within, numbers = set(), [], [], itertools.count()
+    def place(self, value):
+        """Where a value is that is not computed where it is used."""
+        base = _uncut(value)
+        if value in self.places:
+            return self.places[value]
+        if base not in self.places:
+            raise Unsupported(f"a {base.kind} where one cannot be")
+        return self.places[base].after(self.sizes.of(_begin(value)))
 
-        def value(variable):
-            """The C expression of a variable; what it takes is added to the loop."""
-            if is_constant(variable):
-                return literal(variable)
-            if vector_weight(variable) is not None:
-                return self.names[vector_weight(variable), "values"] + "[j]"
-            name = self.ids.setdefault(variable, f"v{len(self.ids)}")
-            if variable in seen:
-                return name
-            seen.add(variable)
-            if variable in self.columns:
-                before.append(f"const {type_of(variable, self.dtype)} {name} = {self.columns[variable]};")
-            elif self.loop_of.get(variable) == key or self.widths.of(variable) is None:
-                within.append(self._definition(variable, name, value))
-            else:
-                place = self.places[variable]
-                before.append(f"const real* const at_{name} = {place.at} + i * ({place.row});")
-                within.append(f"const real {name} = at_{name}[j];")
+
+class _LoopWriter:
+    """Writes a loop: over samples, and within that over columns."""
+
+    def __init__(self, step, loop):
+        self.step, self.loop = step, loop
+        self.seen, self.before, self.within, self.after, self.numbers = set(), [], [], [], itertools.count()
+
+    def lines(self):
+        loop = self.loop
+        for value in loop.members:
+            self._value(value)
+        for value, target in loop.stores:
+            self._store(value, target)
+        for value in loop.rows:
+            self._row(value)
+        sums = [f"{self.step.ids[value]}_of_row" for value in loop.rows if value.kind == "sum"]
+        has_max = any(value.kind == "max" for value in loop.rows)
+        pragma = "#pragma GCC ivdep" if not sums or has_max else f"#pragma omp simd reduction(+:{', '.join(sums)})"
+        head = [f"const long begin = share.begin({loop.width}), end = share.end({loop.width});", pragma,
+                "for (long j = begin; j < end; ++j) {"]  # fmt: skip
+        if loop.width == "1":
+            head = ["if (share.number == 0) {", "    const long j = 0;"]
+        columns = indented([*head, *indented(self.within), "}"])
+        return ["for (long n = 0; n < count; ++n) {", "    const long i = active[n];", *indented(self.before),
+                *columns, *indented(self.after), "}"]  # fmt: skip
+
+    def _value(self, value):
+        """The C expression of a value; what it takes is added to the loop."""
+        if value.kind == "constant":
+            return literal(value)
+        if value.kind == "count":
+            return f"({c_type(value.dtype, self.step.program.dtype)}({self.step._width(value.arguments[0])}))"
+        name = self.step.ids.setdefault(value, f"v{len(self.step.ids)}")
+        if value in self.seen:
             return name
+        self.seen.add(value)
+        is_here = self.step.loop_of.get(value) is self.loop or value.kind == "map" and self.step._is_inline(value)
+        if value.kind == "map" and is_here and not (value.is_uniform and value in self.step.places):
+            # A number for each sample is computed once for all of its columns.
+            line = self._definition(value, name)
+            (self.before if value.is_uniform else self.within).append(line)
+        else:
+            self._load(value, name)
+        return name
 
-        def store(variable, place):
-            number = next(numbers)
-            before.append(f"real* const to{number} = {place.at} + i * ({place.row});")
-            within.append(f"to{number}[j] = {value(variable)};")
+    def _load(self, value, name):
+        place, kind = self.step.place(value), c_type(value.dtype, self.step.program.dtype)
+        if value.is_uniform:
+            self.before.append(f"const {kind} {name} = ({place.at})[i * ({place.row})];")
+        else:
+            self.before.append(f"const {kind}* const at_{name} = {place.at} + i * ({place.row});")
+            self.within.append(f"const {kind} {name} = at_{name}[j];")
 
-        for variable in members:
-            value(variable)
-        for variable, place in stores:
-            store(variable, place)
-        for variable, total in sums:
-            within.append(f"{total.name}[j] += {value(variable)};")
-        for variable in members:
-            if variable in self.places and all(variable is not other for other, _ in stores):
-                store(variable, self.places[variable])
-        return ["for (long n = 0; n < count; ++n) {", "    const long i = active[n];", *indented(before),
-                f"    const long begin = share.begin({key[1]}), end = share.end({key[1]});", "    #pragma GCC ivdep",
-                "    for (long j = begin; j < end; ++j) {", *indented(indented(within)), "    }", "}"]
+    def _store(self, value, target):
+        number, expression = next(self.numbers), self._value(value)
+        place = target.place
+        self.before.append(f"real* const to{number} = {place.at} + i * ({place.row});")
+        self.within.append(f"to{number}[j] {'+=' if target.adds else '='} {expression};")
 
-    def _definition(self, variable, name, value):
-        """The line that computes a variable from those it depends on."""
-        terms = self.terms.get(variable, variable.owner.inputs)
-        return definition(variable, name, [value(argument) for argument in terms if argument not in self.shared],
-                          self.dtype)
+    def _row(self, value):
+        """Sum or compare the columns of a row."""
+        expression, place = self._value(value.arguments[0]), self.step.places[value]
+        name = self.step.ids.setdefault(value, f"v{len(self.step.ids)}")
+        start = "0" if value.kind == "sum" else "-INFINITY"
+        self.before.append(f"real {name}_of_row = real({start});")
+        self.within.append(f"{name}_of_row += {expression};" if value.kind == "sum" else
+                           # What is no number stays.
+                           f"if ({expression} > {name}_of_row || {expression} != {expression}) "
+                           f"{name}_of_row = {expression};")  # fmt: skip
+        self.after.append(f"({place.at})[i * ({place.row})] = {name}_of_row;")
+
+    def _definition(self, value, name):
+        """The line that computes a value from those it depends on."""
+        shared = self.step.shared
+        terms = [term for term in self.step.terms.get(value, value.arguments) if _uncut(term) not in shared]
+        return definition(value.detail, [term.dtype for term in terms], value.dtype, name,
+                          [self._value(term) for term in terms], self.step.program.dtype)
 
 
-def type_of(variable, dtype):
-    """The C type of a variable, `real` for `dtype`."""
-    if variable.dtype == dtype:
+def _uncut(value):
+    """What columns are cut from."""
+    return value.arguments[0] if value.kind == "cut" else value
+
+
+def _begin(value):
+    return value.detail[0] if value.kind == "cut" else Extent()
+
+
+def is_sum(value):
+    return value.kind == "map" and isinstance(value.detail, _scalar.Add)
+
+
+def c_type(dtype, real):
+    """The C type of numbers, `real` for one of them."""
+    if dtype == real:
         return "real"
-    if variable.dtype.startswith(("float", "complex")):
-        raise Unsupported(f"{variable.dtype} together with {dtype}")
-    return "bool" if variable.dtype == "bool" else f"npy_{variable.dtype}"
+    if dtype.startswith(("float", "complex")):
+        raise Unsupported(f"{dtype} together with {real}")
+    return "bool" if dtype == "bool" else f"npy_{dtype}"
 
 
 def literal(constant):
-    """A number as C."""
-    number = constant.data.reshape(()).item()
+    """A number as C: a constant of the engine, or a value."""
+    number = constant.detail if hasattr(constant, "detail") else constant.data.reshape(()).item()
     if not constant.dtype.startswith("float"):
         return str(int(number))
     if math.isnan(number):
@@ -345,58 +521,52 @@ def literal(constant):
     return f"real({number!r})" if math.isfinite(number) else f"real({'-' if number < 0 else ''}INFINITY)"
 
 
-def definition(variable, name, given, dtype):
+def definition(function, dtypes, dtype, name, given, real):
     """The line that computes what an elementwise function gives.
 
     Parameters
     ----------
-    variable : symbolic variable
-        Computed by an `Elemwise`.
+    function
+        The engine's function of numbers.
+    dtypes : list of str
+        Those of its arguments.
+    dtype : str
+        That of what it gives.
     name : str
-        Its C name.
+        The C name of that.
     given : list of str
         C expressions of what it is computed from.
-    dtype : str
-        That of `real`.
+    real : str
+        What `real` stands for: "float32" or "float64".
 
     Raises
     ------
     Unsupported
         If there is no C for it.
     """
-    node, operation = variable.owner, variable.owner.op.scalar_op
-    given = [f"({expression})" for expression in given]
-    kind = type_of(variable, dtype)
-    if isinstance(operation, _scalar.Cast):
+    given, kind = [f"({expression})" for expression in given], c_type(dtype, real)
+    if isinstance(function, _scalar.Cast):
         return f"const {kind} {name} = {kind}({given[0]});"
-    expression = EXPRESSIONS.get(type(operation))
-    if {argument.dtype for argument in node.inputs} == {dtype}:
-        expression = expression or EXPRESSIONS_OF_REALS.get(type(operation))
+    expression = EXPRESSIONS.get(type(function))
+    if set(dtypes) == {real}:
+        expression = expression or EXPRESSIONS_OF_REALS.get(type(function))
     if expression is not None:
         return f"const {kind} {name} = {expression(*given)};"
-    if any(_has(operation, more) for more in ("c_support_code", "c_headers", "c_libraries")):
-        raise Unsupported(f"{operation}, which needs more C code")
-    scalars = operation.make_node(*[_scalar.get_scalar_type(argument.dtype)() for argument in node.inputs])
+    if any(_has(function, more) for more in ("c_support_code", "c_headers", "c_libraries")):
+        raise Unsupported(f"{function}, which needs more C code")
+    scalars = function.make_node(*[_scalar.get_scalar_type(one)() for one in dtypes])
     try:
-        code = operation.c_code(scalars, name, given, [name], {"fail": 'throw std::runtime_error("failed");'})
+        code = function.c_code(scalars, name, given, [name], {"fail": 'throw std::runtime_error("failed");'})
     except (MethodNotDefined, NotImplementedError):
-        raise Unsupported(f"{operation}, which has no C code") from None
+        raise Unsupported(f"{function}, which has no C code") from None
     return f"{kind} {name}; {{ {code} }}"
 
 
-def _has(operation, method):
+def _has(function, method):
     try:
-        return bool(getattr(operation, method)())
+        return bool(getattr(function, method)())
     except MethodNotDefined:
         return False
-
-
-def is_product(variable):
-    return isinstance(variable.owner.op, Dot)
-
-
-def is_sum(variable):
-    return isinstance(variable.owner.op, Elemwise) and isinstance(variable.owner.op.scalar_op, _scalar.Add)
 
 
 def indented(lines):

@@ -1,0 +1,166 @@
+"""What a layer's step is made into: its equations, what is kept for its gradient, and the C code."""
+
+import contextlib
+import inspect
+import re
+import sys
+
+from recurrent_layers import engine
+from recurrent_layers.recurrence import c_code, ops, tracing
+from recurrent_layers.recurrence.errors import Unsupported
+from recurrent_layers.recurrence.program import Program
+from recurrent_layers.recurrence.values import Extent
+
+
+def explain(layer, gradient=True):
+    """What becomes of a layer's recurrence when a function is compiled.
+
+    Parameters
+    ----------
+    layer : layer
+        Any that iterates a step; others' too, if their `get_output` makes a loop by :func:`recurrence.scan`.
+    gradient : bool
+        Also the backward steps, for the gradients of all weights and of the input.
+
+    Returns
+    -------
+    str
+        The layer's equations; what the arrays of the code are; what is kept of all steps for the gradient, and the
+        bytes of that; and the C code, with the names that the step gives to its values. Or why it runs by the engine's
+        scan.
+
+    Raises
+    ------
+    ValueError
+        If there is no loop in what the layer computes.
+
+    Examples
+    --------
+    >>> from recurrent_layers import GRU
+    >>> from recurrent_layers.recurrence.show import explain
+    >>> print(explain(GRU(64, 128)))
+    """
+    with _names_of_steps():
+        output = layer.get_output()
+    nodes = [node for node in engine.io_toposort([], [output]) if isinstance(node.op, ops.Recurrence)]
+    if not nodes:
+        raise ValueError(f"{type(layer).__name__} has no loop made by recurrence.scan, so there is no code to show; "
+                         "give a recurrent layer")
+    own = [node for node in nodes if str(node.op) == type(layer).__name__] or nodes
+    return "\n\n".join(filter(None, [_equations(layer), *_explained(own[-1], gradient)]))
+
+
+def _equations(layer):
+    """The block of equations in a docstring."""
+    found = re.search(r"::\n\n((?:    .*\n|\n)+)", inspect.cleandoc(type(layer).__doc__ or "") + "\n")
+    return f"{type(layer).__name__}\n\n{found.group(1).rstrip()}" if found else type(layer).__name__
+
+
+def _explained(node, gradient):
+    """The paragraphs on a node."""
+    try:
+        return _code(node, gradient)
+    except Unsupported as reason:
+        return [f"It runs by the scan of {engine.NAME}: its step has {reason}."]
+
+
+def _code(node, gradient):
+    op, given = node.op, ops.given_of(node.op, node.inputs)
+    wanted = [name for name, variable in zip(given.names, given.inputs[op.has_n_steps:])
+              if variable.dtype.startswith("float") and not name.startswith("initial")] if gradient else []  # fmt: skip
+    forms = ["all" if k == 0 else None for k in range(len(node.outputs))]
+    program = Program(op.step, wanted, forms)
+    forward = c_code.Forward(program, given, forms, str(op))
+    names = _names(node, given)
+    paragraphs = [_arrays(node, given, names)]
+    codes = [("Forward, all steps:", forward)]
+    if gradient:
+        backward = c_code.Backward(program, given, forms, forward.kept, wanted, f"gradient of {op}")
+        paragraphs.append(_kept(backward))
+        codes.append(("Backward, all steps:", backward))
+    return paragraphs + [f"{title}\n\n{_renamed(code.loops.code, names, code.writer)}" for title, code in codes]
+
+
+def _arrays(node, given, names):
+    """What the arrays of the code are."""
+    rows = [(names.get(name, name), str(variable.type)) for name, variable in
+            zip(given.names, node.inputs[given.n_steps is not None:])]  # fmt: skip
+    width = max(len(name) for name, _ in rows)
+    return "Given:\n\n" + "\n".join(f"    {name:<{width}}  {kind}" for name, kind in rows)
+
+
+def _kept(backward):
+    """What is kept of all steps for the gradient, and how much that is."""
+    size = {"float32": 4, "float64": 8}[backward.program.dtype]
+    shapes = {name: _shape_of(variable) for name, variable in zip(
+        backward.given.names, backward.given.inputs[backward.given.n_steps is not None:])}  # fmt: skip
+    rows, total = [], 0
+    for kept in backward.needed:
+        value = backward.program.states[kept.key] if kept.is_state else kept.key
+        number = _number(backward.sizes, kept.extent, shapes)
+        total = None if total is None or number is None else total + number
+        rows.append(f"    {kept.name:<8} {kept.width if number is None else number:>9}  "
+                    f"{backward.program.graph.names.get(value, '')}".rstrip())
+    amount = "" if total is None else f": {total} numbers, {total * size} bytes"
+    return "\n".join([f"Kept of each step of each sample for the gradient{amount}", "", *rows])
+
+
+def _shape_of(variable):
+    """The shape of a weight, or of a constant; None if it is not known."""
+    if isinstance(variable, engine.SharedVariable):
+        return variable.get_value(borrow=True).shape
+    return variable.data.shape if isinstance(variable, engine.Constant) else None
+
+
+def _number(sizes, extent, shapes):
+    """A number of columns, if it is known."""
+    total = extent.constant
+    for columns, times in extent.terms.items():
+        ways = [_number(sizes, way, shapes) if isinstance(way, Extent) else
+                shapes[way[0]][way[1]] for way in sizes.ways(columns)
+                if isinstance(way, Extent) or shapes.get(way[0])]  # fmt: skip
+        ways = [way for way in ways if way is not None]
+        if not ways:
+            return None
+        total += times * ways[0]
+    return total
+
+
+def _names(node, given):
+    """C names of weights, and what they are called."""
+    found = {}
+    for name, variable in zip(given.names, node.inputs[given.n_steps is not None:]):
+        if name.startswith("weight") and variable.name:
+            found[name] = re.sub(r"\W", "_", variable.name)
+    return found
+
+
+def _renamed(code, names, writer):
+    """The code, with the names of the step."""
+    graph = writer.program.graph
+    taken, own = set(re.findall(r"\w+", code)), dict(names)
+    for value, name in writer.ids.items():
+        new = re.sub(r"\W", "_", graph.names.get(value) or "")
+        if new and new not in taken:
+            own[name] = new
+            taken.add(new)
+    own.update({f"at_{name}": f"at_{new}" for name, new in list(own.items())})
+    for name, new in names.items():
+        own.update({f"{kind}{name[len('weight'):]}": f"{kind}_{new}" for kind in ("packed", "transposed")})
+        own[f"gradient_of_{name}"] = f"gradient_of_{new}"
+    return re.sub(r"\w+", lambda match: own.get(match.group(), match.group()), code)
+
+
+@contextlib.contextmanager
+def _names_of_steps():
+    """Within this, the values of a step are called what the variables of its function are called."""
+    tracing.naming = True
+    try:
+        yield
+    finally:
+        tracing.naming = False
+
+
+def show(layer, gradient=True, file=None):
+    """Print what becomes of a layer's recurrence when a function is compiled; see :func:`explain`."""
+    print(explain(layer, gradient), file=file or sys.stdout)

@@ -1,0 +1,98 @@
+"""The recurrent layers of real Keras 0.3.3 by `speed_up_scan`, against themselves by Theano's scan."""
+
+import functools
+
+import numpy as np
+import pytest
+import theano
+from compiled import BY_SCAN, IN_C, is_in_c
+from numpy.testing import assert_allclose
+
+import recurrent_layers as rl
+
+
+@pytest.fixture
+def speed_up_scan():
+    yield rl.speed_up_scan
+    rl.speed_up_scan(False)
+
+
+class WhenCalled:
+    """A function of Keras, which is compiled when it is called first: a model makes five."""
+
+    mode = BY_SCAN
+
+    def __init__(self, inputs, outputs, updates=[]):
+        self._make = functools.partial(theano.function, inputs, outputs, updates=updates, mode=self.mode,
+                                       allow_input_downcast=True)  # fmt: skip
+
+    @functools.cached_property
+    def function(self):
+        return self._make()
+
+    def __call__(self, inputs):
+        return self.function(*inputs)
+
+
+def build(keras, recurrent, masked=False, stacked=False, **how):
+    """A model of Keras: perhaps what gives a mask, one or two recurrent layers (`how` they are), a dense one."""
+    model, first = keras.models.Sequential(), dict(input_dim=3)
+    if how.get("stateful"):
+        first = dict(batch_input_shape=(4, 5, 3))
+    if masked and how.get("stateful"):
+        model.add(keras.layers.core.Masking(0.0, **first))
+    elif masked:
+        model.add(keras.layers.embeddings.Embedding(9, 3, mask_zero=True))
+        first = {}
+    if stacked:
+        model.add(recurrent(6, return_sequences=True, **how, **first))
+        first = {}
+    model.add(recurrent(7, return_sequences=stacked, **how, **first))
+    model.add(keras.layers.core.TimeDistributedDense(2) if stacked else keras.layers.core.Dense(2))
+    model.compile(keras.optimizers.SGD(lr=0.1), "mse")
+    return model
+
+
+def trained(model, masked=False, stacked=False, stateful=False, **_):
+    """All that one sees of a model that is trained: losses, weights, states, predictions."""
+    random = np.random.RandomState(5)
+    seen = []
+    for _ in range(2):
+        X = random.randn(4, 5, 3) * (random.rand(4, 5, 1) < 0.7 if masked else 1)
+        if masked and not stateful:
+            X = random.randint(0, 3, (4, 5))
+        seen.append(model.train_on_batch(X, random.rand(*(4, 5, 2) if stacked else (4, 2))))
+    seen += model.get_weights()
+    for _ in range(2):
+        seen.append(model.predict(X, batch_size=4))
+    if stateful:
+        seen += [state.get_value() for layer in model.layers for state in getattr(layer, "states", [])]
+        assert not np.array_equal(seen[-1], 0 * seen[-1])
+        model.reset_states()
+        seen.append(model.predict(X, batch_size=4))
+    return seen
+
+
+WAYS = {
+    "plainly": dict(),
+    "stacked backwards after a mask": dict(masked=True, stacked=True, go_backwards=True),
+    "with its states kept": dict(stateful=True),
+    "with dropout": dict(dropout_W=0.3, dropout_U=0.4),
+    "all at once": dict(masked=True, stateful=True, go_backwards=True, dropout_W=0.3, dropout_U=0.4),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_layers_of_keras_run_in_c_and_give_the_same(keras, speed_up_scan, monkeypatch, name, way):
+    recurrent, how, seen = getattr(keras.layers.recurrent, name), WAYS[way], []
+    monkeypatch.setattr(keras.backend, "function", WhenCalled)
+    for in_c in (False, True):
+        speed_up_scan(in_c)
+        monkeypatch.setattr(WhenCalled, "mode", IN_C if in_c else BY_SCAN)
+        np.random.seed(3)
+        model = build(keras, recurrent, **how)
+        seen.append(trained(model, **how))
+        assert in_c <= is_in_c(model._train.function) and in_c <= is_in_c(model._predict.function)
+    for result, reference in zip(*seen):
+        assert_allclose(result, reference, rtol=1e-8, atol=1e-12)

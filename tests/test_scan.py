@@ -1,0 +1,403 @@
+"""Our scan against the engine's own: outputs and gradients of recurrences as others write them, and what scan takes."""
+
+import functools
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+from compiled import BY_SCAN, IN_C, assert_same, is_in_c, ops
+from engines import Mode, Scan, VM_Linker, change_flags, own_scan, until
+from foreign_cells import CELLS, Given
+
+import recurrent_layers as rl
+from recurrent_layers import engine
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.recurrence import scan
+from recurrent_layers.recurrence.loops import Loops
+
+# PyTensor's own, of the updates that scan gives.
+pytestmark = pytest.mark.filterwarnings("ignore:Scan return signature will change:DeprecationWarning")
+
+
+def listed(outputs):
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def with_gradients(outputs, given):
+    """The outputs, and the gradients of something that depends on all of them."""
+    cost = sum(T.sum(output ** 2) / k for k, output in enumerate(outputs, 1))
+    return outputs + T.grad(cost, given.differentiable, disconnected_inputs="ignore")
+
+
+def outputs_and_last(scan, name, given):
+    """What a recurrence gives, and the last step of what its scan does."""
+    last = []
+
+    def scan_and_look(*arguments, **named):
+        outputs, updates = scan(*arguments, **named)
+        last.extend(output[-1] for output in listed(outputs))
+        return outputs, updates
+
+    return list(CELLS[name](scan_and_look, *given.variables)), last
+
+
+def last_steps_and_results(scan, name, given, last=False, only=None, **how):
+    """The last steps, what is used (all outputs or their last steps, or one of them) and the gradients of that."""
+    outputs, last_steps = outputs_and_last(functools.partial(scan, **how), name, given)
+    used = last_steps if last else outputs
+    return last_steps + with_gradients(used if only is None else [used[only]], given)
+
+
+@functools.lru_cache(maxsize=None)
+def by_own_scan(name, n, floatX, **how):
+    """What a recurrence is given, and a function of its results."""
+    given = Given(name, n)
+    return given, engine.function(given.inputs, last_steps_and_results(own_scan, name, given, **how), mode=BY_SCAN)
+
+
+def check(name, n, **how):
+    """The results of a recurrence by our scan and by the engine's own; the gradients by name, of ours."""
+    given, by_scan = by_own_scan(name, n, engine.config.floatX, **how)
+    in_c = engine.function(given.inputs, last_steps_and_results(scan, name, given, **how), mode=IN_C)
+    assert is_in_c(in_c)
+    # More than a tile and less than one in each direction; the most steps last.
+    for nb_samples, timesteps in [(1, 1), (2, 3), (13, 9)]:
+        values = given.values(nb_samples, timesteps)
+        results = in_c(*values)
+        assert_same(results, by_scan(*values))
+    return dict(zip((variable.name for variable in given.differentiable), results[-len(given.differentiable):]))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_outputs_and_gradients_are_those_of_scan_in_float64(name):
+    check(name, 19)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_outputs_and_gradients_are_those_of_scan_in_float32_truncated(name):
+    with change_flags(floatX="float32"):
+        gradients = check(name, 35, truncate_gradient=3)
+    for argument, gradient in gradients.items():
+        assert (argument.endswith(("_0", "_init")) <= (not gradient.any())), argument
+
+
+@pytest.mark.parametrize("name", ["several_sequences", "sequence_of_three_taps", "elman_of_two_taps"])
+def test_backwards(name):
+    check(name, 5, go_backwards=True, truncate_gradient=2)
+
+
+@pytest.mark.parametrize("name", ["lstm_of_the_tutorial", "lstm_with_projection", "elman_of_two_taps"])
+def test_gradients_of_the_last_step_only(name):
+    check(name, 5, last=True)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("only", [0, 1])
+def test_gradients_of_one_output_only(only, last):
+    """Of one that is not fed back, and of one that is."""
+    check("lstm_with_projection", 5, last=last, only=only)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_nothing_is_kept_where_only_the_last_step_is_used(name):
+    (given, by_scan), made = by_own_scan(name, 19, engine.config.floatX), []
+    _, last_steps = outputs_and_last(scan, name, given)
+
+    def look(node, thunk, **_):
+        if isinstance(node.op, Loops):
+            made[-1].append([storage[0].shape for storage in thunk.outputs])
+
+    looked_at = Mode(VM_Linker(callback=look, use_cloop=False), IN_C.optimizer)
+    in_c = engine.function(given.inputs, last_steps, mode=looked_at)
+    assert is_in_c(in_c)
+    for timesteps in (6, 11):
+        made.append([])
+        values = given.values(3, timesteps)
+        assert_same(in_c(*values), by_scan(*values)[:len(last_steps)])
+    assert made[0] == made[1]
+
+
+class TestDerivativesOfDerivatives:
+    """Against differences, along a direction of all that a recurrence takes."""
+
+    def prepare(self, name):
+        self.given = Given(name, n=3)
+        self.values = self.given.values(2, 4)
+        shapes = dict(zip(self.given.inputs, (value.shape for value in self.values)))
+        self.directions = [np.random.randn(*shapes.get(variable) or variable.get_value().shape)
+                           for variable in self.given.differentiable]  # fmt: skip
+        return list(CELLS[name](scan, *self.given.variables))
+
+    def moved(self, function, length):
+        """What a function gives somewhere along the direction."""
+        directions, given = dict(zip(self.given.differentiable, self.directions)), []
+        shared = [variable for variable in directions if variable not in self.given.inputs]
+        for variable, value in zip(self.given.inputs, self.values):
+            given.append(value + length * directions[variable] if variable in directions else value)
+        before = [variable.get_value() for variable in shared]
+        for variable, value in zip(shared, before):
+            variable.set_value(value + length * directions[variable])
+        results = function(*given)
+        for variable, value in zip(shared, before):
+            variable.set_value(value)
+        return results
+
+    def check(self, outputs, derivatives, mode):
+        """The derivatives of outputs along the direction, against differences."""
+        outputs, derivatives = (engine.function(self.given.inputs, variables, mode=mode, on_unused_input="ignore")
+                                for variables in (outputs, derivatives))  # fmt: skip
+        for after, before, found in zip(*(self.moved(outputs, length) for length in (1e-5, -1e-5)),
+                                        derivatives(*self.values)):  # fmt: skip
+            expected = (after - before) / 2e-5
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * abs(expected).max() + 1e-7)
+
+    @pytest.mark.parametrize("name, mode", [
+        ("elman_of_two_taps", BY_SCAN), ("lstm_with_projection", BY_SCAN), ("attention", BY_SCAN),
+        ("elman_of_low_rank", IN_C),
+    ])  # fmt: skip
+    def test_second_derivatives(self, name, mode):
+        outputs = self.prepare(name)
+        gradients = with_gradients(outputs, self.given)[len(outputs):]
+        along = sum(T.sum(gradient * direction) for gradient, direction in zip(gradients, self.directions))
+        self.check(gradients, T.grad(along, self.given.differentiable), mode)
+
+    @pytest.mark.parametrize("name, mode", [
+        ("lstm_of_the_tutorial", BY_SCAN), ("elman_of_two_taps", BY_SCAN), ("elman_of_low_rank", IN_C),
+    ])  # fmt: skip
+    def test_r_op(self, name, mode):
+        outputs = self.prepare(name)
+        directions = [T.constant(direction) for direction in self.directions]
+        self.check(outputs, listed(engine.Rop(outputs, self.given.differentiable, directions)), mode)
+
+
+# ---- What scan takes and gives --------------------------------------------------------------------------------
+
+
+U = np.random.RandomState(0).randn(3, 3) / 2
+X = np.random.RandomState(1).randn(6, 2, 3)
+H = np.random.RandomState(2).randn(2, 3)
+
+
+def elman(x_t, h_tm1, U=U):
+    return T.tanh(x_t + T.dot(h_tm1, U))
+
+
+def compare(build, *values, in_c=True):
+    """What ``build(scan, *variables)`` gives, (outputs, updates), which is the same with the engine's own scan.
+
+    `in_c`: how it runs; None if that is open.
+    """
+    variables = [T.TensorType(value.dtype, (False,) * value.ndim)() for value in values]
+    results = []
+    for which, mode in ((scan, IN_C), (own_scan, BY_SCAN)):
+        outputs, updates = build(which, *variables)
+        function = engine.function(variables, listed(outputs), updates=updates, mode=mode)
+        results.append([np.asarray(array) for _ in range(2) for array in function(*values)])
+        if which is scan and in_c is not None:
+            assert bool(ops(function, Loops)) == in_c and bool(ops(function, Scan)) != in_c
+    assert_same(*results)
+    return results[0][:len(results[0]) // 2]
+
+
+def test_the_signature_is_that_of_theano():
+    own = inspect.signature(own_scan).parameters
+    ours = inspect.signature(scan).parameters
+    assert list(ours) == [name for name in own if name != "return_updates"]  # PyTensor's own.
+    assert all(ours[name].default == own[name].default for name in ours)
+
+
+@pytest.mark.parametrize("return_list", [False, True])
+@pytest.mark.parametrize("outputs_info", [
+    lambda h: h, lambda h: [h], lambda h: (h,), lambda h: dict(initial=h), lambda h: [dict(initial=h, taps=[-1])],
+    lambda h: [h, None], lambda h: [h, {}],
+])  # fmt: skip
+def test_outputs_come_as_scan_gives_them(outputs_info, return_list):
+    info = outputs_info(T.matrix())
+
+    def step(x_t, h_tm1):
+        h_t = elman(x_t, h_tm1)
+        return [h_t, h_t * 2] if len(listed(info)) == 2 else h_t
+
+    (ours, our_updates), (own, own_updates) = (which(step, T.tensor3(), info, return_list=return_list)
+                                               for which in (scan, own_scan))  # fmt: skip
+    assert type(ours) is type(own) and len(listed(ours)) == len(listed(own))
+    assert [(output.dtype, output.broadcastable) for output in listed(ours)] == [
+        (output.dtype, output.broadcastable) for output in listed(own)]  # fmt: skip
+    assert type(our_updates) is type(own_updates) and not our_updates
+
+
+def test_a_loop_without_states():
+    compare(lambda scan, x: scan(lambda x_t: T.tanh(T.dot(x_t, U)), x), X, in_c=None)
+
+
+def test_arrays_and_numbers_as_arguments():
+    def build(scan, h):
+        return scan(lambda x_t, h_tm1, bias, U, slope: elman(x_t, h_tm1, U) * slope + bias, X, h, [H, U, 0.5])
+
+    compare(build, H)
+    with_numbers = [which(elman, X, H, U)[0].eval() for which in (scan, own_scan)]
+    assert_same(with_numbers[:1], with_numbers[1:])
+
+
+def test_settings_of_scan_are_taken():
+    def build(scan, x, h):
+        return scan(elman, x, h, mode="FAST_COMPILE", profile=False, allow_gc=True, name="settled")
+
+    compare(build, X, H)
+
+
+def test_updates_of_shared_variables_are_given():
+    counts = {}
+
+    def build(scan, x, h):
+        counts[scan] = engine.shared(np.zeros((2, 3)))
+        return scan(lambda x_t, h_tm1: (elman(x_t, h_tm1), {counts[scan]: counts[scan] + x_t}), x, h)
+
+    compare(build, X, H, in_c=False)
+    for count in counts.values():
+        np.testing.assert_allclose(count.get_value(), 2 * X.sum(axis=0), rtol=1e-12)
+
+
+def test_until():
+    def build(scan, x, h):
+        def step(x_t, h_tm1):
+            h_t = elman(x_t, h_tm1)
+            return h_t, until(T.gt(x_t[0, 0], 1e3))
+
+        return scan(step, x, h)
+
+    x = X.copy()
+    x[3, 0, 0] = 1e4
+    h, = compare(build, x, H, in_c=False)
+    assert len(h) == 4
+
+
+def test_random_numbers_in_a_step():
+    def build(scan, h):
+        streams = engine.RandomStreams(7)
+        return scan(lambda h_tm1: T.tanh(h_tm1 + streams.binomial(size=(2, 3), p=0.5, dtype="float64")),
+                    outputs_info=h, n_steps=5)  # fmt: skip
+
+    h, = compare(build, H, in_c=False)
+    assert len(np.unique((h[1:] > h[:-1]).mean(axis=(1, 2)))) > 1
+
+
+def test_one_step():
+    """Theano's scan does it without a loop."""
+    for n_steps in (1, T.constant(1)):
+        outputs = [which(elman, T.tensor3(), T.matrix(), n_steps=n_steps)[0] for which in (scan, own_scan)]
+        assert len({output.broadcastable for output in outputs}) == 1
+    x, h = T.tensor3(), T.matrix()
+    ours, own = (engine.function([x, h], which(elman, x, h, n_steps=1)[0], mode=BY_SCAN) for which in (scan, own_scan))
+    assert_same([ours(X, H)], [own(X, H)])
+
+
+@pytest.mark.parametrize("n_steps", [4, None])
+def test_sequences_may_be_longer_than_the_loop(n_steps):
+    """What is not read has no gradient."""
+
+    def build(scan, x, y, h):
+        outputs, updates = scan(lambda x_t, y_t, h_tm1: elman(x_t * y_t, h_tm1), [x, y], h, n_steps=n_steps)
+        return [outputs] + T.grad(T.sum(outputs ** 2), [x, y, h]), updates
+
+    h, x_gradient, _, _ = compare(build, X, X[:5], H)
+    nb_steps = n_steps or 5
+    assert len(h) == nb_steps
+    assert x_gradient[:nb_steps].all() and not x_gradient[nb_steps:].any()
+
+
+def test_sequences_may_not_be_shorter_than_n_steps():
+    x, h = T.tensor3(), T.matrix()
+    for which, mode in ((own_scan, BY_SCAN), (scan, IN_C)):
+        function = engine.function([x, h], which(elman, x, h, n_steps=7)[0], mode=mode)
+        with pytest.raises(Exception) as error:
+            function(X, H)
+        assert isinstance(error.value, (ValueError, IndexError, AssertionError)), error.value
+
+
+STRANGE = {
+    "sort": lambda h: T.sort(h, axis=1),
+    "product of states": lambda h: T.dot(h, T.dot(h.T, h)),
+    "cumulative sum": lambda h: T.cumsum(h, axis=1),
+    "sum over samples": lambda h: h - h.mean(axis=0, keepdims=True),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_what_c_cannot_do_runs_by_scan_and_the_reason_is_logged(strange, caplog):
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1: elman(x_t, STRANGE[strange](h_tm1)), x, h, name="strange")
+        return [outputs] + T.grad(T.sum(outputs), [x, h]), updates
+
+    with caplog.at_level("INFO", "recurrent_layers"):
+        compare(build, X, H, in_c=False)
+    assert "strange runs by scan" in caplog.text
+
+
+def test_states_of_integers_run_by_scan(caplog):
+    def build(scan, x, h, count):
+        def step(x_t, h_tm1, n):
+            return elman(x_t, h_tm1), n + T.cast(x_t > 0, "int64")
+
+        return scan(step, x, [h, count], name="count")
+
+    with caplog.at_level("INFO", "recurrent_layers"):
+        compare(build, X, H, np.zeros((2, 3), "int64"), in_c=False)
+    assert "count runs by scan" in caplog.text
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])
+def test_states_of_other_numbers_of_axes_give_the_same(shape):
+    """One state for all samples, and images for each."""
+
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1: T.tanh(x_t + h_tm1), x, h)
+        return [outputs, T.grad(T.sum(outputs ** 2), h)], updates
+
+    compare(build, np.random.randn(5, *shape), np.random.randn(*shape), in_c=None)
+
+
+# ---- Others' scan ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sped_up():
+    rl.speed_up_scan()
+    yield
+    rl.speed_up_scan(False)
+
+
+def others():
+    """The modules that others take `scan` from."""
+    rl.engine.provide_theano()
+    return [importlib.import_module(name) for name in sorted({engine.NAME.lower(), "theano"})]
+
+
+def runs_in_c(scan, **how):
+    x, h = T.tensor3(), T.matrix()
+    outputs = scan(elman, x, h, **how)
+    return is_in_c(engine.function([x, h], outputs if how else outputs[0], mode=IN_C))
+
+
+def test_the_scan_of_others_runs_in_c(sped_up):
+    for module in others():
+        assert runs_in_c(module.scan)
+    if engine.NAME == "PyTensor":
+        assert runs_in_c(others()[0].scan, return_updates=False)
+
+
+def test_it_is_put_back():
+    before = [module.scan for module in others()]
+    assert not any(map(runs_in_c, before))
+    for on in (False, True, True, False):
+        rl.speed_up_scan(on)
+    assert [module.scan for module in others()] == before
+
+
+def test_what_falls_to_scan_falls_to_the_own_scan(sped_up):
+    """And not to itself."""
+    x, h = T.tensor3(), T.matrix()
+    outputs, _ = others()[0].scan(lambda x_t, h_tm1: elman(x_t, T.sort(h_tm1, axis=1)), x, h)
+    function = engine.function([x, h], outputs, mode=IN_C)
+    assert ops(function, Scan) and function(X, H).shape == X.shape

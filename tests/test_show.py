@@ -1,0 +1,71 @@
+"""What is shown of a layer: its equations, what is kept, and the code that is compiled."""
+
+import re
+
+import numpy as np
+import pytest
+from compiled import IN_C, ops
+
+from recurrent_layers import GRU, LSTM, Dense, SimpleDeepRNN, SimpleRNN, __main__, engine, show
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.recurrence.loops import Loops
+from recurrent_layers.recurrence.show import explain
+
+
+def compiled(layer):
+    """The forward and the backward loops of a function of all that a layer trains, and of its input."""
+    y = layer.get_output()
+    gradients = T.grad(T.sum(y * T.arange(y.shape[1]).dimshuffle("x", 0, "x")), layer.params + [layer.input])
+    function = engine.function([layer.input], gradients, mode=IN_C)
+    return [node.op for node in ops(function, Loops)], function
+
+
+def without_names(code):
+    return re.sub(r"[A-Za-z_]\w*", "_", code)
+
+
+@pytest.mark.parametrize("kind", [GRU, SimpleDeepRNN])
+def test_what_is_shown_is_what_is_compiled_but_for_names(kind):
+    layer = kind(3, 5, return_sequences=True)
+    loops, _ = compiled(layer)
+    forward, backward = re.split("\n\n(?:Forward|Backward), all steps:\n\n", explain(layer))[1:]
+    assert [without_names(forward), without_names(backward)] == [without_names(op.code) for op in loops]
+
+
+def test_the_names_are_those_of_the_step():
+    text = explain(GRU(3, 5))
+    assert "hh = activation(W_h.x_t + U_h.(r * h_tm1) + b_h)" in text
+    for line in ("const real z = ", "const real r = ", "const real hh = ", " . U_h\n", "h_tm1 . U_z\n"):
+        assert line in text
+    assert "weight" not in text
+
+
+def test_what_is_kept_is_counted():
+    layer = LSTM(3, 5, return_sequences=True)
+    (forward, _), _ = compiled(layer)
+    numbers = len(forward.shapes) * 5
+    size = np.dtype(layer.input.dtype).itemsize
+    assert f"of each sample for the gradient: {numbers} numbers, {numbers * size} bytes" in explain(layer)
+
+
+def test_the_gradient_may_be_left_out():
+    text = explain(SimpleRNN(3, 5), gradient=False)
+    assert "Forward" in text and "Backward" not in text and "Kept" not in text
+
+
+def test_what_runs_by_scan_says_why():
+    text = explain(SimpleRNN(3, 5, activation=lambda x: T.tanh(T.cumsum(x, axis=1))))
+    assert re.search(f"It runs by the scan of {engine.NAME}: its step has .*[Cc]um", text)
+
+
+def test_a_layer_without_a_loop_is_refused():
+    with pytest.raises(ValueError, match="Dense has no loop"):
+        explain(Dense(3, 5))
+
+
+def test_on_the_command_line(capsys):
+    __main__.main(["show", "JZS1", "--input-dim", "3", "--output-dim", "7"])
+    shown = capsys.readouterr().out
+    assert "z = inner_activation(W_z.x_t + b_z)" in shown and "Pmat" in shown and "states0          7" in shown
+    show(GRU(3, 7))
+    assert capsys.readouterr().out == explain(GRU(3, 7)) + "\n"
