@@ -16,7 +16,7 @@ if not os.path.exists("/proc/self/statm"):
     pytest.skip("trials fork, and read what Linux says of processes", allow_module_level=True)
 
 import recurrent_layers as rl
-from trials import calls, json_texts, signals, soak, weight_files
+from trials import calls, json_texts, sanitizer, signals, soak, steps, weight_files
 from trials.children import in_children, resident_memory
 from trials.process import Run
 from trials.registry import TRIALS
@@ -70,6 +70,41 @@ def test_so_does_the_end_of_its_process(body, found, tmp_path, of_mine):
     failure, = json.loads((tmp_path / "dying.json").read_text())["failures"]
     assert failure["what"] == found
     assert "the case" in failure["reproduce"] + failure.get("log", "") or found == "nothing was tried"
+
+
+@pytest.mark.skipif(not sanitizer.libraries(), reason="there are no sanitizers")
+@pytest.mark.parametrize("wrong, found", [
+    ("volatile int* few = new int[n]; few[n] = 1;", "AddressSanitizer: heap-buffer-overflow in wrong code.cpp"),
+    ("volatile int large = n; large += 2147483647;", "signed integer overflow: 3 + 2147483647 "),
+])  # fmt: skip
+def test_sanitizers_find_what_c_code_does_wrong(wrong, found, tmp_path, of_mine):
+    of_mine("wrong", textwrap.dedent(f"""
+        import ctypes, subprocess
+        cxx = os.environ["THEANO_FLAGS"].rpartition("cxx=")[2].partition(",")[0]
+        (run.folder / "code.cpp").write_text('extern "C" void wrong(int n) {{ {wrong} }}')
+        subprocess.run([cxx, "-shared", "-fPIC", "code.cpp", "-o", "code.so"], cwd=run.folder, check=True)
+        run.tries("the case")
+        ctypes.CDLL(str(run.folder / "code.so")).wrong(3)
+        return "nothing is noticed"
+    """))
+    assert main(["wrong", "--seconds", "1", "--sanitize", "--out", str(tmp_path)]) == 1
+    failure, = json.loads((tmp_path / "wrong.json").read_text())["failures"]
+    assert failure["what"].startswith(found) and failure["reproduce"] == "the case"
+
+
+def test_a_random_seed_is_told(tmp_path, of_mine):
+    of_mine("seeded", 'run.tries("one")\nreturn f"seed {run.seed}, {run.number} cases"')
+    assert main(["seeded", "--seconds", "1", "--seed", "random", "--number", "3", "--out", str(tmp_path)]) == 0
+    outcome = json.loads((tmp_path / "seeded.json").read_text())
+    assert outcome["sentence"] == f"seed {outcome['seed']}, 3 cases"
+    assert outcome["command"].endswith(f" --seed {outcome['seed']} --number 3")
+
+
+def test_a_run_goes_on_until_enough_has_been_tried(tmp_path):
+    run = Run(0.0, 0, tmp_path, number=2)
+    while run.goes_on():
+        run.tries()
+    assert run.tried == 2
 
 
 def test_an_unknown_name(capsys):
@@ -196,3 +231,26 @@ def test_interrupts_come_where_they_shall():
     lines = [signals.interrupted_at(layer.get_weights, place)[1] for place in range(count)]
     assert all("recurrent_layers/" in line or "layers/base.py" in line for line in lines)
     assert len(set(lines)) > 2
+
+
+class TestSteps:
+    def test_they_are_of_one_dtype_and_others_each_time(self):
+        first, second = steps.group(7, 0), steps.group(7, 1)
+        assert {program.dtype for program in first} == {"float32"} and first == steps.group(7, 0)
+        assert {program.dtype for program in second} == {"float64"} and not {*first} & {*second}
+
+    def test_what_is_found_is_told(self, tmp_path, monkeypatch):
+        def outcomes(programs):
+            outcome = steps.drawn_steps.Outcome
+            if programs[0].dtype == "float64":
+                os.abort()
+            return [outcome(programs[0], "differs", "by much"), *(outcome(one, is_in_c=True) for one in programs[1:])]
+
+        monkeypatch.setattr(steps.drawn_steps, "outcomes", outcomes)
+        monkeypatch.setattr(steps.drawn_steps, "shrunk", lambda outcome, goes_on: outcome)
+        run = Run(0.0, 0, tmp_path, number=2 * steps.TOGETHER)
+        assert steps.trial(run) == ("10 drawn steps of seed 0: 4 in C, 0 by scan, 1 with other numbers, 0 errors, "
+                                    "1 processes ended")  # fmt: skip
+        assert set(run.failures) == {"other numbers than by scan", "ended by SIGABRT"}
+        assert run.failures["ended by SIGABRT"]["count"] == steps.TOGETHER
+        assert "Program(dtype='float64'" in run.failures["ended by SIGABRT"]["reproduce"]

@@ -21,7 +21,9 @@ class Run:
         How long it may go on. What it must do at least once may take longer.
     seed : int
     folder : path-like
-        An empty folder, which is removed afterwards.
+        A folder of its own, which is removed afterwards.
+    number : int
+        How many cases it tries at least, however long that takes.
 
     Attributes
     ----------
@@ -33,8 +35,8 @@ class Run:
         By what failed: how often, and how to see it again.
     """
 
-    def __init__(self, seconds, seed, folder):
-        self.seconds, self.seed, self.folder = seconds, seed, pathlib.Path(folder)
+    def __init__(self, seconds, seed, folder, number=0):
+        self.seconds, self.seed, self.folder, self.number = seconds, seed, pathlib.Path(folder), number
         self.random = random.Random(seed)
         self.figures, self.failures, self.tried = {}, {}, 0
         self.began = time.monotonic()
@@ -45,8 +47,8 @@ class Run:
         self.began = time.monotonic()
 
     def goes_on(self, share=1.0):
-        """Whether less than a share of the budget is spent."""
-        return time.monotonic() - self.began < share * self.seconds
+        """Whether less than a share of the budget is spent, or too little has been tried."""
+        return time.monotonic() - self.began < share * self.seconds or self.tried < share * self.number
 
     def tries(self, case=""):
         """Count a case, and note what it is."""
@@ -89,8 +91,9 @@ def main():
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--number", type=int, default=0)
     options = parser.parse_args()
-    found = answer(options.module, Run(options.seconds, options.seed, options.folder))
+    found = answer(options.module, Run(options.seconds, options.seed, options.folder, options.number))
     (options.folder / "answer.json").write_text(json.dumps(found), encoding="utf-8")
 
 

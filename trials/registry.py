@@ -10,4 +10,5 @@ TRIALS = {
     "threads": "trials.threads",
     "fork": "trials.fork",
     "signals": "trials.signals",
+    "steps": "trials.steps",
 }

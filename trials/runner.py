@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from importlib import metadata
 
 from tqdm import tqdm
 
+from trials import sanitizer
 from trials.registry import TRIALS
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -44,14 +46,28 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a trial; all by default: " + ", ".join(TRIALS))
     parser.add_argument("--seconds", type=float, default=50.0, help="budget of each trial (50)")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (0)")
+    parser.add_argument("--number", type=int, default=0, help="of cases that each trial tries at least (0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="of all random numbers (0), or: random")
+    parser.add_argument("--sanitize", action="store_true", help="compile with -fsanitize=address,undefined")
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results", help="where to write (trials/results)")
     options = parser.parse_args(arguments)
     options.names = options.names or list(TRIALS)
+    if options.sanitize and not sanitizer.libraries():
+        parser.error("--sanitize needs g++ with libasan and libubsan")
     unknown = [name for name in options.names if name not in TRIALS]
     if unknown:
         parser.error(f"there is no trial {', '.join(unknown)}; there are {', '.join(TRIALS)}")
     return options
+
+
+def _seed(text):
+    return random.SystemRandom().randrange(2**31) if text == "random" else int(text)
+
+
+def command_of(name, options):
+    """The command that runs a trial so again."""
+    more = f" --number {options.number}" * bool(options.number) + " --sanitize" * options.sanitize
+    return f"python -m trials {name} --seconds {options.seconds:g} --seed {options.seed}{more}"
 
 
 def outcome_of(name, options):
@@ -61,19 +77,22 @@ def outcome_of(name, options):
         found = _found(TRIALS[name], pathlib.Path(folder), options)
     return {"name": name, "passed": not found["failures"], **found, "seed": options.seed, "seconds": options.seconds,
             "duration": round(time.monotonic() - began, 1), "date": time.strftime("%Y-%m-%d"),
-            "command": f"python -m trials {name} --seconds {options.seconds:g} --seed {options.seed}",
+            "command": command_of(name, options),
             "versions": versions(), "cores": os.cpu_count()}  # fmt: skip
 
 
 def _found(module, folder, options):
     command = [sys.executable, "-m", "trials.process", module, "--folder", str(folder),
-               "--seconds", str(options.seconds), "--seed", str(options.seed)]  # fmt: skip
+               "--seconds", str(options.seconds), "--seed", str(options.seed),
+               "--number", str(options.number)]  # fmt: skip
     paths = [str(HERE.parent)] + [path for path in [os.environ.get("PYTHONPATH")] if path]
-    patience = 5 * options.seconds + 300  # Compiling may take long.
+    # Compiling may take long.
+    patience = 5 * options.seconds + 300 + 60 * options.number + 1000 * options.sanitize
+    more = sanitizer.environment(folder) if options.sanitize else {}
     with open(folder / "log", "w+b") as log:
         # In a session of its own, so that all that it started can be ended with it.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                   env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths)))  # fmt: skip
+                                   env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths), **more))  # fmt: skip
         try:
             status = process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -91,6 +110,7 @@ def _found(module, folder, options):
         what = f"the trial hangs: no end within {patience:g} s"
     else:
         what = f"the trial was ended by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    what = sanitizer.reported(folder) or what
     case = (folder / "case").read_text() if (folder / "case").exists() else ""
     return {"what": "", "sentence": what, "figures": {}, "distinct_failures": 1,
             "failures": [{"what": what, "count": 1, "reproduce": case, "log": last}]}  # fmt: skip
