@@ -82,6 +82,16 @@ def test_outputs_and_gradients_are_those_of_scan_in_float32_truncated(name):
         assert (argument.endswith(("_0", "_init")) <= (not gradient.any())), argument
 
 
+@pytest.mark.parametrize("name", ["lstm_of_the_tutorial", "lstm_of_joined_inputs", "lstm_layer_normalized"])
+def test_threads_that_share_the_columns_of_a_step(name):
+    """Few samples and large weights: what one of them cuts out, another one has multiplied."""
+    given, by_scan = by_own_scan(name, 330, engine.config.floatX)
+    in_c = engine.function(given.inputs, last_steps_and_results(scan, name, given), mode=IN_C)
+    for nb_samples in (1, 2, 2, 1):
+        values = given.values(nb_samples, 4)
+        assert_same(in_c(*values), by_scan(*values))
+
+
 @pytest.mark.parametrize("name", ["several_sequences", "sequence_of_three_taps", "elman_of_two_taps"])
 def test_backwards(name):
     check(name, 5, go_backwards=True, truncate_gradient=2)

@@ -375,6 +375,10 @@ class StepWriter:
                     position = _uncut(value.arguments[0]).detail.position
                     lines_of = self.input_lines.setdefault(position, [])
                 lines_of += self._product(value, begun)
+            if any(value.kind == "cut" and value.arguments[0] in products for value in self.order):
+                # A loop over cut columns takes what another thread's share of the product is.
+                self.levels_of_lines.append(lines)
+                lines = []
             for (its_level, _), loop in self.loops.items():
                 if its_level == level:
                     lines += _LoopWriter(self, loop).lines()
