@@ -127,7 +127,9 @@ class Program:
                 columns[0].unite(other)
             self._fit(result, columns[0])
         for leaf, gradient in self.gradients:
-            self._fit(gradient, self.graph.columns_of(name_of(leaf), -1))
+            own = self.graph.find_leaf(leaf)
+            if own is not None and not own.is_column:
+                self._fit(gradient, own.columns)
         for k, taps in enumerate(self.carried_on):
             for _, gradient in taps:
                 self._fit(gradient, self.graph.columns_of(f"carried{k}", -1))

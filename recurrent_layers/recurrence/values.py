@@ -167,7 +167,7 @@ class Graph:
     """
 
     def __init__(self):
-        self._made, self._sizes, self.limits, self.names = {}, {}, [], {}
+        self._made, self._leaves, self._sizes, self.limits, self.names = {}, {}, {}, [], {}
 
     def columns_of(self, name, axis):
         """The number of columns that is the size of an array along an axis."""
@@ -183,11 +183,11 @@ class Graph:
     @property
     def leaves(self):
         """All leaves."""
-        return [value for value in self._made.values() if value.kind == "leaf"]
+        return list(self._leaves.values())
 
     def find_leaf(self, detail):
         """A leaf that has been made; None if none has."""
-        return next((leaf for leaf in self.leaves if leaf.detail == detail), None)
+        return self._leaves.get(detail)
 
     def _make(self, kind, detail, arguments, dtype, is_column=False, columns=None):
         key = (kind, detail, arguments, dtype, is_column)
@@ -197,7 +197,8 @@ class Graph:
 
     def leaf(self, detail, dtype, columns=None):
         """What is given: a column, if it has no number of columns."""
-        return self._make("leaf", detail, (), dtype, columns is None, columns)
+        self._leaves[detail] = self._make("leaf", detail, (), dtype, columns is None, columns)
+        return self._leaves[detail]
 
     def constant(self, number, dtype):
         # Equal numbers need not be the same: 0.0 and -0.0, 1 and True.
