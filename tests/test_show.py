@@ -58,9 +58,12 @@ def test_what_runs_by_scan_says_why():
     assert re.search(f"It runs by the scan of {engine.NAME}: its step has .*[Cc]um", text)
 
 
-def test_a_layer_without_a_loop_is_refused():
+def test_what_has_no_loop_is_refused():
     with pytest.raises(ValueError, match="Dense has no loop"):
         explain(Dense(3, 5))
+    for wrong in (LSTM, "LSTM", None):
+        with pytest.raises(ValueError, match="layer must be a layer"):
+            show(wrong)
 
 
 def test_on_the_command_line(capsys):

@@ -32,7 +32,7 @@ def explain(layer, gradient=True):
     Raises
     ------
     ValueError
-        If there is no loop in what the layer computes.
+        If it is no layer, or if there is no loop in what the layer computes.
 
     Examples
     --------
@@ -40,6 +40,8 @@ def explain(layer, gradient=True):
     >>> from recurrent_layers.recurrence.show import explain
     >>> print(explain(GRU(64, 128)))
     """
+    if isinstance(layer, type) or not callable(getattr(layer, "get_output", None)):
+        raise ValueError(f"layer must be a layer, such as LSTM(64, 128), not {layer!r}")
     with _names_of_steps():
         output = layer.get_output()
     nodes = [node for node in engine.io_toposort([], [output]) if isinstance(node.op, ops.Recurrence)]
