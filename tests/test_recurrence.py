@@ -4,8 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from compiled import BY_SCAN, IN_C, assert_same, is_in_c, ops
 from conftest import masked_input
-from engines import Mode, Scan, change_flags, get_mode
+from engines import Mode, Scan, change_flags
 
 import recurrent_layers as rl
 from recurrent_layers import GRU, JZS1, LSTM, SimpleRNN, engine
@@ -13,18 +14,6 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.recurrent import Recurrent
 from recurrent_layers.recurrence.loops import Loops
 from recurrent_layers.recurrence.ops import Scannable
-
-IN_C = get_mode("FAST_RUN")
-BY_SCAN = get_mode("FAST_COMPILE")
-TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
-
-
-def ops(function, kind):
-    return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, kind)]
-
-
-def is_in_c(function):
-    return bool(ops(function, Loops)) and not ops(function, Scan)
 
 
 def functions(layer, mask=None, with_x=True, modes=(IN_C, BY_SCAN)):
@@ -48,13 +37,6 @@ def values(layer, nb_samples, timesteps, masked=False):
     y_gradient = np.random.randn(*shape).astype(engine.config.floatX)
     mask = (np.random.rand(nb_samples, timesteps) < 0.7).astype(engine.config.floatX)
     return [x, y_gradient] + [mask] * masked
-
-
-def assert_same(results, references):
-    for result, reference in zip(results, references):
-        assert result.dtype == reference.dtype and result.shape == reference.shape
-        largest = np.abs(reference).max() if reference.size else 0
-        assert np.abs(result - reference).max(initial=0) <= TOLERANCE[str(result.dtype)] * largest
 
 
 def check(layer, masked):

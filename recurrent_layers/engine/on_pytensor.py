@@ -120,32 +120,6 @@ def indices(node):
     return indices_from_subtensor(node.inputs[first:], node.op.idx_list)
 
 
-def gradient_of_last(gradient):
-    """The gradient of the last step, if that of all steps is zero elsewhere; else None."""
-    node = gradient.owner
-    if node is None or not isinstance(node.op, IncSubtensor):
-        return None
-    found, (base, last) = indices(node), node.inputs[:2]
-    return last if _is_zero(base) and is_last(found) else None
-
-
-def _is_zero(variable):
-    """Whether it is made to be zero everywhere."""
-    while variable.owner is not None:
-        if isinstance(variable.owner.op, Elemwise) and isinstance(variable.owner.op.scalar_op, scalar.Second):
-            variable = variable.owner.inputs[1]
-        elif isinstance(variable.owner.op, (Alloc, DimShuffle)):
-            variable = variable.owner.inputs[0]
-        else:
-            return False
-    return isinstance(variable, Constant) and not variable.data.any()
-
-
-def is_last(found):
-    """Whether indices take the last of an array."""
-    return len(found) == 1 and isinstance(found[0], Constant) and int(found[0].data) == -1
-
-
 def is_softmax(node, kind):
     """Whether a node computes the softmax of each row, or its logarithm: `kind` is `Softmax` or `LogSoftmax`."""
     return isinstance(node.op, kind) and node.op.axis in (1, (1,))

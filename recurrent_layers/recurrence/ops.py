@@ -10,7 +10,7 @@ from recurrent_layers.engine import Alloc, Constant, DisconnectedType, Rebroadca
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import c_code, loops
 from recurrent_layers.recurrence.errors import Unsupported
-from recurrent_layers.recurrence.graphs import substitute
+from recurrent_layers.recurrence.graphs import gradient_of_last, is_last, substitute
 from recurrent_layers.recurrence.program import Program
 
 _log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Recurrence(Scannable):
     def L_op(self, inputs, outputs, output_gradients):
         forms, given = [], []
         for gradient in output_gradients:
-            last = None if isinstance(gradient.type, DisconnectedType) else engine.gradient_of_last(gradient)
+            last = None if isinstance(gradient.type, DisconnectedType) else gradient_of_last(gradient)
             forms.append(None if isinstance(gradient.type, DisconnectedType) else "all" if last is None else "last")
             given += [] if forms[-1] is None else [of_any_size(gradient if last is None else last)]
         gradients = RecurrenceGradient(self, tuple(forms))(*inputs, *given, return_list=True)
@@ -271,7 +271,7 @@ def _forms(fgraph, outputs):
 
 def _is_last(node):
     """Whether a node takes the last of its input."""
-    return node is not None and isinstance(node.op, Subtensor) and engine.is_last(engine.indices(node))
+    return node is not None and isinstance(node.op, Subtensor) and is_last(engine.indices(node))
 
 
 def _replace_outputs(fgraph, node, forward, results):
