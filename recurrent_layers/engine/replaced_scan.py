@@ -15,6 +15,11 @@ def replace_scan(ours):
             _put(original, _replaced[original])
 
 
+def current_scan():
+    """What stands for `scan` now."""
+    return _replaced.get(engine.scan, engine.scan)
+
+
 def restore_scan():
     """Put the engine's own back."""
     while _replaced:
