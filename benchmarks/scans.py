@@ -50,6 +50,7 @@ def measured(size, options):
         worker = subprocess.Popen([options.torch, __file__, "--in-torch", *map(str, SIZES[size])], text=True,
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
         calls[IN_TORCH] = lambda: asked(worker)
+        asked(worker)  # When it has been imported.
     before = busy()
     seconds = {who: [] for who in calls}
     for turn in range(options.rounds + 1):
