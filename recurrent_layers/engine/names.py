@@ -27,7 +27,6 @@ NAMES = [
     "get_mode",
     "grad",
     "graph_inputs",
-    "has_clients",
     "io_toposort",
     "optimizer",
     "register",

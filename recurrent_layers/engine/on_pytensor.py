@@ -74,11 +74,6 @@ def simplify(fgraph):
     optdb.query(query).rewrite(fgraph)
 
 
-def has_clients(fgraph, variable):
-    """Whether anything in a graph needs a variable."""
-    return bool(fgraph.clients.get(variable))
-
-
 def scan(*arguments, **named):
     """As `theano.scan`: the outputs, and the updates of shared variables."""
     with warnings.catch_warnings():

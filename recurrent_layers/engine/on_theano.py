@@ -79,11 +79,6 @@ def simplify(fgraph):
     optdb.query(Query(include=["fast_run"], exclude=["recurrence"], position_cutoff=1.01)).optimize(fgraph)
 
 
-def has_clients(fgraph, variable):
-    """Whether anything in a graph needs a variable."""
-    return bool(fgraph.clients(variable))
-
-
 def clients(fgraph, variable):
     """The nodes that take a variable, None for an output of the graph."""
     return [node if isinstance(node, Apply) else None for node, _ in fgraph.clients(variable)]

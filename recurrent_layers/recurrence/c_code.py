@@ -14,7 +14,7 @@ from recurrent_layers.recurrence.loops import Loops, Size, Steps
 from recurrent_layers.recurrence.program import name_of
 from recurrent_layers.recurrence.step import Leaf
 from recurrent_layers.recurrence.values import Extent
-from recurrent_layers.recurrence.writer import Place, Sizes, StepWriter, Target, c_type, indented
+from recurrent_layers.recurrence.writer import Place, Sizes, StepWriter, Target, begin_of, c_type, indented, uncut
 
 NO_TIMESTEPS = 'require(timesteps > 0, "the input has no timesteps, and so there is no last one");'
 
@@ -560,8 +560,8 @@ class Backward(_Code):
 
     def _gradient(self, leaf, value):
         """The gradient of a sequence, or of a weight that is no matrix."""
-        name, width = f"gradient_of_{name_of(leaf)}", self.sizes.of(self._extent(leaf))
-        extent = self._extent(leaf)
+        name, extent = f"gradient_of_{name_of(leaf)}", self._extent(leaf)
+        width = self.sizes.of(extent)
         self.begin.append(f"real* const {name} = output(out[{self.wanted.index(name_of(leaf))}], "
                           f"{self._dims(name_of(leaf))});")
         if leaf.kind == "sequence":
@@ -649,8 +649,7 @@ class Backward(_Code):
 
     def _lefts(self, value):
         """Where the left sides of a product are: (pointer, rows, first row, number of rows) of each piece."""
-        cut = self.sizes.of(value.detail[0]) if value.kind == "cut" else "0"
-        base = value.arguments[0] if value.kind == "cut" else value
+        cut, base = self.sizes.of(begin_of(value)), uncut(value)
         if base.kind == "leaf" and base.detail.kind == "sequence":
             array = f"sequence{base.detail.position}"
             rows = self._rows(f"rows_of_{array}", f"taken.of({array}.stride(0), {array}.stride(1))")

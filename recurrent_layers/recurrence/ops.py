@@ -305,7 +305,7 @@ def _gradient_in_c(fgraph, node, forwards):
     inputs, gradients = node.op.parted(node.inputs)
     names = [None] * op.has_n_steps + op.given(inputs).names
     found = [(names[k], output) for k, output in zip(differentiable(inputs), node.outputs)
-             if engine.has_clients(fgraph, output)]  # fmt: skip
+             if engine.clients(fgraph, output)]  # fmt: skip
     wanted = [name for name, _ in found]
     given = given_of(op, inputs, wanted)
     program = Program(op.step, wanted, node.op.forms)

@@ -293,7 +293,7 @@ class StepWriter:
 
     def _is_of_input(self, product):
         """Whether it is one of a sequence, which is all there before the first step."""
-        left = _uncut(product.arguments[0])
+        left = uncut(product.arguments[0])
         return left.kind == "leaf" and left.detail.kind == "sequence"
 
     def _is_inline(self, value):
@@ -372,7 +372,7 @@ class StepWriter:
             for value in sorted(products, key=lambda product: not self._is_of_input(product)):
                 lines_of = lines
                 if self._is_of_input(value):
-                    position = _uncut(value.arguments[0]).detail.position
+                    position = uncut(value.arguments[0]).detail.position
                     lines_of = self.input_lines.setdefault(position, [])
                 lines_of += self._product(value, begun)
             if any(value.kind == "cut" and value.arguments[0] in products for value in self.order):
@@ -396,7 +396,7 @@ class StepWriter:
                    f"{' transposed' if is_transposed else ''}")
         begun.add(place.at)
         if self._is_of_input(value):
-            position, begin = _uncut(left).detail.position, self.sizes.of(_begin(left))
+            position, begin = uncut(left).detail.position, self.sizes.of(begin_of(left))
             self.packed_of_inputs[name] = position
             return [comment, f"{name}.multiply(inputs{position}.number(), sequence{position}.data() + {begin}, "
                     f"inputs{position}.of_x(), {place.at}, inputs{position}.of_rooms({place.row}), {add}, share);"]
@@ -406,12 +406,12 @@ class StepWriter:
 
     def place(self, value):
         """Where a value is that is not computed where it is used."""
-        base = _uncut(value)
+        base = uncut(value)
         if value in self.places:
             return self.places[value]
         if base not in self.places:
             raise Unsupported(f"a {base.kind} where one cannot be")
-        return self.places[base].after(self.sizes.of(_begin(value)))
+        return self.places[base].after(self.sizes.of(begin_of(value)))
 
 
 class _LoopWriter:
@@ -488,17 +488,18 @@ class _LoopWriter:
     def _definition(self, value, name):
         """The line that computes a value from those it depends on."""
         shared = self.step.shared
-        terms = [term for term in self.step.terms.get(value, value.arguments) if _uncut(term) not in shared]
+        terms = [term for term in self.step.terms.get(value, value.arguments) if uncut(term) not in shared]
         return definition(value.detail, [term.dtype for term in terms], value.dtype, name,
                           [self._value(term) for term in terms], self.step.program.dtype)
 
 
-def _uncut(value):
+def uncut(value):
     """What columns are cut from."""
     return value.arguments[0] if value.kind == "cut" else value
 
 
-def _begin(value):
+def begin_of(value):
+    """Where columns that are cut begin."""
     return value.detail[0] if value.kind == "cut" else Extent()
 
 
