@@ -74,14 +74,30 @@ def simplify(fgraph):
     optdb.query(query).rewrite(fgraph)
 
 
-def scan(*arguments, **named):
-    """As `theano.scan`: the outputs, and the updates of shared variables."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Scan return signature|Setting default_update", DeprecationWarning)
-        outputs, updates = _scan(*arguments, **named)
-    return outputs, OrderedUpdates(updates)
+class OrderedUpdates(collections.OrderedDict):
+    """What shared variables become."""
+
+    def __add__(self, other):
+        return OrderedUpdates([*self.items(), *dict(other).items()])
+
+    def __radd__(self, other):
+        return OrderedUpdates([*dict(other).items(), *self.items()])
 
 
+def with_updates(iterate):
+    """A function such as `scan`, which returns updates and says nothing about it."""
+
+    def run(*arguments, **named):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Scan return signature|Setting default_update", DeprecationWarning)
+            outputs, updates = iterate(*arguments, **named)
+        return outputs, OrderedUpdates(updates)
+
+    run.__name__, run.__doc__ = iterate.__name__, iterate.__doc__
+    return run
+
+
+scan = with_updates(_scan)
 SCANS = [scan, _scan]
 
 
@@ -128,16 +144,6 @@ def reduction(node):
 def clients(fgraph, variable):
     """The nodes that take a variable, None for an output of the graph."""
     return [None if isinstance(node.op, Output) else node for node, _ in fgraph.clients.get(variable, ())]
-
-
-class OrderedUpdates(collections.OrderedDict):
-    """What shared variables become."""
-
-    def __add__(self, other):
-        return OrderedUpdates([*self.items(), *dict(other).items()])
-
-    def __radd__(self, other):
-        return OrderedUpdates([*dict(other).items(), *self.items()])
 
 
 class OfAnySize(_WithNamesOfTheano, TypeCastingOp):

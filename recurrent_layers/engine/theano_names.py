@@ -181,18 +181,8 @@ def _scans():
     from recurrent_layers.engine import replaced_scan  # It needs the engine as a whole.
 
     kin = {name: getattr(_behind("scan.views"), name) for name in ("map", "reduce", "foldl", "foldr")}
-    return dict({name: _with_updates(function) for name, function in kin.items()}, scan=replaced_scan.current_scan())
-
-
-def _with_updates(function):
-    def run(*arguments, **named):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Scan return signature|Setting default_update", DeprecationWarning)
-            outputs, updates = function(*arguments, **named)
-        return outputs, engine.OrderedUpdates(updates)
-
-    run.__name__, run.__doc__ = function.__name__, function.__doc__
-    return run
+    names = {name: engine.with_updates(iterate) for name, iterate in kin.items()}
+    return dict(names, scan=replaced_scan.current_scan())
 
 
 def _shared(value, name=None, strict=False, allow_downcast=None, broadcastable=None, **named):

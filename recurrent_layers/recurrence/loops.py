@@ -40,8 +40,8 @@ class Size(NamedTuple):
     def of(self, shapes):
         """What it is, given the shapes of the inputs."""
         sizes = [shapes[k][axis] * times if times != 1 else shapes[k][axis] for k, axis, times in self.terms]
-        return sum(sizes[1:], sizes[0]) + self.constant if sizes and self.constant else (
-            sum(sizes[1:], sizes[0]) if sizes else T.constant(self.constant))  # fmt: skip
+        sizes += [T.constant(self.constant)] * bool(self.constant or not sizes)
+        return sum(sizes[1:], sizes[0])
 
 
 class Steps(NamedTuple):
