@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import operator
 
 import numpy as np
 import pytest
@@ -240,6 +241,18 @@ def test_outputs_come_as_scan_gives_them(outputs_info, return_list):
     assert [(output.dtype, output.broadcastable) for output in listed(ours)] == [
         (output.dtype, output.broadcastable) for output in listed(own)]  # fmt: skip
     assert isinstance(our_updates, type(own_updates)) and not our_updates
+
+
+@pytest.mark.parametrize("product", [T.dot] + [operator.matmul] * (engine.NAME == "PyTensor"))
+def test_products_with_matrices_and_vectors(product):
+    def build(scan, x, h, U, v):
+        def step(x_t, h_tm1):
+            return T.tanh(x_t + product(h_tm1, U) + product(h_tm1, v).dimshuffle(0, "x"))
+
+        outputs, updates = scan(step, x, h)
+        return [outputs] + T.grad(T.sum(outputs ** 2), [x, h, U, v]), updates
+
+    compare(build, X, H, U, U[0])
 
 
 def test_a_loop_without_states():

@@ -15,7 +15,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import DisconnectedType
 from pytensor.gradient import pushforward as Rop
 from pytensor.graph import op
-from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv
+from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv, equal_computations
 from pytensor.graph.features import Feature
 from pytensor.graph.fg import FunctionGraph, Output
 from pytensor.graph.replace import clone_replace as clone
@@ -27,10 +27,11 @@ from pytensor.link.c import op as c_op
 from pytensor.scalar.math import Sigmoid
 from pytensor.scan.basic import scan as _scan
 from pytensor.scan.op import Scan
-from pytensor.tensor.basic import Alloc, Join
+from pytensor.tensor.basic import Alloc, Join, MakeVector
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from pytensor.tensor.math import Dot
-from pytensor.tensor.shape import Shape, SpecifyShape
+from pytensor.tensor.shape import Reshape, Shape, SpecifyShape
 from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import IncSubtensor, Subtensor, indices_from_subtensor
 
@@ -134,6 +135,19 @@ def indices(node):
 def is_softmax(node, kind):
     """Whether a node computes the softmax of each row, or its logarithm: `kind` is `Softmax` or `LogSoftmax`."""
     return isinstance(node.op, kind) and node.op.axis in (1, (1,))
+
+
+def product(node):
+    """What a node multiplies, as matrices, or as arrays of them; None if it does no such thing."""
+    if not isinstance(node.op, Blockwise):
+        return node.inputs if isinstance(node.op, Dot) else None
+    if not isinstance(node.op.core_op, Dot):
+        return None
+    left, right = node.inputs
+    if right.ndim == 3 and right.owner is not None and isinstance(
+            right.owner.op, DimShuffle) and tuple(right.owner.op.new_order) == ("x", 0, 1):  # fmt: skip
+        right = right.owner.inputs[0]
+    return left, right
 
 
 def reduction(node):

@@ -13,10 +13,12 @@ from theano.gradient import DisconnectedType
 from theano.sandbox.rng_mrg import MRG_RandomStreams as RandomStreams
 from theano.scan_module.scan import scan
 from theano.scan_module.scan_op import Scan
-from theano.tensor import Alloc, Dot, Join, MaxAndArgmax, Rop, nnet
+from theano.scan_module.scan_utils import equal_computations
+from theano.tensor import Alloc, Dot, Join, MaxAndArgmax, Reshape, Rop, nnet
 from theano.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from theano.tensor.nnet.nnet import LogSoftmax, Softmax
 from theano.tensor.nnet.sigm import ScalarSigmoid as Sigmoid
+from theano.tensor.opt import MakeVector
 from theano.tensor.subtensor import IncSubtensor, Subtensor, get_idx_list
 
 from recurrent_layers.engine import theano_fixes
@@ -60,6 +62,11 @@ def indices(node):
 def is_softmax(node, kind):
     """Whether a node computes the softmax of each row, or its logarithm: `kind` is `Softmax` or `LogSoftmax`."""
     return isinstance(node.op, kind)
+
+
+def product(node):
+    """What a node multiplies, as matrices; None if it does no such thing."""
+    return node.inputs if isinstance(node.op, Dot) else None
 
 
 def reduction(node):

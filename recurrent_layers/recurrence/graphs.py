@@ -1,7 +1,22 @@
 """What is done with graphs of the engine."""
 
 from recurrent_layers import engine
-from recurrent_layers.engine import Alloc, Constant, DimShuffle, Elemwise, FunctionGraph, IncSubtensor, scalar
+from recurrent_layers.engine import (
+    Alloc,
+    Constant,
+    DimShuffle,
+    Elemwise,
+    FunctionGraph,
+    IncSubtensor,
+    Join,
+    MakeVector,
+    Rebroadcast,
+    Reshape,
+    Shape,
+    Subtensor,
+    Variable,
+    scalar,
+)
 
 
 def substitute(outputs, replacements):
@@ -32,7 +47,7 @@ def simplified(inputs, parts):
 
 def gradient_of_last(gradient):
     """The gradient of the last step, if that of all steps is zero elsewhere; else None."""
-    node = gradient.owner
+    node = unwrapped(gradient).owner
     if node is None or not isinstance(node.op, IncSubtensor):
         return None
     found, (base, last) = engine.indices(node), node.inputs[:2]
@@ -54,3 +69,86 @@ def _is_zero(variable):
 def is_last(found):
     """Whether indices take the last of an array."""
     return len(found) == 1 and isinstance(found[0], Constant) and int(found[0].data) == -1
+
+
+def is_all(index):
+    """Whether an index takes all that there is."""
+    return isinstance(index, slice) and (index.start, index.stop, index.step) == (None, None, None)
+
+
+def joined_columns(node):
+    """What a `Join` puts beside each other; None if it does so along another axis than the last."""
+    axis, *parts = ([node.op.axis] if hasattr(node.op, "axis") else []) + list(node.inputs)
+    axis = axis.data if isinstance(axis, Constant) else axis
+    return None if isinstance(axis, Variable) or int(axis) not in (-1, parts[0].ndim - 1) else parts
+
+
+# ---- Sizes ----------------------------------------------------------------------------------------------------
+
+
+def sizes(shape):
+    """What the numbers of a vector are: each a number, (array, axis), or None; None if not even how many is known."""
+    node = shape.owner
+    if isinstance(shape, Constant):
+        return [int(number) for number in shape.data]
+    if node is None:
+        return None
+    if isinstance(node.op, MakeVector):
+        return [size(number) for number in node.inputs]
+    if isinstance(node.op, Shape):
+        array = unwrapped(node.inputs[0])
+        return [(array, axis) for axis in range(array.ndim)]
+    if _is_cast(node):
+        return sizes(node.inputs[0])
+    if isinstance(node.op, Join):
+        parts = [sizes(part) for part in joined_columns(node)]
+        return None if None in parts else sum(parts, [])
+    if isinstance(node.op, Subtensor):
+        found, (index,) = sizes(node.inputs[0]), engine.indices(node)
+        bounds = [_known(bound) for bound in (index.start, index.stop, index.step)]
+        return None if found is None or Variable in bounds else found[slice(*bounds)]
+    return None
+
+
+def size(number):
+    """What a number is: itself, (array, axis), or None if that is not known."""
+    node = number.owner
+    if isinstance(number, Constant):
+        return int(number.data)
+    if node is None:
+        return None
+    if _is_cast(node):
+        return size(node.inputs[0])
+    if isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Mul):
+        factors = [found for found in map(size, node.inputs) if found != 1]
+        return factors[0] if len(factors) == 1 else None
+    if isinstance(node.op, Subtensor) and node.inputs[0].ndim == 1:
+        found, index = sizes(node.inputs[0]), _known(engine.indices(node)[0])
+        return None if found is None or index is Variable else found[index]
+    return None
+
+
+def unwrapped(array):
+    """The array that another is made of without being changed."""
+    while array.owner is not None:
+        node, inner = array.owner, array.owner.inputs[0]
+        is_same = isinstance(node.op, Rebroadcast)
+        if isinstance(node.op, DimShuffle):
+            is_same = tuple(node.op.new_order) == tuple(range(inner.ndim))
+        elif isinstance(node.op, Reshape):
+            is_same = sizes(node.inputs[1]) == [(unwrapped(inner), axis) for axis in range(inner.ndim)]
+        if not is_same or array.broadcastable != inner.broadcastable:
+            break
+        array = inner
+    return array
+
+
+def _is_cast(node):
+    return isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Cast)
+
+
+def _known(index):
+    """An index as a number, or None; `Variable` if it is computed."""
+    if isinstance(index, Constant):
+        index = index.data
+    return index if index is None else Variable if isinstance(index, Variable) else int(index)

@@ -67,6 +67,8 @@ class Lowering:
         rows, columns = (1, 0) if is_transposed else (0, 1)
         if not left.is_uniform:
             left.columns.unite(self.graph.columns_of(name, rows))
+        elif is_transposed:  # The gradient of a product whose columns are added up, say.
+            left = self.graph.filled(left, self.graph.columns_of(name, rows))
         return self.graph.product(left, position, is_transposed, self.graph.columns_of(name, columns))
 
     def _same(self, node, value):
@@ -74,6 +76,11 @@ class Lowering:
 
     def _cut(self, node, value):
         return self.graph.cut(value, *_bounds(node.op, value), node.op.is_column)
+
+    def _of_columns(self, node, value):
+        if not value.is_uniform:
+            value.columns.root().extents.append(Extent(constant=node.op.number))
+        return value
 
     def _placed(self, node, columns, like):
         begin, end = _bounds(node.op, like)
@@ -105,7 +112,8 @@ class Lowering:
         return self.graph.count(value, node.outputs[0].dtype)
 
     WAYS = [(Elemwise, _map), (Dot, _product), (words.Cut, _cut), (words.Placed, _placed), (words.Joined, _joined),
-            (words.Part, _part), (words.RowSum, _sum), (words.RowMax, _max), (words.Count, _count),
+            (words.Part, _part), (words.OfColumns, _of_columns),
+            (words.RowSum, _sum), (words.RowMax, _max), (words.Count, _count),
             ((DimShuffle, Alloc, ViewOp, words.Spread, words.Held), _same)]  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from recurrent_layers.engine import (
     Alloc,
     Constant,
     DimShuffle,
-    Dot,
     Elemwise,
     Join,
     LogSoftmax,
@@ -29,7 +28,7 @@ from recurrent_layers.engine import (
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import words
 from recurrent_layers.recurrence.errors import Unsupported
-from recurrent_layers.recurrence.graphs import substitute
+from recurrent_layers.recurrence.graphs import is_all, joined_columns, size, substitute
 
 
 class State(NamedTuple):
@@ -152,12 +151,14 @@ class Step(NamedTuple):
         for node in engine.io_toposort([], self.results):
             given = [one for one in node.inputs if one not in fixed and not isinstance(one, Constant)]
             sources = {made_of.get(variable) for variable in given}
-            is_fine = isinstance(node.op, Elemwise) or isinstance(node.op, Dot) and node.inputs[1] not in given
+            is_product = engine.product(node) is not None and node.inputs[1] not in given
+            is_fine = is_product or isinstance(node.op, (Elemwise, words.OfColumns)) or isinstance(
+                node.op, Join) and joined_columns(node) is not None  # fmt: skip
             if not given:
                 fixed.update(node.outputs)
             elif len(sources) == 1 and None not in sources and is_fine and node.outputs[0].ndim == 2:
                 made_of[node.outputs[0]] = sources.pop()
-                if isinstance(node.op, Dot) or with_products.intersection(given):
+                if is_product or with_products.intersection(given):
                     with_products.add(node.outputs[0])
                 continue
             found.update((variable, variable.type()) for variable in given if variable in with_products)
@@ -192,10 +193,15 @@ def _is_column(variable):
 
 def _is_same(variable, column):
     """Whether a variable is a column, be it as a vector."""
-    node = None if variable is None else variable.owner
+    return variable is column or variable is not None and _vector_as_column(variable) is column
+
+
+def _vector_as_column(variable):
+    """The vector that a variable is, or the column of; None if it is neither."""
+    node = variable.owner
     if node is not None and isinstance(node.op, DimShuffle) and tuple(node.op.new_order) == (0, "x"):
-        variable = node.inputs[0]
-    return variable is column
+        return node.inputs[0]
+    return variable if variable.ndim == 1 else None
 
 
 class Leaf(NamedTuple):
@@ -295,6 +301,8 @@ class Reading:
             return T.constant(variable.data.reshape((1, 1)))
         if node is None:
             return self._given(variable)
+        if engine.product(node):
+            return self._product(node)
         for kinds, way in self.WAYS:
             if isinstance(node.op, kinds):
                 return way(self, node)
@@ -330,11 +338,11 @@ class Reading:
         return node.op(*given)
 
     def _product(self, node):
-        left, right = node.inputs
+        left, right = engine.product(node)
         if left.ndim != 2 or right.ndim not in (1, 2):
             raise Unsupported("a product that is not one of a state or an input with a weight")
-        if right.ndim == 1:
-            return words.row_sum(self.read(left) * self._weight(right, "row"))
+        if _vector_as_column(right) is not None:
+            return words.row_sum(self.read(left) * self._weight(_vector_as_column(right), "row"))
         left = self.read(left)
         if right.owner is not None or any(right.broadcastable) or left.broadcastable != (False, False):
             raise Unsupported("a product that is not one of a state or an input with a weight")
@@ -356,9 +364,9 @@ class Reading:
         argument, indices = node.inputs[0], list(engine.indices(node))
         if argument.ndim == 1 and isinstance(argument.owner.op if argument.owner else None, (Shape, Elemwise)):
             return self._size(argument, indices)
-        if argument.ndim != 2 or not _is_all(indices[0]) or len(indices) > 2:
+        if argument.ndim != 2 or not is_all(indices[0]) or len(indices) > 2:
             raise Unsupported("some of the samples, cut out")
-        if len(indices) == 1 or _is_all(indices[1]):
+        if len(indices) == 1 or is_all(indices[1]):
             return self.read(argument)
         argument, index = self.read(argument), indices[1]
         if argument.broadcastable != (False, False):
@@ -383,9 +391,8 @@ class Reading:
         return count if function is None else function(count)
 
     def _joined(self, node):
-        axis, *parts = ([node.op.axis] if hasattr(node.op, "axis") else []) + list(node.inputs)
-        axis = axis if isinstance(axis, int) else _number(axis)
-        if axis != 1 or parts[0].ndim != 2:
+        parts = joined_columns(node)
+        if parts is None or parts[0].ndim != 2:
             raise Unsupported("samples, joined")
         return words.join([self.read(part) for part in parts])
 
@@ -404,10 +411,9 @@ class Reading:
         value, shape = self.read(node.inputs[0]), node.inputs[1:]
         if node.outputs[0].ndim > 2:
             raise Unsupported("more than two dimensions")
-        for size in shape:
-            like = _source_of_size(size)
-            if like is not None and like.ndim == 2 and value.broadcastable != (False, False):
-                return words.spread(value, self.read(like))
+        for like in map(size, shape):
+            if isinstance(like, tuple) and like[1] == 1 and like[0].ndim == 2 and value.broadcastable != (False, False):
+                return words.spread(value, self.read(like[0]))
         return value
 
     def _same(self, node):
@@ -416,12 +422,8 @@ class Reading:
     def _viewed(self, node):
         return node.op(self.read(node.inputs[0]))
 
-    WAYS = [(Elemwise, _elementwise), (Dot, _product), (DimShuffle, _transposition), (Subtensor, _cut),
-            (Join, _joined), (Alloc, _filled), ((Rebroadcast, SpecifyShape), _same), (ViewOp, _viewed)]  # fmt: skip
-
-
-def _is_all(index):
-    return isinstance(index, slice) and (index.start, index.stop, index.step) == (None, None, None)
+    WAYS = [(Elemwise, _elementwise), (DimShuffle, _transposition), (Subtensor, _cut), (Join, _joined),
+            (Alloc, _filled), ((Rebroadcast, SpecifyShape), _same), ((ViewOp, words.OfColumns), _viewed)]  # fmt: skip
 
 
 def _number(index):
@@ -431,12 +433,3 @@ def _number(index):
     if isinstance(index, Variable):
         raise Unsupported("columns, cut where it is computed")
     return int(index)
-
-
-def _source_of_size(size):
-    """Of what a number is the number of columns; None if of nothing."""
-    node = size.owner
-    if node is not None and isinstance(node.op, Subtensor) and node.inputs[0].owner is not None and isinstance(
-            node.inputs[0].owner.op, Shape) and _number(engine.indices(node)[0]) in (1, -1):  # fmt: skip
-        return node.inputs[0].owner.inputs[0]
-    return None

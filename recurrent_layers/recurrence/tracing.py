@@ -5,11 +5,11 @@ import sys
 import sysconfig
 
 from recurrent_layers import engine
-from recurrent_layers.engine import DimShuffle, Elemwise, Scan, Subtensor, replaced_scan, scalar
+from recurrent_layers.engine import Scan, Subtensor, replaced_scan
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.errors import Unsupported
-from recurrent_layers.recurrence.graphs import substitute
 from recurrent_layers.recurrence.ops import Recurrence
+from recurrent_layers.recurrence.origins import with_origins
 from recurrent_layers.recurrence.step import State, Step
 from recurrent_layers.utils.arguments import flag
 
@@ -200,7 +200,7 @@ def _in_one_node(outputs, sequences, initials, n_steps, truncate_gradient, name,
     others = [k for k, (_, source) in enumerate(sources) if source in loop.outputs]
     states = [loop.states[sources[k][1]] for k in fed_back]
     step = Step(loop.sequences, states, [loop.outputs[sources[k][1]] for k in others], loop.weights)
-    step, sequences, more = _with_biases(step, sequences)
+    step, sequences, more = with_origins(step, sequences)
     step, weights = step.without_constants(loop.outer_weights + more)
     order = fed_back + others
     # What is put out beside being fed back is that state.
@@ -217,52 +217,6 @@ def _in_one_node(outputs, sequences, initials, n_steps, truncate_gradient, name,
     op = Recurrence(step, n_steps is not None, types, truncate_gradient, name, options)
     found = dict(zip(order, op(*given, return_list=True)))
     return [found[twins.get(k, k)] for k in range(len(outputs))]
-
-
-def _with_biases(step, sequences):
-    """A step that adds and multiplies vectors itself that a sequence has been made with, and the sequence before that.
-
-    The gradient of a bias is then one of those that the loop adds up, and no array of the size of the sequence is made.
-
-    Returns
-    -------
-    Step, list of symbolic variables, list of symbolic variables
-        The step, its sequences, and its new weights, which come last.
-    """
-    changed, own, given, weights, more = {}, [], [], list(step.weights), []
-    for sequence, x_t in zip(sequences, step.sequences):
-        value, layers = x_t.type(), []
-        while _is_biased(sequence):
-            whole = next(k for k, one in enumerate(sequence.owner.inputs) if not one.broadcastable[0])
-            layers.append((sequence.owner, whole))
-            sequence = sequence.owner.inputs[whole]
-        own.append(value)
-        given.append(sequence)
-        for node, position in layers[::-1]:
-            values = [value if k == position else None for k in range(len(node.inputs))]
-            for k, vector in enumerate(node.inputs):
-                if k != position:
-                    vector = vector.owner.inputs[0]
-                    weights.append(vector.type())
-                    more.append(vector)
-                    values[k] = weights[-1].dimshuffle(*["x"] * (2 - vector.ndim), *range(vector.ndim))
-            value = node.op(*values)
-        changed[x_t] = value
-    step = step._replace(sequences=own, weights=weights).with_results(substitute(step.results, changed))
-    return step, given, more
-
-
-def _is_biased(sequence):
-    """Whether it is a sequence with vectors or numbers added or multiplied."""
-    node = sequence.owner
-    if node is None or sequence.ndim != 3 or not isinstance(node.op, Elemwise) or not isinstance(
-            node.op.scalar_op, (scalar.Add, scalar.Sub, scalar.Mul)):  # fmt: skip
-        return False
-    whole = [one for one in node.inputs if one.broadcastable == sequence.broadcastable]
-    vectors = [one for one in node.inputs if one.owner is not None and isinstance(one.owner.op, DimShuffle)
-               and tuple(one.owner.op.new_order) in (("x", "x", 0), ("x", "x", "x")) and one.owner.inputs[0].ndim < 2]
-    return len(whole) == 1 and len(vectors) == len(node.inputs) - 1 and not any(sequence.broadcastable) and all(
-        one.dtype == sequence.dtype for one in node.inputs)  # fmt: skip
 
 
 def _source(output):

@@ -38,7 +38,7 @@ class Columns:
     """
 
     def __init__(self, *sizes):
-        self.sizes, self.extents, self._same = list(sizes), [], None
+        self.sizes, self.extents, self._same, self._number = list(sizes), [], None, None
 
     def root(self):
         """What stands for all that are the same."""
@@ -48,7 +48,11 @@ class Columns:
 
     def number(self):
         """The number, if it is known now."""
-        return next((extent._constant for extent in self.extents if not extent._terms), None)
+        if self._number is None:
+            extents, self.extents = self.extents, []  # What one of them is may be said by these columns.
+            self._number = next((extent.constant for extent in extents if not extent.terms), None)
+            self.extents = extents
+        return self._number
 
     def unite(self, other):
         """Say that both are the same number."""
@@ -257,6 +261,10 @@ class Graph:
                     raise Unsupported(_ELSEWHERE)
                 ordered.insert(place, bound)
         return ordered
+
+    def filled(self, value, columns):
+        """So many columns of what is the same in all of them."""
+        return self._make("map", scalar.identity, (value,), value.dtype, False, columns)
 
     def product(self, left, weight, is_transposed, columns):
         """A value times a weight."""

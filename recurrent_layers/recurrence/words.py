@@ -39,6 +39,33 @@ class Cut(Word):
         return [Placed(self.begin, self.end)(output_gradients[0], inputs[0])]
 
 
+class OfColumns(Word):
+    """The same value, which has so many columns."""
+
+    __props__ = ("number",)
+    view_map = {0: [0]}
+
+    def __init__(self, number):
+        self.number = number
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        if inputs[0].shape[1] != self.number:
+            raise ValueError(f"{inputs[0].shape[1]} columns are given where {self.number} are expected")
+        output_storage[0][0] = inputs[0]
+
+    def infer_shape(self, node, shapes):
+        return shapes
+
+    def grad(self, inputs, output_gradients):
+        return output_gradients
+
+    def R_op(self, inputs, eval_points):
+        return eval_points
+
+
 class Placed(Word):
     """Zeros like another value, with columns put in from `begin` on and before `end`."""
 
