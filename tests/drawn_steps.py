@@ -28,19 +28,25 @@ IN_C, BY_SCAN = get_mode("FAST_RUN"), get_mode("FAST_COMPILE")
 
 # What the text of a step may call.
 FUNCTIONS = {"abs": abs, "concatenate": T.concatenate, "dot": T.dot, "exp": T.exp, "hard_sigmoid": nnet.hard_sigmoid,
-             "maximum": T.maximum, "minimum": T.minimum, "relu": nnet.relu, "sigmoid": nnet.sigmoid,
-             "softmax": nnet.softmax, "sqr": T.sqr, "sqrt": T.sqrt, "switch": T.switch, "tanh": T.tanh}  # fmt: skip
+             "maximum": T.maximum, "minimum": T.minimum, "relu": nnet.relu, "reshape": T.reshape,
+             "sigmoid": nnet.sigmoid, "softmax": nnet.softmax, "sqr": T.sqr, "sqrt": T.sqrt, "switch": T.switch,
+             "tanh": T.tanh, "transposed": lambda x: x.dimshuffle(1, 0, 2)}  # fmt: skip
 
 
 # ---- Programs ---------------------------------------------------------------------------------------------
 
 
 class Sequence(NamedTuple):
-    """One of (timesteps, nb_samples, width); if the width is 0, of (timesteps, nb_samples). Masks are boolean."""
+    """One of (timesteps, nb_samples, width); if the width is 0, of (timesteps, nb_samples). Masks are boolean.
+
+    What is given may be of another width: then the sequence is `made` of it, which the text calls by the same name.
+    """
 
     name: str
     width: int
     is_mask: bool = False
+    given_width: int = 0
+    made: str = ""
 
 
 class State(NamedTuple):
@@ -115,6 +121,7 @@ def pruned(program):
     """The program without lines, weights and fixed values that nothing needs."""
     needed = set().union(*(named(result.text) for result in program.results))
     needed.update(f"{state.name}_start" for state in program.states)
+    needed.update(*(named(sequence.made) for sequence in program.sequences))
     lines = []
     for line in program.lines[::-1]:
         name, _, text = line.partition(" = ")
@@ -242,6 +249,25 @@ class Draft:
             size, start = self.one_of([width for width in self.widths if width < value.width]), 0
         return self.slice(value, start, start + size)
 
+    def made(self, sequence):
+        """The sequence, made of something that is given, as people do before they call scan."""
+        x, width, given_width = sequence.name, sequence.width, self.width()
+        form = self.one_of(["{dot}", "{dot} + {b}", "2 * ({dot} - 0.2) * {b}", "({dot} + {b})[::-1]", "{rows}",
+                            "{joined}", "transposed(dot(transposed({x}), {W}) + {b})", "{dot} + dot({x}[::-1], {W})"])
+
+        def rows(width):
+            W, b = self.weight("W", given_width, width), self.weight("b", width)
+            return f"reshape(dot(reshape({x}, (-1, {given_width})), {W}) + {b}, (-1, {x}.shape[1], {width}))"
+
+        if form == "{rows}":
+            text = rows(width)
+        elif form == "{joined}":
+            text = f"concatenate([{rows(width - width // 2)}, {rows(width // 2)}], axis=2)" if width > 1 else rows(1)
+        else:
+            W = self.weight("W", given_width, width)
+            text = form.format(x=x, W=W, b=self.weight("b", width) if "{b}" in form else "", dot=f"dot({x}, {W})")
+        return sequence._replace(given_width=given_width, made=text)
+
     def slice(self, value, start, stop):
         text = f"{start or ''}:{stop if stop < value.width else ''}"
         return self.line(f"{value.text}[:, {text}]", stop - start, value.size, value.alike)
@@ -367,6 +393,7 @@ def drawn_with(random, dtype):
     draft = Draft(random)
     sequences = [Sequence(f"x{k}", draft.one_of([draft.width(), draft.width(), 0]) if k else draft.width())
                  for k in range(draft.one_of([1, 1, 2, 3]))]  # fmt: skip
+    sequences = [draft.made(sequence) if sequence.width and draft.chance(40) else sequence for sequence in sequences]
     for sequence in sequences:
         text = sequence.name if sequence.width else f"{sequence.name}[:, None]"
         draft.values.append(Value(text, sequence.width))
@@ -464,7 +491,9 @@ class _Builder:
         self.random = np.random.RandomState(program.seed)
         self.givens = []  # Variables, and what draws their values.
         self.weights = {name: engine.shared(self.weight(name, shape), name) for name, shape in program.weights}
-        self.sequences = {one.name: self.sequence(one) for one in program.sequences}
+        self.given_sequences = {one.name: self.sequence(one) for one in program.sequences}
+        self.sequences = {one.name: eval(one.made or one.name, {**FUNCTIONS, **self.weights, **self.given_sequences})
+                          for one in program.sequences}  # fmt: skip
         self.starts = {state.name: self.start(state) for state in program.states}
         self.fixed = {name: self.given(self.dtype, 2, lambda random, n, timesteps, width=width:
                                        random.uniform(0.2, 1.2, (n, width))) for name, width in program.fixed}
@@ -482,7 +511,7 @@ class _Builder:
         return np.asarray(value, self.dtype)
 
     def sequence(self, one):
-        columns = (one.width,) * (one.width > 0)
+        columns = (one.given_width or one.width,) * (one.width > 0)
         if one.is_mask:
             return self.given("bool", 2 + len(columns), lambda random, n, timesteps:
                               random.uniform(size=(timesteps, n, *columns)) < 0.7, is_column=bool(columns))
@@ -494,7 +523,7 @@ class _Builder:
         if state.start == "given":
             return self.given(self.dtype, 2 + len(depth), lambda random, n, timesteps:
                               random.uniform(-0.8, 0.8, (*depth, n, state.width)))
-        nb_samples = next(iter(self.sequences.values())).shape[1]
+        nb_samples = next(iter(self.given_sequences.values())).shape[1]
         value = T.zeros((*depth, nb_samples, state.width), self.dtype)
         if state.start == "learned":
             value = value + self.weights[f"{state.name}_start"]
@@ -536,7 +565,7 @@ class _Builder:
                 self.givens.append((gradient, self.output_gradient(result)))
                 cost = cost + T.sum(outputs[-1] * gradient)
         masks = {one.name for one in program.sequences if one.is_mask}
-        wanted = {**self.sequences, **self.weights, **self.fixed,
+        wanted = {**self.given_sequences, **self.weights, **self.fixed,
                   **{f"{state.name}_start": self.starts[state.name] for state in program.states
                      if state.start == "given"}}  # fmt: skip
         wanted = {name: variable for name, variable in wanted.items() if name not in masks}
@@ -703,6 +732,10 @@ def simpler(program):
         unmasked = [result._replace(text=re.sub(r"^switch\(mask\S*, (\w+), \w+\)$", r"\1", result.text))
                     for result in results]  # fmt: skip
         yield pruned(replace(program, sequences=program.sequences[:-1], results=tuple(unmasked)))
+    for k, sequence in enumerate(program.sequences):
+        if sequence.made:
+            plain = sequence._replace(made="", given_width=0)
+            yield pruned(replace(program, sequences=(*program.sequences[:k], plain, *program.sequences[k + 1:])))
     for usual in (dict(n_steps=None), dict(truncate_gradient=-1), dict(go_backwards=False), dict(is_strict=False)):
         if replace(program, **usual) != program:
             yield replace(program, **usual)

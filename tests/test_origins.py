@@ -32,11 +32,14 @@ def steps_first(x):
     return x.dimshuffle(1, 0, 2)
 
 
+def of_gate(x, w, gate, timesteps=TIMESTEPS):
+    rows = T.dot(T.reshape(x, (-1, INPUT_DIM)), getattr(w, f"W_{gate}")) + getattr(w, f"b_{gate}")
+    return T.reshape(rows, (-1, timesteps, OUTPUT_DIM))
+
+
 def of_gates(x, w):
     """As Keras 0.3 does: a product for each gate, and sizes that are numbers."""
-    gates = [T.reshape(T.dot(T.reshape(x, (-1, INPUT_DIM)), getattr(w, f"W_{gate}")) + getattr(w, f"b_{gate}"),
-                       (-1, TIMESTEPS, OUTPUT_DIM)) for gate in "ifoc"]  # fmt: skip
-    return steps_first(T.concatenate(gates, axis=2))
+    return steps_first(T.concatenate([of_gate(x, w, gate) for gate in "ifoc"], axis=2))
 
 
 def of_rows(x, w):
@@ -134,6 +137,22 @@ def test_numbers_of_columns_that_are_relied_on_are_looked_at():
     w.W_i.set_value(np.zeros((INPUT_DIM, OUTPUT_DIM + 1)))
     w.b_i.set_value(np.zeros(OUTPUT_DIM + 1))
     with pytest.raises(ValueError, match="columns|sizes|5"):
+        function(np.zeros((NB_SAMPLES, TIMESTEPS, INPUT_DIM)))
+
+
+OF_OTHER_LENGTHS = {
+    "added": lambda x, w: T.dot(steps_first(x), w.W) + T.dot(steps_first(x)[1:], w.W),
+    "joined": lambda x, w: steps_first(T.concatenate([of_gate(x, w, "i"), of_gate(x[:, 1:], w, "f", TIMESTEPS - 1),
+                                                      of_gate(x, w, "o"), of_gate(x, w, "c")], axis=2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_OTHER_LENGTHS)
+def test_sequences_that_are_put_together_must_be_as_long(name):
+    """Though of several sequences that scan is given, a longer one is taken in part."""
+    function, _ = compiled(scan, IN_C, OF_OTHER_LENGTHS[name])
+    assert not products(function)
+    with pytest.raises(AssertionError, match="other numbers of steps"):
         function(np.zeros((NB_SAMPLES, TIMESTEPS, INPUT_DIM)))
 
 

@@ -40,6 +40,7 @@ NAMES = [
     "SCAN_HAS_SECOND_DERIVATIVES",
     # Ops, and what is read of them
     "Alloc",
+    "Assert",
     "DimShuffle",
     "Dot",
     "Elemwise",

@@ -7,10 +7,22 @@ needed.
 """
 
 from recurrent_layers import engine
-from recurrent_layers.engine import Constant, DimShuffle, Elemwise, Join, Reshape, SharedVariable, Subtensor, scalar
+from recurrent_layers.engine import (
+    Assert,
+    Constant,
+    DimShuffle,
+    Elemwise,
+    Join,
+    Reshape,
+    SharedVariable,
+    Subtensor,
+    scalar,
+)
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import words
 from recurrent_layers.recurrence.graphs import is_all, joined_columns, sizes, substitute, unwrapped
+
+_AS_LONG = Assert("sequences that are added or joined have other numbers of steps")
 
 
 def with_origins(step, sequences):
@@ -29,24 +41,20 @@ def with_origins(step, sequences):
     Step, list of symbolic variables, list of symbolic variables
         The step, its sequences, and its new weights, which come last.
     """
-    multiplied = {k for k, _ in step.ahead()[1]}
-    origins, made = _Origins(), {}
+    multiplied, used = {k for k, _ in step.ahead()[1]}, set(engine.graph_inputs(step.results))
+    origins, made, given = _Origins(), {}, {}
     for k, (sequence, x_t) in enumerate(zip(sequences, step.sequences)):
-        found = None if k in multiplied or sequence.ndim != 3 else origins.rows(sequence, _as_it_is)
-        if found is None or found.owner is None:
-            origins.given.append((sequence, x_t))
+        found = origins.of(sequence) if sequence.ndim == 3 and x_t in used and k not in multiplied else None
+        if found is None:
+            given[x_t] = sequence
         else:
             made[x_t] = found
     results = substitute(step.results, made)
-    needed = set(engine.graph_inputs(results)).union(step.sequences).difference(made)
-    given = [(outer, own) for outer, own in origins.given if own in needed]
-    weights = [(outer, own) for outer, own in origins.weights if own in needed]
-    step = step._replace(sequences=[own for _, own in given], weights=step.weights + [own for _, own in weights])
-    return step.with_results(results), [outer for outer, _ in given], [outer for outer, _ in weights]
-
-
-def _as_it_is(rows):
-    return rows
+    needed = set(engine.graph_inputs(results))
+    given.update((own, sequence) for own, sequence in origins.given().items() if own in needed)
+    weights = {own: weight for own, weight in origins.weights.items() if own in needed}
+    step = step._replace(sequences=list(given), weights=step.weights + list(weights)).with_results(results)
+    return step, list(given.values()), list(weights.values())
 
 
 class _Origins:
@@ -54,12 +62,27 @@ class _Origins:
 
     Attributes
     ----------
-    given, weights : list of (symbolic variable, symbolic variable)
-        A sequence, or a weight, and what it is in a step.
+    weights : dict
+        For what they are in a step, the weights.
     """
 
     def __init__(self):
-        self.given, self.weights = [], []
+        self.weights, self._sequences, self._others, self._first = {}, {}, {}, None
+
+    def given(self):
+        """For what they are in a step, the sequences; those that are added or joined have as many steps."""
+        given = {}
+        for own, sequence in self._sequences.items():
+            same = [T.eq(sequence.shape[0], self._sequences[other].shape[0]) for other in self._others.get(own, ())]
+            sequence = _AS_LONG(sequence, *same) if same else sequence
+            given[own] = engine.of_any_size(sequence, *range(3))
+        return given
+
+    def of(self, sequence):
+        """What a step makes to have a sequence; None if there is nothing to do."""
+        self._first = None
+        made = self.rows(sequence, lambda rows: rows)
+        return None if made.owner is None else made
 
     def rows(self, variable, arranged):
         """What a step makes to have, of a sequence, what belongs to it.
@@ -79,16 +102,17 @@ class _Origins:
         return self._given(arranged(variable))
 
     def _given(self, sequence):
-        for outer, own in self.given:
-            if engine.equal_computations([outer], [sequence]):
-                return own
-        own = T.TensorType(sequence.dtype, sequence.broadcastable[1:])()
-        self.given.append((engine.of_any_size(sequence, *range(3)), own))
+        same = [own for own, other in self._sequences.items() if engine.equal_computations([other], [sequence])]
+        own = same[0] if same else T.TensorType(sequence.dtype, sequence.broadcastable[1:])()
+        self._sequences.setdefault(own, sequence)
+        self._first = own if self._first is None else self._first
+        if own is not self._first:
+            self._others.setdefault(own, []).append(self._first)
         return own
 
     def _weight(self, weight):
         own = weight.type()
-        self.weights.append((weight, own))
+        self.weights[own] = weight
         return own
 
     def _transposed(self, node, arranged):
