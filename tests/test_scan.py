@@ -13,6 +13,7 @@ from foreign_cells import CELLS, Given
 
 import recurrent_layers as rl
 from recurrent_layers import engine
+from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import scan
 from recurrent_layers.recurrence.loops import Loops
@@ -132,6 +133,24 @@ def test_nothing_is_kept_where_only_the_last_step_is_used(name):
         values = given.values(3, timesteps)
         assert_same(in_c(*values), by_scan(*values)[:len(last_steps)])
     assert made[0] == made[1]
+
+
+def test_columns_up_to_the_last_are_as_many_as_others():
+    """``z[:, 3 * n:]`` beside ``z[:, :n]``: they are in one loop, and no function is computed again backwards."""
+
+    def step(x_t, h_tm1, c_tm1, U):
+        z = x_t + T.dot(h_tm1, U)
+        i, f, o, g = z[:, :3], z[:, 3:6], z[:, 6:9], z[:, 9:]
+        c_t = nnet.sigmoid(f) * c_tm1 + nnet.sigmoid(i) * T.tanh(g)
+        return nnet.sigmoid(o) * T.tanh(c_t), c_t
+
+    x, h, U = T.tensor3(), T.matrix(), T.matrix()
+    (outputs, _), _ = scan(step, x, [h, h], U)
+    function = engine.function([x, h, U], [outputs] + T.grad(T.sum(outputs), [x, U]), mode=IN_C)
+    forward, backward = (node.op.code for node in ops(function, Loops))
+    assert forward.count("hyperbolic_tangent(") == 2 and "hyperbolic_tangent(" not in backward
+    with pytest.raises(ValueError, match="12"):
+        function(np.ones((2, 1, 13)), np.ones((1, 3)), np.ones((3, 13)))
 
 
 class TestDerivativesOfDerivatives:

@@ -137,6 +137,4 @@ def _bounds(op, value):
     total = _extent(value)
     begin, end = (total + Extent(constant=number) if number < 0 else Extent(constant=number)
                   for number in (op.begin, op.end or 0))  # fmt: skip
-    if op.begin == -1 and op.end == 0:
-        return begin, total
     return begin, total if op.end is None else end

@@ -81,24 +81,32 @@ class Program:
         self.taps = [sorted(-tap for tap in state.taps) for state in step.states]
         self.depths = [state.depth for state in step.states]
         reading = Reading(step)
-        self.dtype, self.graph = reading.dtype, Graph()
+        self.dtype = reading.dtype
         derived = _Derivation(reading, len(step.states), wanted, forms)
         own, parts = simplified(derived.given, derived.parts)
-        lowering = self._lowering(own, reading, len(step.states))
-        results, gradients, outputs, lefts = ([lowering.value(variable) for variable in part] for part in parts)
-        self.states, self.outputs = results[:len(step.states)], results[len(step.states):]
-        gradients = iter(gradients)
-        self.carried_on = [[] for _ in self.states]
-        for leaf, gradient in zip(derived.before, gradients) if wanted else ():
-            self.carried_on[leaf.position].append((leaf.tap, gradient))
-        self.gradients = list(zip(derived.leaves, gradients)) if wanted else []
-        self.products = [Product(left, position, output, gradient) for position, left, output, gradient
-                         in zip(derived.weights, lefts, outputs, gradients)]  # fmt: skip
-        self._fit_columns()
+        numbers, found = None, {}
+        while found != numbers:  # What is of one width should be so from the beginning.
+            numbers, self.graph = found, Graph(found)
+            lowering = self._lowering(own, reading, len(step.states))
+            self._take(derived, [[lowering.value(variable) for variable in part] for part in parts])
+            self._fit_columns()
+            found = self.graph.find_numbers()
         self.forward = [*self.states, *self.outputs]
         self.backward = [gradient for taps in self.carried_on for _, gradient in taps]
         self.backward += [gradient for _, gradient in self.gradients] + [product.gradient for product in self.products]
         self.kept_states, self.kept = _Keeping(self).found() if wanted else ([], [])
+
+    def _take(self, derived, parts):
+        """Let the values be what they are."""
+        results, gradients, outputs, lefts = parts
+        self.states, self.outputs = results[:len(self.taps)], results[len(self.taps):]
+        gradients = iter(gradients)
+        self.carried_on = [[] for _ in self.states]
+        for leaf, gradient in zip(derived.before, gradients):
+            self.carried_on[leaf.position].append((leaf.tap, gradient))
+        self.gradients = list(zip(derived.leaves, gradients))
+        self.products = [Product(left, position, output, gradient) for position, left, output, gradient
+                         in zip(derived.weights, lefts, outputs, gradients)]  # fmt: skip
 
     def _lowering(self, own, reading, nb_states):
         """What makes values of variables, with those that are given."""

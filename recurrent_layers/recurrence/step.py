@@ -373,7 +373,7 @@ class Reading:
             raise Unsupported("columns, cut from what has one")
         if not isinstance(index, slice):
             begin = _number(index)
-            return words.cut(argument, begin, begin + 1, is_column=True)
+            return words.cut(argument, begin, begin + 1 or None, is_column=True)
         if index.step is not None and _number(index.step) != 1:
             raise Unsupported("every so many columns")
         end = None if index.stop is None else _number(index.stop)

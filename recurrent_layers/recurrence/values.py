@@ -162,6 +162,11 @@ class Value:
 class Graph:
     """Makes values.
 
+    Parameters
+    ----------
+    numbers : dict, optional
+        What sizes of arrays are known to be: (name, axis) to a number.
+
     Attributes
     ----------
     limits : list of (Extent, Extent)
@@ -170,14 +175,40 @@ class Graph:
         What the step calls some values.
     """
 
-    def __init__(self):
+    def __init__(self, numbers=()):
         self._made, self._leaves, self._sizes, self.limits, self.names = {}, {}, {}, [], {}
+        self._numbers, self._columns = dict(numbers), []
 
     def columns_of(self, name, axis):
         """The number of columns that is the size of an array along an axis."""
         if (name, axis) not in self._sizes:
-            self._sizes[name, axis] = Columns((name, axis))
+            self._sizes[name, axis] = columns = self._new_columns((name, axis))
+            if (name, axis) in self._numbers:
+                columns.extents.append(Extent(constant=self._numbers[name, axis]))
         return self._sizes[name, axis]
+
+    def _new_columns(self, *sizes):
+        self._columns.append(Columns(*sizes))
+        return self._columns[-1]
+
+    def find_numbers(self):
+        """The sizes of arrays that are known, by what is the same as what: if 14 columns are those from 42 on, there
+        are 56.
+        """
+        is_new = True
+        while is_new:
+            is_new = False
+            for columns in dict.fromkeys(columns.root() for columns in self._columns):
+                number = columns.number()
+                for extent in columns.extents if number is not None else ():
+                    terms, rest = extent.terms, number - extent.constant
+                    if len(terms) == 1:
+                        (other, times), = terms.items()
+                        if rest % times == 0:
+                            other.extents.append(Extent(constant=rest // times))
+                            is_new = True
+        numbers = {key: columns.root().number() for key, columns in self._sizes.items()}
+        return {key: number for key, number in numbers.items() if number is not None}
 
     @property
     def sizes(self):
@@ -288,7 +319,7 @@ class Graph:
             self.limits.append((end, value.extent))
         columns = None
         if not is_column:
-            columns = Columns()
+            columns = self._new_columns()
             columns.extents.append(end - begin)
         return self._make("cut", (begin, end), (value,), value.dtype, is_column, columns)
 
@@ -337,7 +368,7 @@ class Graph:
                     flat.append((part, size))
         if len(flat) == 1:
             return flat[0][0]
-        total, columns = Extent(), Columns()
+        total, columns = Extent(), self._new_columns()
         for value, extent in flat:
             total = total + extent
             if not value.is_uniform and extent != value.extent:

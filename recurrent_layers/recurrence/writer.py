@@ -166,9 +166,9 @@ def _sorted(lines):
 
 
 def _first_of_sizes(size):
-    """Sequences and states before weights."""
-    return ("initial", "sequence", "weight").index(size[0].rstrip("0123456789")) if size[0].rstrip("0123456789") in (
-        "initial", "sequence", "weight") else 3, size
+    """States and sequences before weights, and these before gradients."""
+    kind, kinds = size[0].rstrip("0123456789"), ["initial", "sequence", "weight"]
+    return kinds.index(kind) if kind in kinds else len(kinds), size
 
 
 class Loop:
