@@ -182,8 +182,8 @@ class Cell(Recurrent):
 
     param_names = ("W", "U", "b")
 
-    def _inputs(self, x):
-        return [T.dot(x, self.W) + self.b]
+    def of_input(self, x_t):
+        return T.dot(x_t, self.W) + self.b
 
 
 class Bottleneck(Cell):
@@ -198,31 +198,28 @@ class Bottleneck(Cell):
         self.b_x = engine.shared(np.random.randn(self.input_dim).astype(floatX))
         self.params = [self.W, self.V, self.c, self.V_back, self.b_x]
 
-    def _inputs(self, x):
-        return [T.dot(x * self.b_x, self.W)]
-
-    def _step(self, x_t, h_tm1):
-        return T.tanh(x_t + T.dot(T.tanh(T.dot(h_tm1, self.V) + self.c), self.V_back))
+    def step(self, x_t, h_tm1):
+        return T.tanh(T.dot(x_t * self.b_x, self.W) + T.dot(T.tanh(T.dot(h_tm1, self.V) + self.c), self.V_back))
 
 
 class Swapped(Cell):
     nb_states = 3
 
-    def _step(self, x_t, h_tm1, a_tm1, b_tm1):
-        h_t = T.tanh(x_t + T.dot(a_tm1, self.U) + T.dot(h_tm1, self.U))
+    def step(self, x_t, h_tm1, a_tm1, b_tm1):
+        h_t = T.tanh(self.of_input(x_t) + T.dot(a_tm1, self.U) + T.dot(h_tm1, self.U))
         return h_t, b_tm1 * 0.5 + T.dot(h_t, self.U), a_tm1
 
 
 class Linear(Cell):
-    def _step(self, x_t, h_tm1):
-        return T.dot(h_tm1, self.U) + x_t
+    def step(self, x_t, h_tm1):
+        return T.dot(h_tm1, self.U) + self.of_input(x_t)
 
 
 class Tied(Cell):
     nb_states = 2
 
-    def _step(self, x_t, h_tm1, g_tm1):
-        h_t = T.tanh(x_t + T.dot(h_tm1, self.U)) * engine.nnet.sigmoid(T.dot(h_tm1, self.U))
+    def step(self, x_t, h_tm1, g_tm1):
+        h_t = T.tanh(self.of_input(x_t) + T.dot(h_tm1, self.U)) * engine.nnet.sigmoid(T.dot(h_tm1, self.U))
         return h_t, h_t
 
 
@@ -241,8 +238,8 @@ class Slope(Cell):
         self.slope = engine.shared(np.full((1,), 0.7), broadcastable=(True,))
         self.params += [self.slope]
 
-    def _step(self, x_t, h_tm1):
-        return T.tanh(self.slope * (x_t + T.dot(h_tm1, self.U)))
+    def step(self, x_t, h_tm1):
+        return T.tanh(self.slope * (self.of_input(x_t) + T.dot(h_tm1, self.U)))
 
 
 class Faded(Cell):
@@ -253,23 +250,24 @@ class Faded(Cell):
         self.speed = engine.shared(0.3)
         self.params += [self.speed]
 
-    def _context(self, x, mask):
-        return [T.cumsum(T.ones_like(x[:, :, :1]), axis=0) * self.speed]
+    def inputs(self, x, mask):
+        return [x, T.cumsum(T.ones_like(x[:, :, :1]), axis=0) * self.speed]
 
-    def _step(self, x_t, time, h_tm1):
-        return T.tanh(x_t + T.dot(h_tm1, self.U) * T.exp(-time))
+    def step(self, x_t, time, h_tm1):
+        return T.tanh(self.of_input(x_t) + T.dot(h_tm1, self.U) * T.exp(-time))
 
 
 class Scaled(Cell):
     """A weight that is used in two ways."""
 
-    def _step(self, x_t, h_tm1):
-        return T.tanh(x_t + T.dot(h_tm1, self.U) * T.sum(self.U) + T.dot(h_tm1, self.U.T) * T.sum(self.b))
+    def step(self, x_t, h_tm1):
+        total = T.dot(h_tm1, self.U) * T.sum(self.U) + T.dot(h_tm1, self.U.T) * T.sum(self.b)
+        return T.tanh(self.of_input(x_t) + total)
 
 
 class Sorted(Cell):
-    def _step(self, x_t, h_tm1):
-        return T.tanh(x_t + T.dot(T.sort(h_tm1, axis=1), self.U))
+    def step(self, x_t, h_tm1):
+        return T.tanh(self.of_input(x_t) + T.dot(T.sort(h_tm1, axis=1), self.U))
 
 
 @pytest.mark.parametrize("cell", [Slope, Faded, Scaled])

@@ -35,8 +35,8 @@ PUBLIC = [
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
     "__main__", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies", "functions",
-    "layers", "preprocessing", "recurrence", "theano_setup", "training", "utils", "utils.arguments", "utils.arrays",
-    "utils.generic_utils", "weight_files",
+    "layers", "layers.iteration", "preprocessing", "recurrence", "theano_setup", "training", "utils", "utils.arguments",
+    "utils.arrays", "utils.generic_utils", "weight_files",
 ]  # fmt: skip
 
 
@@ -129,6 +129,10 @@ def is_empty(value, kind):
     return value is None or isinstance(value, kind) and not value
 
 
+def is_learned(value):
+    return value is None or isinstance(value, str) and value == "learned"
+
+
 def weights_of(make):
     """The weights that a layer begins with; among the values there are none that fit."""
     return Kind(lambda: make().get_weights(), lambda value: value is None)
@@ -183,12 +187,12 @@ KINDS = {
     # Numbers
     **dict.fromkeys(["mask_value", "scale", "target", "beta"], number()),
     **dict.fromkeys(["l", "l1", "l2", "m", "lr", "decay", "clipnorm", "clipvalue", "epsilon"], number(least=0)),
-    **dict.fromkeys(["p", "rho", "momentum"], number(least=0, most=1)),
-    **dict.fromkeys(["beta_1", "beta_2"], number(least=0, below=1)),
+    **dict.fromkeys(["p", "rho", "momentum", "zoneout"], number(least=0, most=1)),
+    **dict.fromkeys(["beta_1", "beta_2", "dropout_W", "dropout_U"], number(least=0, below=1)),
     "validation_split": number(least=0, below=0.76, example=0.25),
     # Flags, choices and texts
     **dict.fromkeys(["return_sequences", "mask_zero", "nesterov", "save_best_only", "restore_best_weights",
-                     "show_accuracy", "accuracy", "overwrite", "train"], FLAG),
+                     "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state"], FLAG),
     "verbose": choice(0, 1, 2), "shuffle": choice(True, False, "batch"), "mode": choice("auto", "min", "max"),
     "class_mode": choice("categorical", "binary"), "padding": choice("pre", "post"),
     "truncating": choice("pre", "post"), "nonlinearity": choice("tanh", "relu"),
@@ -196,7 +200,9 @@ KINDS = {
     # Functions and objects, or their names
     "init": INIT, "inner_init": INIT, "forget_bias_init": INIT, "activation": ACTIVATION,
     "inner_activation": ACTIVATION, "loss": LOSS, "optimizer": OPTIMIZER, "schedule": Kind(lambda: abs, callable),
-    "W_regularizer": REGULARIZER, "b_regularizer": REGULARIZER, "W_constraint": CONSTRAINT, "b_constraint": CONSTRAINT,
+    **dict.fromkeys(["W_regularizer", "U_regularizer", "b_regularizer"], REGULARIZER),
+    **dict.fromkeys(["W_constraint", "U_constraint", "b_constraint"], CONSTRAINT),
+    "initial_state": Kind(lambda: None, lambda value: isinstance(value, engine.Variable) or is_learned(value)),
     "activity_regularizer": named("activity_l2", rl.regularizers).or_none(),
     "layer": LAYER, "layers": several(lambda: [rl.Dense(2, 2)], LAYER.accepts),
     "callback": instance(callbacks.Callback, callbacks.Callback),
@@ -206,6 +212,7 @@ KINDS = {
     "X": array(4, 5, 2), "y": array(4, 1, example=lambda: np.zeros((4, 1))),
     "sample_weight": Kind(lambda: np.ones(4), lambda value: value is None),
     "class_weight": several(lambda: {0: 1.0, 1: 2.0}, number(least=0).accepts, range, np.ndarray).or_none(),
+    **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h"], UNCHECKED),
     **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map"], UNCHECKED),
 }  # fmt: skip
 
@@ -214,6 +221,9 @@ ELSEWHERE = {
     **{f"{cls.__name__}.weights": weights_of(lambda cls=cls: cls(2, 2)) for cls in (
         rl.SimpleRNN, rl.GRU, rl.LSTM, rl.JZS1, rl.JZS2, rl.JZS3, rl.Dense, rl.TimeDistributedDense, rl.Embedding)},
     "SimpleDeepRNN.weights": weights_of(lambda: rl.SimpleDeepRNN(2, 2, depth=2)),
+    **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
+    **dict.fromkeys(["Recurrent.initialization.name", "LSTM.initialization.name", "made_once.key", "made_once.make"],
+                    UNCHECKED),
     "Recurrent.weights": Kind(list, lambda value: is_empty(value, list)),
     **dict.fromkeys(["Layer.set_weights.weights", "Layer.match_weights.weights", "Layer.match_stored_weights.weights"],
                     Kind(lambda: rl.Dense(2, 2).get_weights())),

@@ -65,13 +65,17 @@ def one_output_for_each_layer():
         _outputs.made = before
 
 
-def _output_of(layer, train):
+def made_once(key, make):
+    """What `make` makes; within :func:`one_output_for_each_layer` once for each key."""
     if _outputs.made is None:
-        return layer.get_output(train=train)
-    key = layer, bool(train)
+        return make()
     if key not in _outputs.made:
-        _outputs.made[key] = layer.get_output(train=train)
+        _outputs.made[key] = make()
     return _outputs.made[key]
+
+
+def _output_of(layer, train):
+    return made_once((layer, bool(train)), lambda: layer.get_output(train=train))
 
 
 class Layer(PortableState):
@@ -481,3 +485,24 @@ class MaskedLayer(Layer):
 
     def get_output_mask(self, train=False):
         return self.get_input_mask(train)
+
+
+class DrawsNumbers(Layer):
+    """A layer with a stream of random numbers, which is seeded from NumPy's global generator."""
+
+    def seed_streams(self):
+        """Begin the stream `random_streams`."""
+        self._seed = np.random.randint(1, 10**7)
+        self.random_streams = engine.RandomStreams(seed=self._seed)
+
+    def __getstate__(self):
+        # The streams are of the engine; the copy draws other numbers.
+        state = super().__getstate__()
+        if state.pop("random_streams", None) is not None:
+            state["_seed"] = np.random.RandomState(self._seed).randint(1, 10**7)
+        return state
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if "_seed" in state:
+            self.random_streams = engine.RandomStreams(seed=self._seed)

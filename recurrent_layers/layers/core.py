@@ -1,11 +1,10 @@
 """The layers around the recurrent ones."""
 
-import numpy as np
 
 from recurrent_layers import activations, constraints, initializations
-from recurrent_layers.engine import RandomStreams, config
+from recurrent_layers.engine import config
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, MaskedLayer
+from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer
 from recurrent_layers.utils.arguments import integer, number, text
 
 __all__ = ["Activation", "Dense", "Dropout", "Layer", "MaskedLayer", "Masking", "RepeatVector",
@@ -38,7 +37,7 @@ class Masking(MaskedLayer):
         return T.any(T.neq(self.get_input(train), self.mask_value), axis=-1)
 
 
-class Dropout(MaskedLayer):
+class Dropout(DrawsNumbers, MaskedLayer):
     """Drop inputs at random while training (Hinton et al. 2012, arXiv:1207.0580).
 
     ::
@@ -64,24 +63,13 @@ class Dropout(MaskedLayer):
     def __init__(self, p):
         super().__init__()
         self.p = number("p", p, least=0.0, most=1.0)
-        self._seed = np.random.randint(1, 10**7)
-        self.random_streams = RandomStreams(seed=self._seed)
+        self.seed_streams()
 
     def get_output(self, train=False):
         X = self.get_input(train)
         if train and self.p > 0.0:
             return X * self.random_streams.binomial(X.shape, p=1.0 - self.p, dtype=config.floatX)
         return X * (1.0 - self.p)
-
-    def __getstate__(self):
-        # The streams are of the engine; the copy draws other numbers.
-        state = super().__getstate__()
-        del state["random_streams"]
-        return dict(state, _seed=np.random.RandomState(self._seed).randint(1, 10**7))
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self.random_streams = RandomStreams(seed=self._seed)
 
 
 class Activation(MaskedLayer):

@@ -17,6 +17,7 @@ from recurrent_layers.engine import (
     Variable,
     scalar,
 )
+from recurrent_layers.engine import tensor as T
 
 
 def substitute(outputs, replacements):
@@ -152,3 +153,24 @@ def _known(index):
     if isinstance(index, Constant):
         index = index.data
     return index if index is None else Variable if isinstance(index, Variable) else int(index)
+
+
+def with_other_products(outputs, factors):
+    """The same outputs, where what is multiplied with some matrices has been multiplied, elementwise, with something.
+
+    Parameters
+    ----------
+    outputs : list of symbolic variables
+    factors : dict
+        By matrix the factor.
+    """
+    changed = {}
+    for node in engine.io_toposort([], outputs) if factors else ():
+        inputs = [changed.get(variable, variable) for variable in node.inputs]
+        product = engine.product(node)
+        if product and product[1] in factors:
+            left = changed.get(product[0], product[0])
+            changed[node.outputs[0]] = T.dot(left * factors[product[1]], product[1])
+        elif inputs != node.inputs:
+            changed.update(zip(node.outputs, node.clone_with_new_inputs(inputs).outputs))
+    return [changed.get(output, output) for output in outputs]

@@ -1,0 +1,393 @@
+"""What all recurrent layers share: a cell, iterated over the timesteps of an input."""
+
+import inspect
+
+import numpy as np
+
+from recurrent_layers import activations, constraints, initializations, regularizers
+from recurrent_layers.engine import Variable, config, of_any_size
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, made_once
+from recurrent_layers.recurrence import scan
+from recurrent_layers.recurrence.graphs import with_other_products
+from recurrent_layers.utils.arguments import flag, integer, items, number, shown
+
+_PARAMETERS = """
+
+Parameters
+----------
+input_dim : int
+    Size of the input at each step.
+output_dim : int
+    Size of the output and of the state.
+init : str or callable
+    Initialization of the matrices W, of shape (input_dim, output_dim).
+inner_init : str or callable
+    Initialization of the matrices U, of shape (output_dim, output_dim).
+activation : str or callable
+    The outer activation.
+inner_activation : str or callable
+    The activation of the gates.
+weights : list of numpy.ndarray, optional
+    Weights to begin with, in the order of `params`.
+truncate_gradient : int
+    Carry gradients through the last so many steps only (truncated BPTT); -1 for all.
+return_sequences : bool
+    Return the output of every step rather than of the last."""
+
+_OPTIONS = """
+go_backwards : bool
+    Begin with the last step. The outputs are in the order in which they are computed.
+initial_state : symbolic variable, list of them, Recurrent, or "learned", optional
+    The states before the first step, each (nb_samples, output_dim): variables, one for each state; the last states of
+    another recurrent layer, which has as many; or parameters that are trained, the same for all samples, which begin
+    at 0 and come last in `params`. By default 0.
+return_state : bool
+    Let :meth:`get_output` leave the states after the last step in `final_states`.
+dropout_W, dropout_U : float
+    The share of the inputs, and of what is multiplied with the matrices U, that is dropped while training: the same at
+    all steps of a sample, and for all gates [1]_.
+zoneout : float
+    The share of the numbers of each state that stay what they were at a step, while training; else states are mixed in
+    that proportion [2]_.
+W_regularizer, U_regularizer, b_regularizer, activity_regularizer : Regularizer or str, optional
+    Penalties on the matrices W and U, on the biases b, and on the output, see :mod:`recurrent_layers.regularizers`.
+W_constraint, U_constraint, b_constraint : callable or str, optional
+    What these weights are held to, see :mod:`recurrent_layers.constraints`."""
+
+_NOTES = """
+
+Notes
+-----
+Input of shape (nb_samples, timesteps, input_dim) gives output of shape (nb_samples, timesteps,
+output_dim) with `return_sequences`, else (nb_samples, output_dim). At a masked step the state stays
+what it was, so padding changes nothing, on whichever side it is.
+
+Raises
+------
+ValueError
+    If a size is not an integer of at least 1, a name is not known, or a weight does not fit.
+"""
+
+_REFERENCES = """
+.. [1] Gal and Ghahramani (2016), "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks",
+   arXiv:1512.05287.
+.. [2] Krueger et al. (2017), "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations", arXiv:1606.01305.
+"""
+
+
+def _projection(shape):
+    """The map of x into the space of h, where the paper leaves it open: ±1/sqrt(input_dim) at random."""
+    input_dim, output_dim = shape
+    if input_dim == output_dim:
+        return initializations.identity(shape)
+    signs = np.random.binomial(1, 0.5, size=shape) * 2 - 1
+    return initializations.shared(signs / np.sqrt(input_dim))
+
+
+class Recurrent(DrawsNumbers, MaskedLayer):
+    """Iterates a cell over the timesteps of its input.
+
+    A cell is a subclass that names its weights in `param_names`, says in `nb_states` how many states it has, and gives
+    its equations: :meth:`step`, which never sees the loop, the mask or the truncation. All else comes by itself.
+
+    The first letter of a weight's name is its kind: ``W`` (input_dim, output_dim), drawn by `init`;
+    ``U`` (output_dim, output_dim), drawn by `inner_init`; ``b`` (output_dim,), zero; ``P``
+    (input_dim, output_dim), a fixed projection. For others there is :meth:`initialization`.
+
+    Examples
+    --------
+    ::
+
+        class MGU(Recurrent):
+            param_names = ("W_f", "U_f", "b_f", "W_h", "U_h", "b_h")
+
+            def step(self, x_t, h_tm1):
+                f = self.inner_activation(T.dot(x_t, self.W_f) + T.dot(h_tm1, self.U_f) + self.b_f)
+                hh = self.activation(T.dot(x_t, self.W_h) + T.dot(f * h_tm1, self.U_h) + self.b_h)
+                return (1 - f) * h_tm1 + f * hh
+    """
+
+    input_ndim = 3
+    param_names = ()
+    non_trainable_names = ()
+    nb_states = 1
+
+    # Of layers that were pickled by a version without these.
+    go_backwards = return_state = False
+    dropout_W = dropout_U = zoneout = 0.0
+    initial_state = W_regularizer = U_regularizer = b_regularizer = activity_regularizer = None
+    W_constraint = U_constraint = b_constraint = None
+    _learned = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        own, _, references = inspect.cleandoc(cls.__doc__ or "").partition("\n\nReferences\n")
+        references = f"\n\nReferences\n{references}" if references else "\n\nReferences\n----------"
+        cls.__doc__ = own + _PARAMETERS + _OPTIONS + _NOTES + references + _REFERENCES
+        if "__init__" in vars(cls):
+            cls.__init__.__signature__ = _with_options(inspect.signature(cls.__init__))
+
+    def __init__(self, input_dim, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
+                 activation='tanh', inner_activation='sigmoid',
+                 weights=None, truncate_gradient=-1, return_sequences=False, *,
+                 go_backwards=False, initial_state=None, return_state=False,
+                 dropout_W=0.0, dropout_U=0.0, zoneout=0.0,
+                 W_regularizer=None, U_regularizer=None, b_regularizer=None, activity_regularizer=None,
+                 W_constraint=None, U_constraint=None, b_constraint=None):
+        super().__init__()
+        self.input_dim = integer("input_dim", input_dim)
+        self.output_dim = integer("output_dim", output_dim)
+        self.init = initializations.get(init)
+        self.inner_init = initializations.get(inner_init)
+        self.activation = activations.get(activation)
+        self.inner_activation = activations.get(inner_activation)
+        self.truncate_gradient = integer("truncate_gradient", truncate_gradient, or_minus_1="all steps")
+        self.return_sequences = flag("return_sequences", return_sequences)
+        self.go_backwards = flag("go_backwards", go_backwards)
+        self.initial_state = self._checked_initial_state(initial_state)
+        self.return_state = flag("return_state", return_state)
+        self.dropout_W = number("dropout_W", dropout_W, least=0.0, below=1.0)
+        self.dropout_U = number("dropout_U", dropout_U, least=0.0, below=1.0)
+        self.zoneout = number("zoneout", zoneout, least=0.0, most=1.0)
+        self.input = T.tensor3(type(self).__name__ + "_input")
+
+        for name in self.draw_order() + list(self.non_trainable_names):
+            setattr(self, name, self.add_weight(name, *self.initialization(name)))
+        self.params = [getattr(self, name) for name in self.param_names]
+        self.non_trainable_weights = [getattr(self, name) for name in self.non_trainable_names]
+        if isinstance(self.initial_state, str):
+            self._learned = [self.add_weight(f"initial_state_{k}", initializations.zero, (size,))
+                             for k, size in enumerate(self.state_sizes, 1)]
+            self.params += self._learned
+        self._hold(W_regularizer, U_regularizer, b_regularizer, activity_regularizer)
+        self._constrain(W_constraint, U_constraint, b_constraint)
+        if self.dropout_W or self.dropout_U or self.zoneout:
+            self.seed_streams()
+        if weights is not None:
+            self.set_weights(weights)
+
+    def _checked_initial_state(self, given):
+        """The argument `initial_state`, if it is one; several states as a list."""
+        what = ('initial_state must be "learned", a recurrent layer, or symbolic variables (nb_samples, output_dim), '
+                f"one for each of the {self.nb_states} states of {type(self).__name__}")
+        if given is None or isinstance(given, str) and given == "learned":
+            return given
+        if isinstance(given, Recurrent):
+            if given.state_sizes != self.state_sizes:
+                raise ValueError(f"{what}; {type(given).__name__} has states of {given.state_sizes} columns, "
+                                 f"{type(self).__name__} has {self.state_sizes}")
+            return given
+        given = [given] if isinstance(given, Variable) else given
+        if not isinstance(given, (list, tuple)) or len(given) != self.nb_states or not all(
+                isinstance(state, Variable) and getattr(state, "ndim", None) == 2 for state in given):  # fmt: skip
+            raise ValueError(f"{what}; got {shown(given)}")
+        return list(given)
+
+    def _weights_of_kind(self, letter):
+        return [weight for name, weight in zip(self.param_names, self.params) if name[0] == letter]
+
+    def _hold(self, W_regularizer, U_regularizer, b_regularizer, activity_regularizer):
+        """Put penalties on the weights of each kind, and on the output."""
+        for letter, identifier in (("W", W_regularizer), ("U", U_regularizer), ("b", b_regularizer)):
+            setattr(self, f"{letter}_regularizer", regularizers.get(identifier))
+            for weight in self._weights_of_kind(letter):
+                self.add_regularizer(getattr(self, f"{letter}_regularizer"), weight)
+        self.activity_regularizer = self.add_regularizer(activity_regularizer, self)
+
+    def _constrain(self, W_constraint, U_constraint, b_constraint):
+        """Hold the weights of each kind to something."""
+        kinds = {"W": constraints.get(W_constraint), "U": constraints.get(U_constraint),
+                 "b": constraints.get(b_constraint)}  # fmt: skip
+        self.W_constraint, self.U_constraint, self.b_constraint = kinds.values()
+        if any(kinds.values()):
+            names = list(self.param_names) + ["initial state"] * len(self._learned)
+            self.constraints = [kinds.get(name[0]) for name in names]
+
+    # ---- what a cell says -------------------------------------------------------------------
+
+    def draw_order(self):
+        """The names of `params` in the order in which they are drawn, for the same weights by the same seed."""
+        return list(self.param_names)
+
+    def initialization(self, name):
+        """The initialization and the shape of a weight.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str or callable, tuple of int
+        """
+        n, m = self.input_dim, self.output_dim
+        return {"W": (self.init, (n, m)), "U": (self.inner_init, (m, m)),
+                "b": (initializations.zero, (m,)), "P": (_projection, (n, m))}[name[0]]
+
+    @property
+    def state_sizes(self):
+        """How many columns each state has."""
+        return [self.output_dim] * self.nb_states
+
+    def inputs(self, x, mask):
+        """What a step receives of its place in time, beside the states: the input alone, unless a cell needs more.
+
+        Parameters
+        ----------
+        x : symbolic variable, (timesteps, nb_samples, input_dim)
+            The input, from the first step to the last that is computed.
+        mask : symbolic variable or None
+            (timesteps, nb_samples, 1), true where a step is not padding; None without a mask.
+
+        Returns
+        -------
+        list of symbolic variables
+            Each (timesteps, nb_samples, n).
+        """
+        return [x]
+
+    def step(self, x_t, *states_tm1):
+        """One step, from what :meth:`inputs` gives for it and the states before it to those after it.
+
+        Parameters
+        ----------
+        x_t : symbolic variable, (nb_samples, input_dim)
+        *states_tm1 : symbolic variables, (nb_samples, output_dim)
+
+        Returns
+        -------
+        symbolic variable, or tuple of as many as there are states
+            The first state is the output.
+        """
+        raise NotImplementedError
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_final_states", None)  # They belong to one graph.
+        return state
+
+    # ---- the loop ---------------------------------------------------------------------------
+
+    @property
+    def expected_input_shape(self):
+        return (None, None, self.input_dim)
+
+    @property
+    def output_shape(self):
+        nb_samples, timesteps, _ = self.input_shape
+        return (nb_samples,) + (timesteps,) * self.return_sequences + (self.output_dim,)
+
+    def get_output_mask(self, train=False):
+        mask = self.get_input_mask(train) if self.return_sequences else None
+        return mask[:, ::-1] if mask is not None and self.go_backwards else mask
+
+    def match_stored_weights(self, weights):
+        weights = items("weights", weights, "arrays")
+        if len(weights) == len(self.params) < len(self.weights):
+            if self.input_dim != self.output_dim:
+                raise ValueError(
+                    "Keras 0.1 did not save {0}, the random projection of {1}({2}, {3}), so this file alone does not "
+                    "hold the model. If you can draw the same one again (by the same seed and the same layers), do "
+                    "so and hand the arrays of the file to the layers' set_weights, which keeps {0}".format(
+                        ", ".join(self.non_trainable_names), type(self).__name__, self.input_dim, self.output_dim))
+            weights.append(np.identity(self.output_dim))
+        return self.match_weights(weights)
+
+    @property
+    def final_states(self):
+        """The states after the last step, each (nb_samples, output_dim), as :meth:`get_output` has left them."""
+        if not hasattr(self, "_final_states"):
+            raise ValueError(f"{type(self).__name__} has final states after get_output, with return_state=True")
+        return self._final_states
+
+    def get_output(self, train=False):
+        states = self._states(train)
+        if self.return_state:
+            self._final_states = [state[-1] for state in states]
+        return states[0].dimshuffle(1, 0, 2) if self.return_sequences else states[0][-1]
+
+    def _states(self, train):
+        """All states after all steps, each (timesteps, nb_samples, output_dim)."""
+        return made_once((self, "states", bool(train)), lambda: self._iterated(train))
+
+    def _iterated(self, train):
+        x, mask = self._input_of_floatX(train).dimshuffle(1, 0, 2), self.get_input_mask(train)
+        if train and self.dropout_W:
+            x = x * self._kept(1.0 - self.dropout_W, (x.shape[1], self.input_dim)) / (1.0 - self.dropout_W)
+        if mask is not None:
+            mask = T.neq(mask, 0).dimshuffle(1, 0, 'x')
+        if self.go_backwards:
+            x, mask = x[::-1], None if mask is None else mask[::-1]
+        inputs = list(self.inputs(of_any_size(x, 0, 1, 2), mask))
+        given = inputs + self._zoned_out(x, train) + [mask] * (mask is not None)
+        # A size of 1 might be broadcastable, which nothing in a step is but the last axis of a column.
+        sequences = [of_any_size(one, 0, 1) if one.broadcastable[2] else of_any_size(one, 0, 1, 2) for one in given]
+        factors = self._factors(x.shape[1]) if train and self.dropout_U else {}
+
+        def step(*given):
+            of_step, given = list(given[:len(sequences)]), given[len(sequences):]
+            states_tm1, of_size = given[:self.nb_states], dict(zip(factors, given[self.nb_states:]))
+            states = self.step(*of_step[:len(inputs)], *states_tm1)
+            states = list(states) if isinstance(states, (tuple, list)) else [states]
+            states = with_other_products(states, self._of_matrices(of_size))
+            states = self._with_zoneout(states, states_tm1, of_step[len(inputs):], train)
+            return states if mask is None else [T.switch(of_step[-1], state, state_tm1)
+                                                for state, state_tm1 in zip(states, states_tm1)]
+
+        states, _ = scan(step, sequences, self._states_before(x.shape[1], train), list(factors.values()),
+                         truncate_gradient=self.truncate_gradient, name=type(self).__name__, return_list=True)
+        return states
+
+    def _states_before(self, nb_samples, train):
+        """The states before the first step."""
+        if isinstance(self.initial_state, list):
+            return [of_any_size(T.cast(state, config.floatX), 0, 1) for state in self.initial_state]
+        if isinstance(self.initial_state, Recurrent):
+            return [of_any_size(state[-1], 0, 1) for state in self.initial_state._states(train)]
+        states = [T.zeros((nb_samples, size)) for size in self.state_sizes]
+        states = [zeros + learned for zeros, learned in zip(states, self._learned)] or states
+        return [of_any_size(state, 0, 1) for state in states]
+
+    # ---- chance -----------------------------------------------------------------------------
+
+    def _kept(self, share, shape):
+        """Ones with the probability `share`, else zeros."""
+        return self.random_streams.binomial(shape, p=share, dtype=config.floatX)
+
+    def _factors(self, nb_samples):
+        """By what the left sides of matrices U are multiplied, for each number of rows that they have."""
+        sizes = dict.fromkeys(_rows(weight) for weight in self._weights_of_kind("U"))
+        masks = (self._kept(1.0 - self.dropout_U, (nb_samples, size)) / (1.0 - self.dropout_U) for size in sizes)
+        return {size: of_any_size(mask, 0, 1) for size, mask in zip(sizes, masks)}
+
+    def _of_matrices(self, factors):
+        return {weight: factors[_rows(weight)] for weight in self._weights_of_kind("U") if factors}
+
+    def _zoned_out(self, x, train):
+        """For each state and each step what stays as it was, while training."""
+        if not (train and self.zoneout):
+            return []
+        return [self._kept(self.zoneout, (x.shape[0], x.shape[1], size)) for size in self.state_sizes]
+
+    def _with_zoneout(self, states, states_tm1, stays, train):
+        """The states after a step, some of whose numbers stay; what is a state before it does so anyway."""
+        if not self.zoneout:
+            return states
+        shares = stays[:self.nb_states] if train else [np.asarray(self.zoneout, config.floatX)] * self.nb_states
+        return [state if any(state is other for other in states_tm1) else share * state_tm1 + (1 - share) * state
+                for state, state_tm1, share in zip(states, states_tm1, shares)]  # fmt: skip
+
+
+def _rows(weight):
+    return weight.get_value(borrow=True).shape[0]
+
+
+def _with_options(signature):
+    """A signature that has the options of `Recurrent` instead of ``**options``."""
+    parameters = list(signature.parameters.values())
+    if parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+        return signature
+    options = [one for one in inspect.signature(Recurrent.__init__).parameters.values()
+               if one.kind is inspect.Parameter.KEYWORD_ONLY and one.name not in signature.parameters]  # fmt: skip
+    return signature.replace(parameters=parameters[:-1] + options)

@@ -1,0 +1,267 @@
+"""What recurrent layers can do beside what Keras 0.1's did: their numbers, and that they do it in C."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+from compiled import IN_C, is_in_c
+from conftest import RECURRENT, masked_input
+from numpy.testing import assert_allclose
+
+import recurrent_layers as rl
+from recurrent_layers import engine
+from recurrent_layers.engine import tensor as T
+
+NB_SAMPLES, TIMESTEPS, INPUT_DIM, OUTPUT_DIM = 3, 6, 2, 4
+X = np.random.RandomState(0).randn(NB_SAMPLES, TIMESTEPS, INPUT_DIM)
+# Padding on either side, and a sample without any.
+MASK = np.array([[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+REAL = [slice(0, 4), slice(2, 6), slice(0, 6)]
+
+
+def made(name, seed=1, **options):
+    """A layer with weights that are all drawn."""
+    layer, rng = getattr(rl, name)(INPUT_DIM, OUTPUT_DIM, **options), np.random.RandomState(seed)
+    layer.set_weights([rng.uniform(-1, 1, weight.shape) for weight in layer.get_weights()])
+    return layer
+
+
+def compiled(layer, *outputs, train=False, masked=False, inputs=()):
+    mask = T.matrix()
+    if masked:
+        masked_input(layer, mask)
+    output = layer.get_output(train)
+    outputs = [output, *(make(output) for make in outputs)]
+    function = engine.function([layer.input, mask, *inputs], outputs, mode=IN_C, on_unused_input="ignore")
+    assert is_in_c(function)
+    return function
+
+
+def output(layer, x=X, mask=None):
+    return compiled(layer, masked=mask is not None)(x, MASK if mask is None else mask)[0]
+
+
+# ---- Directions and states ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_backwards_is_the_input_turned_round(name):
+    forwards, backwards = made(name, return_sequences=True), made(name, return_sequences=True, go_backwards=True)
+    assert_allclose(output(backwards), output(forwards, X[:, ::-1]), rtol=1e-10)
+    last = made(name, go_backwards=True)
+    assert_allclose(output(last), output(forwards, X[:, ::-1])[:, -1], rtol=1e-10)
+    masked = output(made(name, go_backwards=True), X, MASK)
+    for k, real in enumerate(REAL):
+        assert_allclose(masked[k:k + 1], output(last, X[k:k + 1, real]), rtol=1e-10)
+
+
+def test_what_comes_after_a_layer_backwards_sees_the_same_padding():
+    first, second = made("GRU", return_sequences=True, go_backwards=True), rl.LSTM(OUTPUT_DIM, 3)
+    second.set_previous(first)
+    mask = T.matrix()
+    masked_input(first, mask)
+    function = engine.function([first.input, mask], second.get_output())
+    for k, real in enumerate(REAL):
+        alone = function(X[k:k + 1, real], MASK[k:k + 1, real])
+        assert_allclose(function(X, MASK)[k:k + 1], alone, rtol=1e-10)
+
+
+def states_of(layer):
+    """For `compiled`: what gives its final states."""
+    return [lambda _, k=k: layer.final_states[k] for k in range(layer.nb_states)]
+
+
+# Of a SimpleDeepRNN, all steps that it looks back on must have been.
+@pytest.mark.parametrize("name, masked", [(name, masked) for name in RECURRENT for masked in (False, True)
+                                          if not masked or name != "SimpleDeepRNN"])  # fmt: skip
+def test_a_sequence_may_be_continued(name, masked):
+    """The states after the first half, as those before the second, give what the whole gives."""
+    mask = MASK if masked else np.ones_like(MASK)
+    first = made(name, return_state=True)
+    before = compiled(first, *states_of(first), masked=masked)(X[:, :3], mask[:, :3])[1:]
+    states = [T.matrix() for _ in before]
+    second = made(name, return_sequences=True, initial_state=states)
+    continued = compiled(second, masked=masked, inputs=states)(X[:, 3:], mask[:, 3:], *before)[0]
+    expected = compiled(made(name, return_sequences=True), masked=masked)(X, mask)[0][:, 3:]
+    assert_allclose(continued, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_a_learned_state_is_one_for_all_samples(name):
+    """Its numbers, and its gradient: those of the states of all samples, added up."""
+    layer, rng = made(name, initial_state="learned"), np.random.RandomState(3)
+    nb_states, values = layer.nb_states, [rng.randn(OUTPUT_DIM) for _ in range(layer.nb_states)]
+    for variable, value in zip(layer.params[-nb_states:], values):
+        variable.set_value(value)
+    learned = compiled(layer, *(lambda y, k=k: T.grad(T.sum(y ** 2), layer.params[k - nb_states])
+                                for k in range(nb_states)))(X, MASK)  # fmt: skip
+    states = [T.matrix() for _ in values]
+    given = made(name, initial_state=states)
+    given.set_weights(layer.get_weights()[:-nb_states] if not layer.non_trainable_names else
+                      [weight.get_value() for weight in layer.params[:-nb_states] + layer.non_trainable_weights])
+    reference = compiled(given, *(lambda y, state=state: T.grad(T.sum(y ** 2), state) for state in states),
+                         inputs=states)(X, MASK, *(np.tile(value, (NB_SAMPLES, 1)) for value in values))  # fmt: skip
+    assert_allclose(learned[0], reference[0], rtol=1e-10)
+    for gradient, of_samples in zip(learned[1:], reference[1:]):
+        assert_allclose(gradient, of_samples.sum(axis=0), rtol=1e-9, atol=1e-12)
+
+
+def test_an_encoder_begins_a_decoder():
+    """In a model: the states with which one layer ends are those with which another one begins, and gradients pass."""
+    encoder = made("LSTM", return_state=True)
+    decoder = rl.LSTM(OUTPUT_DIM, OUTPUT_DIM, initial_state=encoder)
+    model = rl.Sequential([encoder, rl.RepeatVector(2), decoder])
+    model.compile("sgd", "mse")
+    first = made("LSTM", return_state=True)
+    h, *states = compiled(first, *states_of(first))(X, MASK)
+    variables = [T.matrix() for _ in states]
+    alone = rl.LSTM(OUTPUT_DIM, OUTPUT_DIM, initial_state=variables)
+    alone.set_weights(decoder.get_weights())
+    expected = compiled(alone, inputs=variables)(np.repeat(h[:, None], 2, axis=1), MASK, *states)[0]
+    assert_allclose(model.predict(X), expected, rtol=1e-9)
+    loss = [model.train_on_batch(X, np.ones((NB_SAMPLES, OUTPUT_DIM))) for _ in range(5)]
+    assert loss == sorted(loss, reverse=True)
+
+
+def test_states_that_do_not_fit_are_refused():
+    for wrong in ("zeros", 3, T.matrix(), [T.matrix(), T.vector()], [T.matrix()] * 3, rl.GRU(2, OUTPUT_DIM),
+                  rl.LSTM(2, OUTPUT_DIM + 1)):  # fmt: skip
+        with pytest.raises(ValueError, match="initial_state must be"):
+            rl.LSTM(INPUT_DIM, OUTPUT_DIM, initial_state=wrong)
+    with pytest.raises(ValueError, match="after get_output, with return_state=True"):
+        assert rl.LSTM(INPUT_DIM, OUTPUT_DIM).final_states
+
+
+# ---- Chance ---------------------------------------------------------------------------------------------------
+
+
+def sigmoid(x):
+    return np.clip(0.2 * x + 0.5, 0, 1)
+
+
+def lstm(weights, x, kept_W, kept_U, stays):
+    """Steps of an LSTM in NumPy: x is (timesteps, nb_samples, input_dim), `stays` for each state and step."""
+    W_i, U_i, b_i, W_c, U_c, b_c, W_f, U_f, b_f, W_o, U_o, b_o = weights
+    h = c = np.zeros((x.shape[1], OUTPUT_DIM))
+    for t, x_t in enumerate(x * kept_W):
+        left = h * kept_U
+        i, f, o = (sigmoid(x_t @ W + left @ U + b) for W, U, b in ((W_i, U_i, b_i), (W_f, U_f, b_f), (W_o, U_o, b_o)))
+        c_t = f * c + i * np.tanh(x_t @ W_c + left @ U_c + b_c)
+        h_t = o * np.tanh(c_t)
+        h, c = stays[0][t] * h + (1 - stays[0][t]) * h_t, stays[1][t] * c + (1 - stays[1][t]) * c_t
+    return h
+
+
+def gru(weights, x, kept_W, kept_U, stays):
+    W_z, U_z, b_z, W_r, U_r, b_r, W_h, U_h, b_h = weights
+    h = np.zeros((x.shape[1], OUTPUT_DIM))
+    for t, x_t in enumerate(x * kept_W):
+        z = sigmoid(x_t @ W_z + h * kept_U @ U_z + b_z)
+        r = sigmoid(x_t @ W_r + h * kept_U @ U_r + b_r)
+        hh = np.tanh(x_t @ W_h + r * h * kept_U @ U_h + b_h)
+        h = stays[0][t] * h + (1 - stays[0][t]) * (z * h + (1 - z) * hh)
+    return h
+
+
+@pytest.mark.parametrize("name, loop", [("LSTM", lstm), ("GRU", gru)])
+def test_dropout_and_zoneout(name, loop, monkeypatch):
+    """With what is drawn known, against a loop in NumPy; and what is drawn is drawn as it should be."""
+    asked, drawn, rng = [], [], np.random.RandomState(4)
+
+    def kept(self, share, shape):
+        asked.append((share, len(shape)))
+        sizes = [[NB_SAMPLES, INPUT_DIM], [NB_SAMPLES, OUTPUT_DIM], [TIMESTEPS, NB_SAMPLES, OUTPUT_DIM]]
+        kind = {0.75: 0, 0.5: 1, 0.125: 2}[share]
+        drawn.append((kind, (rng.uniform(size=sizes[kind]) < share).astype(float)))
+        return T.constant(drawn[-1][1])
+
+    monkeypatch.setattr(rl.Recurrent, "_kept", kept)
+    layer = made(name, activation="tanh", dropout_W=0.25, dropout_U=0.5, zoneout=0.125)
+    result = compiled(layer, train=True)(X, MASK)[0]
+    kept_W, kept_U = (next(value for kind, value in drawn if kind == k) / share for k, share in ((0, 0.75), (1, 0.5)))
+    stays = [value for kind, value in drawn if kind == 2]
+    assert len(stays) == layer.nb_states and len(drawn) == 2 + layer.nb_states
+    steps, weights = X.transpose(1, 0, 2), layer.get_weights()
+    assert_allclose(result, loop(weights, steps, kept_W, kept_U, stays), rtol=1e-10)
+    shares = np.full((2, TIMESTEPS, 1, 1), 0.125)
+    assert_allclose(output(layer), loop(weights, steps, 1, 1, shares), rtol=1e-10)
+
+
+def test_what_is_dropped_is_drawn_anew_for_each_batch_and_seeded():
+    def outputs():
+        np.random.seed(11)
+        function = compiled(made("LSTM", dropout_W=0.3, dropout_U=0.3, zoneout=0.1), train=True)
+        return [function(X, MASK)[0] for _ in range(2)]
+
+    (first, second), again = outputs(), outputs()
+    assert not np.allclose(first, second)
+    assert_allclose(again, [first, second])
+
+
+def test_as_many_are_dropped_as_are_said():
+    layer = rl.SimpleRNN(INPUT_DIM, OUTPUT_DIM, dropout_W=0.3)
+    drawn = engine.function([], layer._kept(0.7, (400, 50)))()
+    assert set(np.unique(drawn)) == {0.0, 1.0} and abs(drawn.mean() - 0.7) < 0.02
+
+
+# ---- Penalties and constraints --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["LSTM", "SimpleDeepRNN", "JZS1"])
+def test_penalties_are_those_of_the_weights_of_a_kind(name):
+
+    def penalty(**options):
+        layer = made(name, **options)
+        total = functools.reduce(lambda loss, regularizer: regularizer(loss), layer.get_params()[1], T.constant(0.0))
+        return engine.function([layer.input], total, on_unused_input="ignore")(X)
+
+    weights = {weight.name: weight.get_value() for weight in made(name).params}
+    for kind, regularizer, norm in (("W", "l2", np.square), ("U", "l1", np.abs), ("b", "l2", np.square)):
+        total = sum(norm(value).sum() for weight, value in weights.items() if weight[0] == kind)
+        assert_allclose(penalty(**{f"{kind}_regularizer": regularizer}), 0.01 * total, rtol=1e-8)
+    of_output = 0.01 * np.square(output(made(name))).mean(axis=0).sum()
+    assert_allclose(penalty(activity_regularizer="activity_l2"), of_output, rtol=1e-8)
+
+
+def test_constraints_hold_after_an_update():
+    model = rl.Sequential([made("LSTM", W_constraint="nonneg", U_constraint=rl.constraints.maxnorm(0.5),
+                                initial_state="learned"), rl.Dense(OUTPUT_DIM, 1)])  # fmt: skip
+    model.compile("sgd", "mse")
+    before = {weight.name: weight.get_value() for weight in model.layers[0].params}
+    model.train_on_batch(X, np.ones((NB_SAMPLES, 1)))
+    values = {weight.name: weight.get_value() for weight in model.layers[0].params}
+    for name, value in values.items():
+        assert value.min() < 0 or name[0] == "W" and value.min() == 0 or name.startswith("initial")
+        assert name[0] != "U" or np.linalg.norm(value, axis=0).max() <= 0.5 < np.linalg.norm(before[name], axis=0).max()
+
+
+# ---- Together -------------------------------------------------------------------------------------------------
+
+CHOICES = dict(go_backwards=[False, True], initial_state=[None, "learned"], dropout_W=[0.0, 0.2], dropout_U=[0.0, 0.2],
+               zoneout=[0.0, 0.1], W_regularizer=[None, "l2"], b_constraint=[None, "nonneg"],
+               return_sequences=[False, True], truncate_gradient=[-1, 2])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_options_work_together(seed, tmp_path):
+    """A model that is trained in C, saved, and made again from JSON and from the file of its weights."""
+    rng = np.random.RandomState(seed)
+    name = RECURRENT[rng.randint(len(RECURRENT))]
+    options = {key: values[rng.randint(len(values))] for key, values in CHOICES.items()}
+    layers = [rl.Masking(), getattr(rl, name)(INPUT_DIM, OUTPUT_DIM, **options)]
+    layers.append((rl.TimeDistributedDense if options["return_sequences"] else rl.Dense)(OUTPUT_DIM, 1))
+    model = rl.Sequential(layers)
+    model.compile("rmsprop", "mse", theano_mode="FAST_RUN")
+    x = X * MASK[:, :, None]
+    y = np.ones((NB_SAMPLES, TIMESTEPS, 1) if options["return_sequences"] else (NB_SAMPLES, 1))
+    losses = [model.train_on_batch(x, y) for _ in range(3)]
+    assert np.isfinite(losses).all() and is_in_c(model._functions.get("train"))
+    again = rl.model_from_json(model.to_json())
+    assert {key: again.layers[1].get_config()[key] for key in options} == {
+        key: model.layers[1].get_config()[key] for key in options}
+    assert json.loads(again.to_json()) == json.loads(model.to_json())
+    again.compile("rmsprop", "mse", theano_mode="FAST_RUN")
+    model.save_weights(str(tmp_path / "weights.h5"))
+    again.load_weights(str(tmp_path / "weights.h5"))
+    assert_allclose(again.predict(x), model.predict(x), rtol=1e-7)
