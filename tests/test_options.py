@@ -265,3 +265,58 @@ def test_options_work_together(seed, tmp_path):
     model.save_weights(str(tmp_path / "weights.h5"))
     again.load_weights(str(tmp_path / "weights.h5"))
     assert_allclose(again.predict(x), model.predict(x), rtol=1e-7)
+
+
+# ---- Layers of that time --------------------------------------------------------------------------------------
+
+
+class OldGRU(rl.Recurrent):
+    """A layer as one wrote it for Keras 0.1.3, with a loop of its own and a padded mask."""
+
+    def __init__(self, input_dim, output_dim=128, init="glorot_uniform", inner_init="orthogonal", activation="sigmoid",
+                 inner_activation="hard_sigmoid", weights=None, truncate_gradient=-1, return_sequences=False):
+        super().__init__()
+        self.input_dim, self.output_dim = input_dim, output_dim
+        self.truncate_gradient, self.return_sequences = truncate_gradient, return_sequences
+        self.init, self.inner_init = rl.initializations.get(init), rl.initializations.get(inner_init)
+        self.activation, self.inner_activation = rl.activations.get(activation), rl.activations.get(inner_activation)
+        self.input = T.tensor3()
+        self.params = []
+        for _ in "zrh":
+            W, U = self.init((input_dim, output_dim)), self.inner_init((output_dim, output_dim))
+            self.params += [W, U, engine.shared(np.zeros(output_dim))]
+        self.W_z, self.U_z, self.b_z, self.W_r, self.U_r, self.b_r, self.W_h, self.U_h, self.b_h = self.params
+
+    def _step(self, xz_t, xr_t, xh_t, mask_tm1, h_tm1, u_z, u_r, u_h):
+        h_mask_tm1 = mask_tm1 * h_tm1
+        z = self.inner_activation(xz_t + T.dot(h_mask_tm1, u_z))
+        r = self.inner_activation(xr_t + T.dot(h_mask_tm1, u_r))
+        hh_t = self.activation(xh_t + T.dot(r * h_mask_tm1, u_h))
+        return z * h_mask_tm1 + (1 - z) * hh_t
+
+    def get_output(self, train=False):
+        X = self.get_input(train)
+        padded_mask = self.get_padded_shuffled_mask(train, X, pad=1)
+        X = X.dimshuffle((1, 0, 2))
+        x_z, x_r, x_h = (T.dot(X, W) + b for W, b in (
+            (self.W_z, self.b_z), (self.W_r, self.b_r), (self.W_h, self.b_h)))  # fmt: skip
+        outputs, updates = rl.recurrence.scan(
+            self._step, sequences=[x_z, x_r, x_h, padded_mask],
+            outputs_info=engine.of_any_size(T.zeros((X.shape[1], self.output_dim)), 0, 1),
+            non_sequences=[self.U_z, self.U_r, self.U_h], truncate_gradient=self.truncate_gradient)  # fmt: skip
+        return outputs.dimshuffle((1, 0, 2)) if self.return_sequences else outputs[-1]
+
+
+def test_a_layer_that_was_written_for_keras():
+    """The loop is its own, and may run in C; of ours it has the mask and all around."""
+    old, new = OldGRU(INPUT_DIM, OUTPUT_DIM, return_sequences=True), made("GRU", return_sequences=True)
+    old.set_weights(new.get_weights())
+    assert_allclose(output(old), output(new), rtol=1e-10)
+    mask = T.matrix()
+    masked_input(old, mask)
+    padded = engine.function([old.input, mask], old.get_padded_shuffled_mask(False, old.input, pad=2),
+                             on_unused_input="ignore")(X, MASK)  # fmt: skip
+    assert padded.dtype == np.int8 and padded.shape == (TIMESTEPS + 2, NB_SAMPLES, 1)
+    assert (padded[:2] == 0).all() and (padded[2:, :, 0] == MASK.T).all()
+    with pytest.raises(ValueError, match="input_dim"):
+        rl.Recurrent()

@@ -181,6 +181,7 @@ KINDS = {
     # Sizes
     "input_dim": integer(2), "output_dim": integer(2), "n": integer(2), "depth": integer(2), "batch_size": integer(2),
     "nb_epoch": integer(1), "truncate_gradient": integer(2, -1), "patience": integer(2, least=0),
+    "pad": integer(1, least=0),
     "nb_classes": integer(9, least=9).or_none(), "maxlen": integer(2).or_none(),
     "shape": Kind(lambda: (2, 2), lambda value: all(map(integer(2).accepts, (
         value if isinstance(value, (list, tuple, range)) else [value])))),
@@ -224,6 +225,7 @@ ELSEWHERE = {
     **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
     **dict.fromkeys(["Recurrent.initialization.name", "LSTM.initialization.name", "made_once.key", "made_once.make"],
                     UNCHECKED),
+    "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
     "Recurrent.weights": Kind(list, lambda value: is_empty(value, list)),
     **dict.fromkeys(["Layer.set_weights.weights", "Layer.match_weights.weights", "Layer.match_stored_weights.weights"],
                     Kind(lambda: rl.Dense(2, 2).get_weights())),

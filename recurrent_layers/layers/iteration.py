@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 
 from recurrent_layers import activations, constraints, initializations, regularizers
-from recurrent_layers.engine import Variable, config, of_any_size
+from recurrent_layers.engine import Variable, config, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, made_once
 from recurrent_layers.recurrence import scan
@@ -92,8 +92,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     its equations: :meth:`step`, which never sees the loop, the mask or the truncation. All else comes by itself.
 
     The first letter of a weight's name is its kind: ``W`` (input_dim, output_dim), drawn by `init`;
-    ``U`` (output_dim, output_dim), drawn by `inner_init`; ``b`` (output_dim,), zero; ``P``
-    (input_dim, output_dim), a fixed projection. For others there is :meth:`initialization`.
+    ``U`` (output_dim, output_dim), drawn by `inner_init`; a small letter, such as ``b``, (output_dim,),
+    zero; ``P`` (input_dim, output_dim), a fixed projection. For others there is :meth:`initialization`.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         if "__init__" in vars(cls):
             cls.__init__.__signature__ = _with_options(inspect.signature(cls.__init__))
 
-    def __init__(self, input_dim, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
+    def __init__(self, input_dim=None, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
                  activation='tanh', inner_activation='sigmoid',
                  weights=None, truncate_gradient=-1, return_sequences=False, *,
                  go_backwards=False, initial_state=None, return_state=False,
@@ -136,6 +136,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
                  W_regularizer=None, U_regularizer=None, b_regularizer=None, activity_regularizer=None,
                  W_constraint=None, U_constraint=None, b_constraint=None):
         super().__init__()
+        if input_dim is None and type(self).get_output is not Recurrent.get_output:
+            return  # A layer as one wrote it for Keras 0.1: with weights and a loop of its own.
         self.input_dim = integer("input_dim", input_dim)
         self.output_dim = integer("output_dim", output_dim)
         self.init = initializations.get(init)
@@ -222,8 +224,11 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         str or callable, tuple of int
         """
         n, m = self.input_dim, self.output_dim
-        return {"W": (self.init, (n, m)), "U": (self.inner_init, (m, m)),
-                "b": (initializations.zero, (m,)), "P": (_projection, (n, m))}[name[0]]
+        kinds = {"W": (self.init, (n, m)), "U": (self.inner_init, (m, m)), "P": (_projection, (n, m))}
+        if name[0] not in kinds and not name[0].islower():
+            raise ValueError(f"the weight {name} of {type(self).__name__} is of no kind that is known by its first "
+                             "letter, W, U, P or a small one: let initialization(name) say what it is")
+        return kinds.get(name[0], (initializations.zero, (m,)))
 
     @property
     def state_sizes(self):
@@ -281,6 +286,29 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     def get_output_mask(self, train=False):
         mask = self.get_input_mask(train) if self.return_sequences else None
         return mask[:, ::-1] if mask is not None and self.go_backwards else mask
+
+    def get_padded_shuffled_mask(self, train, X, pad=0):
+        """The mask as Keras 0.1.3 gave it to the loop of a layer: for layers that were written for it.
+
+        Parameters
+        ----------
+        train : bool
+        X : symbolic variable, (nb_samples, timesteps, ...)
+            The input.
+        pad : int
+            How many steps of zeros to put before it.
+
+        Returns
+        -------
+        symbolic variable, (pad + timesteps, nb_samples, 1)
+            Of int8, 0 where a step is padding.
+        """
+        if not isinstance(X, Variable):
+            raise ValueError(f"X must be a symbolic variable, (nb_samples, timesteps, ...), got {shown(X)}")
+        mask = self.get_input_mask(train)
+        real = T.ones((X.shape[1], X.shape[0], 1), "int8") if mask is None else T.neq(mask, 0).dimshuffle(1, 0, 'x')
+        before = T.zeros((integer("pad", pad, least=0), X.shape[0], 1), "int8")
+        return of_size_1(T.concatenate([before, T.cast(real, "int8")], axis=0), 2)
 
     def match_stored_weights(self, weights):
         weights = items("weights", weights, "arrays")
