@@ -142,8 +142,8 @@ def test_numbers_of_columns_that_are_relied_on_are_looked_at():
 
 OF_OTHER_LENGTHS = {
     "added": lambda x, w: T.dot(steps_first(x), w.W) + T.dot(steps_first(x)[1:], w.W),
-    "joined": lambda x, w: steps_first(T.concatenate([of_gate(x, w, "i"), of_gate(x[:, 1:], w, "f", TIMESTEPS - 1),
-                                                      of_gate(x, w, "o"), of_gate(x, w, "c")], axis=2)),
+    "joined": lambda x, w: steps_first(T.concatenate([of_gate(one, w, gate, one.shape[1]) for one, gate in (
+        (x, "i"), (x[:, 1:], "f"), (x, "o"), (x, "c"))], axis=2)),
 }  # fmt: skip
 
 

@@ -251,7 +251,7 @@ class Faded(Cell):
         self.params += [self.speed]
 
     def inputs(self, x, mask):
-        return [x, T.cumsum(T.ones_like(x[:, :, :1]), axis=0) * self.speed]
+        return [x, T.cumsum(T.ones_like(x[:, :, 0]), axis=0) * self.speed]
 
     def step(self, x_t, time, h_tm1):
         return T.tanh(self.of_input(x_t) + T.dot(h_tm1, self.U) * T.exp(-time))

@@ -243,12 +243,12 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         x : symbolic variable, (timesteps, nb_samples, input_dim)
             The input, from the first step to the last that is computed.
         mask : symbolic variable or None
-            (timesteps, nb_samples, 1), true where a step is not padding; None without a mask.
+            (timesteps, nb_samples), true where a step is not padding; None without a mask.
 
         Returns
         -------
         list of symbolic variables
-            Each (timesteps, nb_samples, n).
+            Each (timesteps, nb_samples, n); or (timesteps, nb_samples), of which a step receives (nb_samples, 1).
         """
         return [x]
 
@@ -344,13 +344,14 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         if train and self.dropout_W:
             x = x * self._kept(1.0 - self.dropout_W, (x.shape[1], self.input_dim)) / (1.0 - self.dropout_W)
         if mask is not None:
-            mask = T.neq(mask, 0).dimshuffle(1, 0, 'x')
+            mask = T.neq(mask, 0).dimshuffle(1, 0)
         if self.go_backwards:
             x, mask = x[::-1], None if mask is None else mask[::-1]
-        inputs = list(self.inputs(of_any_size(x, 0, 1, 2), mask))
+        inputs = list(self.inputs(x, mask))
         given = inputs + self._zoned_out(x, train) + [mask] * (mask is not None)
         # A size of 1 might be broadcastable, which nothing in a step is but the last axis of a column.
-        sequences = [of_any_size(one, 0, 1) if one.broadcastable[2] else of_any_size(one, 0, 1, 2) for one in given]
+        sequences = [of_any_size(one.dimshuffle(0, 1, 'x'), 0, 1) if one.ndim == 2 else of_any_size(one, 0, 1, 2)
+                     for one in given]
         factors = self._factors(x.shape[1]) if train and self.dropout_U else {}
 
         def step(*given):

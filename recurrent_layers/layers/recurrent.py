@@ -6,7 +6,6 @@ papers is written ``T.dot(x_t, W)``.
 """
 
 from recurrent_layers import initializations
-from recurrent_layers.engine import of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.iteration import Recurrent
 from recurrent_layers.utils.arguments import integer
@@ -67,7 +66,7 @@ class SimpleDeepRNN(Recurrent):
         self.Us = [getattr(self, name) for name in U_names]
 
     def inputs(self, x, mask):
-        real = of_size_1(T.ones_like(x[:, :, :1]) if mask is None else mask, 2).astype('int32')
+        real = T.cast(T.ones_like(x[:, :, 0]) if mask is None else mask, 'int32')
         steps_before = T.cumsum(real, axis=0) - real + (0 if self.initial_state is None else self.depth)
         return [x] + [T.ge(steps_before, i) for i in range(1, self.depth + 1)]
 
