@@ -59,6 +59,7 @@ TAKEN = {
     "some steps": lambda x, w: (T.dot(steps_first(x), w.W) + w.b)[1:-1],
     "rows": of_rows,
     "gates": of_gates,
+    "one column": lambda x, w: T.dot(engine.of_size_1(steps_first(x)[:, :, :1], 2), w.W[:1]) + w.b,
     "cut": lambda x, w: T.dot(steps_first(x), T.concatenate([w.first, w.W], axis=1))[:, :, :4 * OUTPUT_DIM],
     "two products": lambda x, w: T.dot(steps_first(x), w.W) + T.dot(steps_first(x)[::-1], w.W) * w.b,
 }  # fmt: skip
@@ -164,7 +165,7 @@ def test_such_a_loop_by_scan():
         return T.sort(h_t, axis=1), c_t
 
     x = np.random.RandomState(1).randn(NB_SAMPLES, TIMESTEPS, INPUT_DIM)
-    for name in ("gates", "two products"):
+    for name in ("gates", "two products", "one column"):
         (ours, _), (own, _) = (compiled(which, mode, TAKEN[name], step) for which, mode in (
             (scan, IN_C), (own_scan, BY_SCAN)))  # fmt: skip
         assert not is_in_c(ours)

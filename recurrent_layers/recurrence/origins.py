@@ -103,7 +103,7 @@ class _Origins:
 
     def _given(self, sequence):
         same = [own for own, other in self._sequences.items() if engine.equal_computations([other], [sequence])]
-        own = same[0] if same else T.TensorType(sequence.dtype, sequence.broadcastable[1:])()
+        own = same[0] if same else T.TensorType(sequence.dtype, (False, False))()
         self._sequences.setdefault(own, sequence)
         self._first = own if self._first is None else self._first
         if own is not self._first:
