@@ -164,9 +164,13 @@ def test_such_a_loop_by_scan():
         h_t, c_t = gated(x_t, h_tm1, c_tm1, U)
         return T.sort(h_t, axis=1), c_t
 
+    def with_product(x_t, h_tm1, c_tm1, U):
+        return step(T.dot(x_t, T.concatenate([U[:1], U[:1] + 1])[:1]), h_tm1, c_tm1, U)
+
     x = np.random.RandomState(1).randn(NB_SAMPLES, TIMESTEPS, INPUT_DIM)
-    for name in ("gates", "two products", "one column"):
-        (ours, _), (own, _) = (compiled(which, mode, TAKEN[name], step) for which, mode in (
+    for form, step_of_form in [(TAKEN["gates"], step), (TAKEN["two products"], step), (TAKEN["one column"], step),
+                               (lambda x, w: engine.of_size_1(steps_first(x)[:, :, :1], 2), with_product)]:
+        (ours, _), (own, _) = (compiled(which, mode, form, step_of_form) for which, mode in (
             (scan, IN_C), (own_scan, BY_SCAN)))  # fmt: skip
         assert not is_in_c(ours)
         assert_same(ours(x), own(x))

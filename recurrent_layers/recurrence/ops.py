@@ -129,6 +129,8 @@ class Recurrence(Scannable):
 def _of_all_steps(x, x_t, made, weights):
     """What is made of x_t at each step, at once."""
     rows = of_any_size(x.reshape((x.shape[0] * x.shape[1], x.shape[2])))
+    if x_t.broadcastable[1]:
+        rows = engine.of_size_1(rows, 1)
     value, = substitute([made], {x_t: rows, **weights})
     return of_any_size(value.reshape((x.shape[0], x.shape[1], value.shape[1])))
 
