@@ -1,7 +1,9 @@
 """What recurrent layers can do beside what Keras 0.1's did: their numbers, and that they do it in C."""
 
+import copy
 import functools
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -131,6 +133,70 @@ def test_states_that_do_not_fit_are_refused():
             rl.LSTM(INPUT_DIM, OUTPUT_DIM, initial_state=wrong)
     with pytest.raises(ValueError, match="after get_output, with return_state=True"):
         assert rl.LSTM(INPUT_DIM, OUTPUT_DIM).final_states
+
+
+# ---- Both directions ------------------------------------------------------------------------------------------
+
+MERGED = {"concat": lambda f, b: np.concatenate([f, b], axis=-1), "sum": np.add, "mul": np.multiply,
+          "ave": lambda f, b: (f + b) / 2}  # fmt: skip
+
+
+def both_ways(name, merge="concat", **options):
+    """A layer that goes both ways, and two alone with the same weights."""
+    layer = rl.Bidirectional(getattr(rl, name)(INPUT_DIM, OUTPUT_DIM, **options), merge)
+    alone = [made(name, seed, **options) for seed in (1, 2)]
+    layer.set_weights(alone[0].get_weights() + alone[1].get_weights())
+    return layer, alone
+
+
+@pytest.mark.parametrize("name, merge", [("LSTM", merge) for merge in MERGED] + [("JZS2", "concat")])
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_both_ways(name, merge, return_sequences):
+    """What is padding is not seen, from either side; of sequences, both outputs are those of the same step."""
+    layer, alone = both_ways(name, merge, return_sequences=return_sequences)
+    found = output(layer, X, MASK)
+    assert found.shape[1:] == layer.output_shape[1:] or return_sequences and found.shape[2] == layer.output_shape[2]
+    for k, real in enumerate(REAL):
+        x = X[k:k + 1, real]
+        forward, backward = output(alone[0], x), output(alone[1], x[:, ::-1])
+        if return_sequences:
+            backward = backward[:, ::-1]
+        expected = MERGED[merge](forward, backward)
+        assert_allclose(found[k:k + 1, real] if return_sequences else found[k:k + 1], expected, rtol=1e-9)
+
+
+def test_both_ways_in_a_model(tmp_path):
+    def build():
+        return rl.Sequential([rl.Masking(), rl.Bidirectional(rl.GRU(INPUT_DIM, OUTPUT_DIM, return_sequences=True,
+                                                                    W_regularizer="l2", b_constraint="nonneg")),
+                              rl.Bidirectional(rl.JZS1(2 * OUTPUT_DIM, OUTPUT_DIM, initial_state="learned"), "sum"),
+                              rl.Dense(OUTPUT_DIM, 1)])  # fmt: skip
+
+    model = build()
+    model.compile("rmsprop", "mse", theano_mode="FAST_RUN")
+    x, y = X * MASK[:, :, None], np.ones((NB_SAMPLES, 1))
+    before = model.get_weights()
+    losses = [model.train_on_batch(x, y) for _ in range(5)]
+    assert losses[-1] < losses[0] and is_in_c(model._functions.get("train"))
+    changed = [not np.array_equal(one, other) for one, other in zip(before, model.get_weights())]
+    assert changed.count(False) == 2, "but for the two projections"
+    assert all(weight.get_value().min() >= 0 for weight in model.layers[1].params if weight.name[0] == "b")
+    model.save_weights(str(tmp_path / "weights.h5"))
+    for again in (rl.model_from_json(model.to_json()), pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        again.load_weights(str(tmp_path / "weights.h5"))
+        again.compile("rmsprop", "mse", theano_mode="FAST_RUN")
+        assert again.layers[1].output_shape == (None, None, 2 * OUTPUT_DIM)
+        assert_allclose(again.predict(x), model.predict(x), rtol=1e-9)
+
+
+def test_what_cannot_go_both_ways_is_refused():
+    behind = rl.GRU(4, 2)
+    behind.set_previous(rl.LSTM(2, 4, return_sequences=True))
+    for wrong in (rl.Dense(2, 2), rl.GRU, rl.GRU(2, 2, go_backwards=True), behind):
+        with pytest.raises(ValueError, match="Bidirectional needs a recurrent layer|stands behind another layer"):
+            rl.Bidirectional(wrong)
+    with pytest.raises(ValueError, match="merge"):
+        rl.Bidirectional(rl.GRU(2, 2), "max")
 
 
 # ---- Chance ---------------------------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ from recurrent_layers.exchange import weight_files
 PACKAGE = pathlib.Path(rl.__file__).parent
 PUBLIC = [
     "activations", "callbacks", "constraints", "exchange.conversion", "exchange.weight_files", "initializations",
-    "layers.base", "layers.core", "layers.embeddings", "layers.recurrent", "models", "objectives", "optimizers",
-    "preprocessing.sequence", "regularizers", "utils.np_utils",
+    "layers.base", "layers.core", "layers.embeddings", "layers.recurrent", "layers.wrappers", "models", "objectives",
+    "optimizers", "preprocessing.sequence", "regularizers", "utils.np_utils",
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
@@ -195,6 +195,7 @@ KINDS = {
     **dict.fromkeys(["return_sequences", "mask_zero", "nesterov", "save_best_only", "restore_best_weights",
                      "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state"], FLAG),
     "verbose": choice(0, 1, 2), "shuffle": choice(True, False, "batch"), "mode": choice("auto", "min", "max"),
+    "merge": choice("concat", "sum", "ave", "mul"),
     "class_mode": choice("categorical", "binary"), "padding": choice("pre", "post"),
     "truncating": choice("pre", "post"), "nonlinearity": choice("tanh", "relu"),
     "filepath": PATH, "path": PATH, "monitor": TEXT, "name": TEXT.or_none(),
@@ -226,6 +227,8 @@ ELSEWHERE = {
     **dict.fromkeys(["Recurrent.initialization.name", "LSTM.initialization.name", "made_once.key", "made_once.make"],
                     UNCHECKED),
     "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
+    "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),
+    "Bidirectional.from_config.config": Kind(lambda: rl.Bidirectional(rl.GRU(2, 2)).get_config()),
     "Recurrent.weights": Kind(list, lambda value: is_empty(value, list)),
     **dict.fromkeys(["Layer.set_weights.weights", "Layer.match_weights.weights", "Layer.match_stored_weights.weights"],
                     Kind(lambda: rl.Dense(2, 2).get_weights())),
@@ -284,6 +287,7 @@ INSTANCES = {
     "Masking": lambda: masked(rl.Masking()), "Dropout": lambda: masked(rl.Dropout(0.5)),
     "Activation": lambda: masked(rl.Activation("tanh")), "RepeatVector": lambda: rl.RepeatVector(2),
     "Embedding": lambda: rl.Embedding(2, 2, mask_zero=True),
+    "Bidirectional": lambda: masked(rl.Bidirectional(rl.GRU(2, 2, return_sequences=True))),
     "Recurrent": lambda: masked(rl.JZS1(2, 2, return_sequences=True)), "Sequential": model, "Optimizer": optimizer,
     "CallbackList": callbacks.CallbackList, "History": lambda: trained(callbacks.History()),
     "WeightRegularizer": rl.regularizers.l2, "ActivityRegularizer": rl.regularizers.activity_l2,

@@ -1,4 +1,4 @@
-"""The layers: `core`, `embeddings`, `recurrent`, as in Keras 0.1."""
+"""The layers: `core`, `embeddings`, `recurrent`, as in Keras 0.1, and `wrappers`."""
 
 from recurrent_layers.layers.core import (
     Activation,
@@ -21,9 +21,11 @@ from recurrent_layers.layers.recurrent import (
     SimpleDeepRNN,
     SimpleRNN,
 )
+from recurrent_layers.layers.wrappers import Bidirectional
 
 __all__ = [
     "Activation",
+    "Bidirectional",
     "Dense",
     "Dropout",
     "Embedding",

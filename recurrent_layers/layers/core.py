@@ -1,6 +1,5 @@
 """The layers around the recurrent ones."""
 
-
 from recurrent_layers import activations, constraints, initializations
 from recurrent_layers.engine import config
 from recurrent_layers.engine import tensor as T

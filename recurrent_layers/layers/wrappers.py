@@ -1,0 +1,121 @@
+"""Layers that are made of others."""
+
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers import recurrent
+from recurrent_layers.layers.base import MaskedLayer
+from recurrent_layers.layers.recurrent import Recurrent
+from recurrent_layers.utils.arguments import choice, shown
+from recurrent_layers.utils.generic_utils import lookup
+
+__all__ = ["Bidirectional"]
+
+_MERGED = {
+    "concat": lambda forward, backward: T.concatenate([forward, backward], axis=forward.ndim - 1),
+    "sum": lambda forward, backward: forward + backward,
+    "ave": lambda forward, backward: (forward + backward) / 2,
+    "mul": lambda forward, backward: forward * backward,
+}
+
+
+class Bidirectional(MaskedLayer):
+    """A recurrent layer, and one like it that goes backwards, over the same input.
+
+    ::
+
+        y = merge(layer(x), layer'(x backwards))
+
+    With `return_sequences` the outputs of the second one are put in order, so that both are those of one step. Where
+    there is padding, on either side, the second one begins with the last real step. Weights: those of the layer, then
+    those of the one that goes backwards, which are drawn as the layer's are.
+
+    Parameters
+    ----------
+    layer : Recurrent
+        The one that goes forwards; it belongs to this from then on.
+    merge : {"concat", "sum", "ave", "mul"}
+        Put the outputs beside each other, or take their sum, their average or their product.
+
+    Attributes
+    ----------
+    forward, backward : Recurrent
+
+    Raises
+    ------
+    ValueError
+        If it is no recurrent layer, goes backwards itself, stands behind another one, or there is no such `merge`.
+
+    References
+    ----------
+    Schuster and Paliwal (1997), "Bidirectional Recurrent Neural Networks", IEEE Transactions on Signal Processing 45.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, Bidirectional, Dense, Sequential
+    >>> model = Sequential([Bidirectional(LSTM(8, 32)), Dense(64, 1)])
+    """
+
+    input_ndim = 3
+
+    def __init__(self, layer, merge="concat"):
+        if not isinstance(layer, Recurrent) or layer.go_backwards:
+            raise ValueError("Bidirectional needs a recurrent layer that goes forwards, such as LSTM(8, 32), got "
+                             f"{shown(layer)}")
+        if hasattr(layer, "previous"):
+            raise ValueError(f"this {type(layer).__name__} stands behind another layer: make a new one")
+        self.merge = choice("merge", merge, *_MERGED)
+        self.forward = self.layer = layer
+        self.backward = type(layer).from_config(dict(layer.get_config(), go_backwards=True))
+        self.input = T.tensor3("Bidirectional_input")
+        for one in (self.forward, self.backward):
+            one.set_previous(_Input(self))
+
+    params = property(lambda self: self.forward.params + self.backward.params)
+    non_trainable_weights = property(
+        lambda self: self.forward.non_trainable_weights + self.backward.non_trainable_weights)
+    weights = property(lambda self: self.forward.weights + self.backward.weights)
+    expected_input_shape = property(lambda self: self.forward.expected_input_shape)
+
+    @property
+    def output_shape(self):
+        *sizes, output_dim = self.forward.output_shape
+        return (*sizes, output_dim * (2 if self.merge == "concat" else 1))
+
+    def get_params(self):
+        """All that training needs, of both; see :meth:`Layer.get_params`."""
+        return tuple(mine + its for mine, its in zip(self.forward.get_params(), self.backward.get_params()))
+
+    def get_output_mask(self, train=False):
+        return self.get_input_mask(train) if self.forward.return_sequences else None
+
+    def get_output(self, train=False):
+        forward, backward = self.forward.get_output(train), self.backward.get_output(train)
+        if self.forward.return_sequences:
+            backward = backward[:, ::-1]
+        return _MERGED[self.merge](forward, backward)
+
+    @classmethod
+    def from_config(cls, config):
+        """Make such a layer from what `get_config` gave; see :meth:`Layer.from_config`."""
+        if isinstance(config, dict) and isinstance(config.get("layer"), dict):
+            known = {name: getattr(recurrent, name) for name in recurrent.__all__}
+            layer = lookup(config["layer"].get("name"), known, "layer", callables=False).from_config(config["layer"])
+            config = dict(config, layer=layer)
+        return super().from_config(config)
+
+
+class _Input(MaskedLayer):
+    """What a layer reads that is within another one: what that one reads."""
+
+    def __init__(self, outer):
+        super().__init__()
+        self._outer = outer
+
+    @property
+    def output_shape(self):
+        return self._outer.input_shape
+
+    def get_output(self, train=False):
+        return self._outer.get_input(train)
+
+    def get_output_mask(self, train=False):
+        return self._outer.get_input_mask(train)
