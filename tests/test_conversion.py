@@ -36,16 +36,21 @@ class TestWithoutThem:
         SimpleRNN(4, 5, activation="relu", return_sequences=True),
         GRU(4, 5, activation="tanh", inner_activation="sigmoid"),
         LSTM(4, 5, inner_activation="sigmoid"),
+        GRU(4, 5, activation="tanh", inner_activation="sigmoid", reset_after=True),
+        LSTM(4, 5, inner_activation="sigmoid", go_backwards=True, dropout_W=0.1, dropout_U=0.2),
     ])  # fmt: skip
     def test_keras3_and_back(self, layer):
+        layer.set_weights([np.random.randn(*weight.shape) for weight in layer.get_weights()])
         again = from_keras3(*to_keras3(layer))
         assert {**again.get_config(), **layer.get_config()} == again.get_config()
         assert_allclose(output(again), output(layer), rtol=1e-10)
 
     @pytest.mark.parametrize("layer", [
         SimpleRNN(4, 5, activation="tanh"), LSTM(4, 5, inner_activation="sigmoid", return_sequences=True),
+        GRU(4, 5, activation="tanh", inner_activation="sigmoid", reset_after=True),
     ])  # fmt: skip
     def test_torch_and_back(self, layer):
+        layer.set_weights([np.random.randn(*weight.shape) for weight in layer.get_weights()])
         again = from_torch(to_torch(layer), return_sequences=layer.return_sequences)
         assert_allclose(output(again), output(layer), rtol=1e-10)
 
@@ -59,6 +64,10 @@ class TestWithoutThem:
         (to_torch, LSTM(4, 5), "always has activation='tanh' and inner_activation='sigmoid'.*hard_sigmoid"),
         (to_torch, SimpleRNN(4, 5), "'tanh' or 'relu' only, but this one has sigmoid"),
         (to_torch, SimpleRNN(4, 5, activation=tanh), "this one has <function tanh"),
+        (to_torch, GRU(4, 5, reset_after=True), "torch.nn.GRU always has activation='tanh'.*but this one has sigmoid"),
+        (to_torch, SimpleRNN(4, 5, activation="tanh", go_backwards=True), "no layer that only goes backwards"),
+        (to_torch, SimpleRNN(4, 5, activation="tanh", zoneout=0.1), "PyTorch has no layer with zoneout.*0.1"),
+        (to_keras3, SimpleRNN(4, 5, initial_state="learned"), "Keras 3 has no layer with initial_state.*'learned'"),
         (to_keras3, SimpleRNN(4, 5, activation=tanh), "Keras 3 may not have the activation <function tanh"),
     ])  # fmt: skip
     def test_what_goes_out_wrong_is_refused(self, convert, layer, message):
@@ -66,8 +75,6 @@ class TestWithoutThem:
             convert(layer)
 
     @pytest.mark.parametrize("config, message", [
-        (keras_config("GRU"), "reset_after=True: it applies the reset gate after the product"),
-        (keras_config("LSTM", go_backwards=True), "go_backwards=True, which ours have not"),
         (keras_config("LSTM", stateful=True), "stateful=True, which ours have not"),
         (keras_config("LSTM", recurrent_activation="hard_sigmoid"), "the activation 'hard_sigmoid' of Keras 3"),
         (keras_config("ConvLSTM1D"), "only SimpleRNN, GRU and LSTM have the same equations in Keras 3"),
@@ -87,8 +94,8 @@ class TestWithoutThem:
         assert not layer.b_i.get_value().any() and not layer.b_f.get_value().any() and layer.W_i.get_value().all()
 
     @pytest.mark.parametrize("config, message", [
-        (keras_config("LSTM", dropout=0.2), "dropout=0.2, which ours have not.*0.0 in the config. To train on"),
-        (keras_config("LSTM", recurrent_dropout=0.5), "recurrent_dropout=0.5, which ours have not"),
+        (keras_config("GRU"), r"the kernel of GRU must have shape \(None, 15\)"),
+        (keras_config("LSTM", recurrent_dropout=1.5), "recurrent_dropout must be"),
         (keras_config("LSTM", dropout="a"), "dropout must be a finite number"),
         (keras_config("LSTM", kernel_regularizer={"class_name": "L2"}), "has kernel_regularizer=.*set it to None"),
         (keras_config("LSTM", zero_output_for_mask=True), "zero_output_for_mask=True, which ours have not"),
@@ -141,7 +148,7 @@ class TestWithoutThem:
         assert type(from_torch(state)) is SimpleRNN and type(from_torch(state, layer=1)) is LSTM
 
     @pytest.mark.parametrize("state, arguments, message", [
-        (torch_state(15), {}, "torch.nn.GRU applies the reset"),
+        (torch_state(15), {"nonlinearity": "relu"}, "a torch.nn.GRU, which always has 'tanh'"),
         (torch_state(5), {"layer": 1}, "there is no weight_ih_l1"),
         (torch_state(5), {"nonlinearity": "gelu"}, "'tanh' or 'relu'"),
         (dict(torch_state(5), weight_ih_l0_reverse=0), {}, "bidirectional"),
@@ -177,8 +184,11 @@ class TestAgainstKeras3:
         GRU(4, 5, inner_activation="sigmoid", return_sequences=True),
         LSTM(4, 5, inner_activation="sigmoid"),
         LSTM(4, 5, activation="relu", inner_activation="sigmoid", return_sequences=True),
+        GRU(4, 5, activation="tanh", inner_activation="sigmoid", reset_after=True),
+        LSTM(4, 5, inner_activation="sigmoid", return_sequences=True, go_backwards=True, dropout_W=0.1, dropout_U=0.1),
     ])  # fmt: skip
     def test_ours_goes_there(self, peer, layer):
+        layer.set_weights([np.random.randn(*weight.shape) for weight in layer.get_weights()])
         config, weights = to_keras3(layer)
         _, _, Y = peer("keras", {f"weight_{n}": weight for n, weight in enumerate(weights)}, config=config)
         assert_allclose(output(layer), Y, rtol=1e-5, atol=1e-6)
@@ -187,6 +197,8 @@ class TestAgainstKeras3:
         keras_config("SimpleRNN", return_sequences=True), keras_config("GRU", reset_after=False),
         keras_config("GRU", reset_after=False, use_bias=False, activation="relu"), keras_config("LSTM"),
         keras_config("LSTM", return_sequences=True, activation="softplus", use_bias=False),
+        keras_config("GRU", return_sequences=True), keras_config("GRU", use_bias=False, go_backwards=True),
+        keras_config("SimpleRNN", dropout=0.2, recurrent_dropout=0.3),
     ])  # fmt: skip
     def test_theirs_comes_here(self, peer, config):
         config, weights, Y = peer("keras", {}, config=config)
@@ -200,15 +212,17 @@ class TestAgainstTorch:
         ("RNN", SimpleRNN(4, 5, activation="tanh", return_sequences=True), {}),
         ("RNN", SimpleRNN(4, 5, activation="relu", return_sequences=True), {"nonlinearity": "relu"}),
         ("LSTM", LSTM(4, 5, inner_activation="sigmoid", return_sequences=True), {}),
+        ("GRU", GRU(4, 5, activation="tanh", inner_activation="sigmoid", return_sequences=True, reset_after=True), {}),
     ])  # fmt: skip
     def test_ours_goes_there(self, peer, class_name, layer, config):
+        layer.set_weights([np.random.randn(*weight.shape) for weight in layer.get_weights()])
         config = dict(config, input_size=4, hidden_size=5)
         _, _, Y = peer("torch", to_torch(layer), class_name=class_name, config=config)
         assert_allclose(output(layer), Y, rtol=1e-5, atol=1e-6)
 
     @pytest.mark.parametrize("class_name, config, arguments", [
         ("RNN", {}, {}), ("RNN", {"nonlinearity": "relu"}, {"nonlinearity": "relu"}), ("LSTM", {}, {}),
-        ("LSTM", {"bias": False}, {}),
+        ("LSTM", {"bias": False}, {}), ("GRU", {}, {}), ("GRU", {"bias": False}, {}),
     ])  # fmt: skip
     def test_theirs_comes_here(self, peer, class_name, config, arguments):
         _, state, Y = peer("torch", {}, class_name=class_name, config=dict(config, input_size=4, hidden_size=5))
@@ -221,8 +235,3 @@ class TestAgainstTorch:
         second.set_previous(first)
         stacked = engine.function([first.input], second.get_output(), allow_input_downcast=True)
         assert_allclose(stacked(X), Y, rtol=1e-5, atol=1e-6)
-
-    def test_a_gru_is_refused(self, peer):
-        _, state, _ = peer("torch", {}, class_name="GRU", config=dict(input_size=4, hidden_size=5))
-        with pytest.raises(ValueError, match="after the product"):
-            from_torch(state)

@@ -135,6 +135,16 @@ def test_states_that_do_not_fit_are_refused():
         assert rl.LSTM(INPUT_DIM, OUTPUT_DIM).final_states
 
 
+def test_a_gru_may_reset_after_the_product():
+    layer = made("GRU", activation="tanh", reset_after=True)
+    W_z, U_z, b_z, W_r, U_r, b_r, W_h, U_h, b_h, b_Uh = layer.get_weights()
+    h = np.zeros((NB_SAMPLES, OUTPUT_DIM))
+    for x_t in X.transpose(1, 0, 2):
+        z, r = sigmoid(x_t @ W_z + h @ U_z + b_z), sigmoid(x_t @ W_r + h @ U_r + b_r)
+        h = z * h + (1 - z) * np.tanh(x_t @ W_h + r * (h @ U_h + b_Uh) + b_h)
+    assert_allclose(output(layer), h, rtol=1e-10)
+
+
 # ---- Both directions ------------------------------------------------------------------------------------------
 
 MERGED = {"concat": lambda f, b: np.concatenate([f, b], axis=-1), "sum": np.add, "mul": np.multiply,

@@ -193,7 +193,8 @@ KINDS = {
     "validation_split": number(least=0, below=0.76, example=0.25),
     # Flags, choices and texts
     **dict.fromkeys(["return_sequences", "mask_zero", "nesterov", "save_best_only", "restore_best_weights",
-                     "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state"], FLAG),
+                     "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state",
+                     "reset_after"], FLAG),
     "verbose": choice(0, 1, 2), "shuffle": choice(True, False, "batch"), "mode": choice("auto", "min", "max"),
     "merge": choice("concat", "sum", "ave", "mul"),
     "class_mode": choice("categorical", "binary"), "padding": choice("pre", "post"),

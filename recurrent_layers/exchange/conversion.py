@@ -16,7 +16,8 @@ from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import known_name
 
 #: The gates, in the order in which Keras 3 and PyTorch put their weights side by side.
-_GATES = {LSTM: "ifco", GRU: "zrh"}
+_GATES_OF_KERAS3 = {LSTM: "ifco", GRU: "zrh"}
+_GATES_OF_TORCH = {LSTM: "ifco", GRU: "rzh"}
 
 #: Activations of the same name that are the same function in Keras 3; its hard_sigmoid is another.
 _SAME_IN_KERAS3 = ("tanh", "sigmoid", "relu", "linear", "softplus", "softmax")
@@ -35,7 +36,8 @@ def to_keras3(layer):
         For ``keras.layers.deserialize(config)``.
     weights : list of numpy.ndarray
         For `set_weights` of the layer that this makes, once it is built: kernel (input_dim, gates *
-        output_dim), recurrent kernel (output_dim, gates * output_dim), bias (gates * output_dim,).
+        output_dim), recurrent kernel (output_dim, gates * output_dim), bias (gates * output_dim,), or with
+        `reset_after` (2, gates * output_dim).
 
     Raises
     ------
@@ -44,12 +46,17 @@ def to_keras3(layer):
     """
     _refuse_others(layer, "Keras 3")
     config = {"units": layer.output_dim, "return_sequences": layer.return_sequences,
-              "trainable": bool(layer.trainable), "activation": _keras3_name(layer.activation)}  # fmt: skip
+              "trainable": bool(layer.trainable), "activation": _keras3_name(layer.activation),
+              "go_backwards": layer.go_backwards, "dropout": layer.dropout_W,
+              "recurrent_dropout": layer.dropout_U}  # fmt: skip
     if not isinstance(layer, SimpleRNN):
         config["recurrent_activation"] = _keras3_name(layer.inner_activation)
     if isinstance(layer, GRU):
-        config["reset_after"] = False
-    return {"module": "keras.layers", "class_name": type(layer).__name__, "config": config}, _side_by_side(layer)
+        config["reset_after"] = layer.reset_after
+    kernel, recurrent_kernel, *biases = _side_by_side(layer, _GATES_OF_KERAS3)
+    bias = np.stack(biases) if isinstance(layer, GRU) and layer.reset_after else biases[0]
+    config = {"module": "keras.layers", "class_name": type(layer).__name__, "config": config}
+    return config, [kernel, recurrent_kernel, bias]
 
 
 def from_keras3(config, weights):
@@ -79,36 +86,38 @@ def from_keras3(config, weights):
     name, config = parts
     if name not in classes:
         raise ValueError(f"only SimpleRNN, GRU and LSTM have the same equations in Keras 3, not {name}")
-    if name == "GRU" and config.get("reset_after", True):
-        raise ValueError("this GRU of Keras 3 has reset_after=True: it applies the reset gate after the product, "
-                         "r * (U_h.h_tm1), and ours before it, U_h.(r * h_tm1); only reset_after=False will do")
-    for option in ("go_backwards", "stateful", "return_state", "zero_output_for_mask"):
+    for option in ("stateful", "return_state", "zero_output_for_mask"):
         if flag(option, config.get(option, False)):
             raise ValueError(f"this layer of Keras 3 has {option}=True, which ours have not")
-    for option in ("dropout", "recurrent_dropout"):
-        if number(option, config.get(option, 0.0)):
-            raise ValueError(f"this layer of Keras 3 has {option}={config[option]:g}, which ours have not; for the "
-                             f"same predictions set it to 0.0 in the config. {_DROPOUT}")
     for option in _ONLY_IN_TRAINING:
         if config.get(option) is not None:
             raise ValueError(f"this layer of Keras 3 has {option}={shown(config[option])}, which ours have not; for "
                              "the same predictions set it to None in the config")
     units, use_bias = integer("units", config.get("units")), flag("use_bias", config.get("use_bias", True))
     arguments = {"activation": _our_name(config.get("activation", "tanh")),
-                 "return_sequences": flag("return_sequences", config.get("return_sequences", False))}
+                 "return_sequences": flag("return_sequences", config.get("return_sequences", False)),
+                 "go_backwards": flag("go_backwards", config.get("go_backwards", False))}  # fmt: skip
+    for option, ours in (("dropout", "dropout_W"), ("recurrent_dropout", "dropout_U")):
+        arguments[ours] = number(option, config.get(option, 0.0), least=0.0, below=1.0)
     if name != "SimpleRNN":
         arguments["inner_activation"] = _our_name(config.get("recurrent_activation", "sigmoid"))
+    if name == "GRU":
+        arguments["reset_after"] = flag("reset_after", config.get("reset_after", True))
 
     weights, names = items("weights", weights, "arrays"), ["kernel", "recurrent kernel", "bias"][:2 + use_bias]
     if len(weights) != len(names):
         raise ValueError(f"{name} of Keras 3 with use_bias={use_bias} has {len(names)} weights, {', '.join(names)}; "
                          f"got {len(weights)}")
-    columns = units * len(_GATES.get(classes[name], [""]))
-    shapes = (None, columns), (units, columns), (columns,)
+    columns = units * len(_GATES_OF_KERAS3.get(classes[name], [""]))
+    shapes = (None, columns), (units, columns), (2,) * arguments.get("reset_after", False) + (columns,)
     kernel, recurrent_kernel, *bias = map(_of_shape, [f"the {one} of {name}" for one in names], weights, shapes)
     layer = classes[name](kernel.shape[0], units, **arguments)
     layer.trainable = flag("trainable", config.get("trainable", True))
-    _take_apart(layer, kernel, recurrent_kernel, bias[0] if use_bias else np.zeros(columns))
+    # One bias, or also one of what is multiplied with the state.
+    biases = np.zeros((2, columns))
+    if use_bias:
+        biases[:np.ndim(bias[0])] = bias[0]
+    _take_apart(layer, _GATES_OF_KERAS3, kernel, recurrent_kernel, *biases)
     return layer
 
 
@@ -117,13 +126,14 @@ def to_torch(layer):
 
     Parameters
     ----------
-    layer : LSTM or SimpleRNN
+    layer : LSTM, SimpleRNN, or GRU with `reset_after`
 
     Returns
     -------
     dict of str to numpy.ndarray
         weight_ih_l0, weight_hh_l0, bias_ih_l0 and bias_hh_l0, to be made tensors and handed to
-        `load_state_dict` of ``torch.nn.LSTM(input_dim, output_dim, batch_first=True)`` or of ``torch.nn.RNN``.
+        `load_state_dict` of ``torch.nn.LSTM(input_dim, output_dim, batch_first=True)``, of ``torch.nn.GRU`` or of
+        ``torch.nn.RNN``.
 
     Raises
     ------
@@ -131,21 +141,25 @@ def to_torch(layer):
         If PyTorch has no layer with the same equations.
     """
     _refuse_others(layer, "PyTorch")
-    if isinstance(layer, GRU):
-        raise ValueError(_TORCH_GRU)
-    activation = _function_name(layer.activation)
-    if isinstance(layer, LSTM) and (activation, _function_name(layer.inner_activation)) != ("tanh", "sigmoid"):
-        raise ValueError("torch.nn.LSTM always has activation='tanh' and inner_activation='sigmoid', but this one has "
-                         f"{activation} and {_function_name(layer.inner_activation)}")
+    if layer.go_backwards:
+        raise ValueError("PyTorch has no layer that only goes backwards: turn its input round")
+    if isinstance(layer, GRU) and not layer.reset_after:
+        raise ValueError("torch.nn.GRU applies the reset gate after the product, r * (U_h.h_tm1 + b), and this one "
+                         "before it, U_h.(r * h_tm1): no weights make them equal; with reset_after=True they are")
+    activation, name = _function_name(layer.activation), type(layer).__name__
+    if not isinstance(layer, SimpleRNN) and (activation, _function_name(layer.inner_activation)) != (
+            "tanh", "sigmoid"):  # fmt: skip
+        raise ValueError(f"torch.nn.{name} always has activation='tanh' and inner_activation='sigmoid', but this one "
+                         f"has {activation} and {_function_name(layer.inner_activation)}")
     if isinstance(layer, SimpleRNN) and activation not in ("tanh", "relu"):
         raise ValueError(f"torch.nn.RNN has activation 'tanh' or 'relu' only, but this one has {activation}")
-    kernel, recurrent_kernel, bias = _side_by_side(layer)
+    kernel, recurrent_kernel, *biases = _side_by_side(layer, _GATES_OF_TORCH)
     return {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent_kernel.T,
-            "bias_ih_l0": bias, "bias_hh_l0": np.zeros_like(bias)}
+            "bias_ih_l0": biases[0], "bias_hh_l0": biases[1]}  # fmt: skip
 
 
 def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0):
-    """A layer of ours from ``torch.nn.LSTM`` or ``torch.nn.RNN``.
+    """A layer of ours from ``torch.nn.LSTM``, ``torch.nn.GRU`` or ``torch.nn.RNN``.
 
     Parameters
     ----------
@@ -160,7 +174,7 @@ def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0):
 
     Returns
     -------
-    LSTM or SimpleRNN
+    LSTM, GRU or SimpleRNN
 
     Raises
     ------
@@ -187,36 +201,28 @@ def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0):
     rows, units = weights[names[1]].shape
     gates = {1: "RNN", 3: "GRU", 4: "LSTM"}.get(rows / units) if units else None
     if gates is None:
-        raise ValueError(f"{names[1]} of a torch.nn.LSTM has shape (4 * output_dim, output_dim), of a torch.nn.RNN "
-                         f"(output_dim, output_dim), got {(rows, units)}")
-    if gates == "GRU":
-        raise ValueError(_TORCH_GRU)
+        raise ValueError(f"{names[1]} of a torch.nn.LSTM has shape (4 * output_dim, output_dim), of a torch.nn.GRU (3 "
+                         f"* output_dim, output_dim), of a torch.nn.RNN (output_dim, output_dim), got {(rows, units)}")
     for name, weight in weights.items():
         _of_shape(name, weight, (rows, *weight.shape[1:]))
-    if gates == "LSTM" and nonlinearity != "tanh":
-        raise ValueError("nonlinearity is that of a torch.nn.RNN, but these are the weights of a torch.nn.LSTM, which "
-                         "always has 'tanh'")
+    if gates != "RNN" and nonlinearity != "tanh":
+        raise ValueError(f"nonlinearity is that of a torch.nn.RNN, but these are the weights of a torch.nn.{gates}, "
+                         "which always has 'tanh'")
     kernel, recurrent_kernel, *biases = (weight.T for weight in weights.values())
     options = {"return_sequences": return_sequences, "activation": nonlinearity}
     if gates == "LSTM":
         made = LSTM(kernel.shape[0], units, inner_activation="sigmoid", **options)
+    elif gates == "GRU":
+        made = GRU(kernel.shape[0], units, inner_activation="sigmoid", reset_after=True, **options)
     else:
         made = SimpleRNN(kernel.shape[0], units, **options)
-    # PyTorch adds two biases, where one is enough.
-    _take_apart(made, kernel, recurrent_kernel, sum(biases, np.zeros(rows)))
+    _take_apart(made, _GATES_OF_TORCH, kernel, recurrent_kernel, *(biases or np.zeros((2, rows))))
     return made
 
-
-_DROPOUT = ("To train on with dropout of the input, put Dropout(p) before our layer and divide its matrices W by "
-            "1 - p: our Dropout multiplies by 1 - p when it predicts")  # fmt: skip
 
 #: What changes how a layer of Keras 3 is trained, but no prediction.
 _ONLY_IN_TRAINING = [f"{what}_{kind}" for kind in ("regularizer", "constraint")
                      for what in ("kernel", "recurrent", "bias", "activity")]  # fmt: skip
-
-
-_TORCH_GRU = ("torch.nn.GRU applies the reset gate after the product, r * (U_h.h_tm1 + b), and ours before it, "
-              "U_h.(r * h_tm1): no weights make them equal")
 
 
 def _of_shape(name, weight, shape):
@@ -232,6 +238,9 @@ def _of_shape(name, weight, shape):
 def _refuse_others(layer, library):
     if type(layer) not in (SimpleRNN, GRU, LSTM):
         raise ValueError(f"{library} has no layer with the equations of {type(layer).__name__}")
+    for option in ("initial_state", "zoneout"):
+        if getattr(layer, option):
+            raise ValueError(f"{library} has no layer with {option}; this one has {shown(getattr(layer, option))}")
 
 
 def _function_name(function):
@@ -257,20 +266,30 @@ def _our_name(name):
     return name
 
 
-def _suffixes(layer):
-    return ["_" + gate for gate in _GATES[type(layer)]] if type(layer) in _GATES else [""]
+def _suffixes(layer, gates):
+    return ["_" + gate for gate in gates[type(layer)]] if type(layer) in gates else [""]
 
 
-def _side_by_side(layer):
-    """The weights of all gates in one kernel, one recurrent kernel and one bias."""
-    return [np.concatenate([getattr(layer, kind + suffix).get_value() for suffix in _suffixes(layer)], axis=-1)
-            for kind in "WUb"]
+def _side_by_side(layer, gates):
+    """The weights of all gates in one kernel and one recurrent kernel, and the biases of what these give."""
+    suffixes, nothing = _suffixes(layer, gates), np.zeros(layer.output_dim)
+    kernel, recurrent_kernel, bias = (np.concatenate([getattr(layer, kind + suffix).get_value() for suffix in suffixes],
+                                                     axis=-1) for kind in "WUb")  # fmt: skip
+    within = [layer.b_Uh.get_value() if "b_Uh" in layer.param_names and suffix == "_h" else nothing
+              for suffix in suffixes]  # fmt: skip
+    return [kernel, recurrent_kernel, bias, np.concatenate(within).astype(bias.dtype)]
 
 
-def _take_apart(layer, kernel, recurrent_kernel, bias):
-    """Set a layer's weights from those of all gates side by side."""
-    suffixes, values = _suffixes(layer), {}
-    for kind, joined in zip("WUb", (kernel, recurrent_kernel, bias)):
+def _take_apart(layer, gates, kernel, recurrent_kernel, bias, recurrent_bias):
+    """Set a layer's weights from those of all gates side by side. Of two biases that are added one is enough."""
+    suffixes, values = _suffixes(layer, gates), {}
+    for kind, joined in (("W", kernel), ("U", recurrent_kernel), ("b", bias), ("b_U", recurrent_bias)):
         for suffix, value in zip(suffixes, np.split(np.asarray(joined), len(suffixes), axis=-1)):
             values[kind + suffix] = value
+    for suffix in suffixes:
+        within = values.pop("b_U" + suffix)
+        if suffix == "_h" and "b_Uh" in layer.param_names:
+            values["b_Uh"] = within
+        else:
+            values["b" + suffix] = values["b" + suffix] + within
     layer.set_weights([values[name] for name in layer.param_names])

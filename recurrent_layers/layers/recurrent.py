@@ -8,7 +8,7 @@ papers is written ``T.dot(x_t, W)``.
 from recurrent_layers import initializations
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.iteration import Recurrent
-from recurrent_layers.utils.arguments import integer
+from recurrent_layers.utils.arguments import flag, integer
 
 __all__ = ["GRU", "JZS1", "JZS2", "JZS3", "LSTM", "Recurrent", "SimpleDeepRNN", "SimpleRNN"]
 
@@ -87,7 +87,11 @@ class GRU(Recurrent):
         hh = activation(W_h.x_t + U_h.(r * h_tm1) + b_h)        candidate
         h_t = z * h_tm1 + (1 - z) * hh
 
-    Weights: W_z, U_z, b_z, W_r, U_r, b_r, W_h, U_h, b_h.
+    Weights: W_z, U_z, b_z, W_r, U_r, b_r, W_h, U_h, b_h. With the further parameter `reset_after` (bool),
+    the reset gate comes after the product, as in PyTorch and cuDNN and by default in Keras 3, and there is
+    one more weight, b_Uh::
+
+        hh = activation(W_h.x_t + r * (U_h.h_tm1 + b_Uh) + b_h)
 
     References
     ----------
@@ -97,17 +101,22 @@ class GRU(Recurrent):
     """
 
     param_names = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
+    reset_after = False
 
     def __init__(self, input_dim, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
                  activation='sigmoid', inner_activation='hard_sigmoid',
-                 weights=None, truncate_gradient=-1, return_sequences=False, **options):
+                 weights=None, truncate_gradient=-1, return_sequences=False, *, reset_after=False, **options):
+        self.reset_after = flag("reset_after", reset_after)
+        if self.reset_after:
+            self.param_names += ("b_Uh",)
         super().__init__(input_dim, output_dim, init, inner_init, activation, inner_activation,
                          weights, truncate_gradient, return_sequences, **options)
 
     def step(self, x_t, h_tm1):
         z = self.inner_activation(T.dot(x_t, self.W_z) + T.dot(h_tm1, self.U_z) + self.b_z)
         r = self.inner_activation(T.dot(x_t, self.W_r) + T.dot(h_tm1, self.U_r) + self.b_r)
-        hh = self.activation(T.dot(x_t, self.W_h) + T.dot(r * h_tm1, self.U_h) + self.b_h)
+        lookback = r * (T.dot(h_tm1, self.U_h) + self.b_Uh) if self.reset_after else T.dot(r * h_tm1, self.U_h)
+        hh = self.activation(T.dot(x_t, self.W_h) + lookback + self.b_h)
         return z * h_tm1 + (1 - z) * hh
 
 
