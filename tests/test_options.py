@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from compiled import IN_C, is_in_c
+from compiled import BY_SCAN, IN_C, is_in_c
 from conftest import RECURRENT, masked_input
 from numpy.testing import assert_allclose
 
@@ -281,6 +281,37 @@ def test_as_many_are_dropped_as_are_said():
     assert set(np.unique(drawn)) == {0.0, 1.0} and abs(drawn.mean() - 0.7) < 0.02
 
 
+# ---- Gradients ------------------------------------------------------------------------------------------------
+
+
+class Clipped(rl.Recurrent):
+    """An LSTM that clips the gradients of what goes into its gates itself."""
+
+    param_names, nb_states = rl.LSTM.param_names, 2
+
+    def step(self, x_t, h_tm1, c_tm1):
+        i, f, c, o = (engine.grad_clip(T.dot(x_t, W) + T.dot(h_tm1, U) + b, -0.02, 0.02) for W, U, b in (
+            (self.W_i, self.U_i, self.b_i), (self.W_f, self.U_f, self.b_f), (self.W_c, self.U_c, self.b_c),
+            (self.W_o, self.U_o, self.b_o)))  # fmt: skip
+        c_t = self.inner_activation(f) * c_tm1 + self.inner_activation(i) * self.activation(c)
+        return self.inner_activation(o) * self.activation(c_t), c_t
+
+
+def test_gradients_are_clipped_at_each_step():
+    results = []
+    for mode, layer in ((BY_SCAN, Clipped(INPUT_DIM, OUTPUT_DIM, inner_activation="hard_sigmoid")),
+                        (IN_C, made("LSTM", gradient_clipping=0.02)), (IN_C, made("LSTM"))):
+        layer.set_weights(made("LSTM").get_weights())
+        y = layer.get_output()
+        function = engine.function([layer.input], [y] + T.grad(T.sum(y ** 2), layer.params), mode=mode)
+        assert mode is BY_SCAN or is_in_c(function)
+        results.append(function(X))
+    for own, clipped in zip(*results[:2]):
+        assert_allclose(clipped, own, rtol=1e-9, atol=1e-12)
+    assert_allclose(results[0][0], results[2][0], rtol=1e-12)
+    assert not np.allclose(results[1][1], results[2][1])
+
+
 # ---- Penalties and constraints --------------------------------------------------------------------------------
 
 
@@ -315,8 +346,8 @@ def test_constraints_hold_after_an_update():
 # ---- Together -------------------------------------------------------------------------------------------------
 
 CHOICES = dict(go_backwards=[False, True], initial_state=[None, "learned"], dropout_W=[0.0, 0.2], dropout_U=[0.0, 0.2],
-               zoneout=[0.0, 0.1], W_regularizer=[None, "l2"], b_constraint=[None, "nonneg"],
-               return_sequences=[False, True], truncate_gradient=[-1, 2])  # fmt: skip
+               zoneout=[0.0, 0.1], gradient_clipping=[0.0, 1.0], W_regularizer=[None, "l2"],
+               b_constraint=[None, "nonneg"], return_sequences=[False, True], truncate_gradient=[-1, 2])  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -187,7 +187,8 @@ KINDS = {
         value if isinstance(value, (list, tuple, range)) else [value])))),
     # Numbers
     **dict.fromkeys(["mask_value", "scale", "target", "beta"], number()),
-    **dict.fromkeys(["l", "l1", "l2", "m", "lr", "decay", "clipnorm", "clipvalue", "epsilon"], number(least=0)),
+    **dict.fromkeys(["l", "l1", "l2", "m", "lr", "decay", "clipnorm", "clipvalue", "epsilon", "gradient_clipping"],
+                    number(least=0)),
     **dict.fromkeys(["p", "rho", "momentum", "zoneout"], number(least=0, most=1)),
     **dict.fromkeys(["beta_1", "beta_2", "dropout_W", "dropout_U"], number(least=0, below=1)),
     "validation_split": number(least=0, below=0.76, example=0.25),

@@ -27,6 +27,7 @@ NAMES = [
     "function",
     "get_mode",
     "grad",
+    "grad_clip",
     "graph_inputs",
     "io_toposort",
     "optimizer",

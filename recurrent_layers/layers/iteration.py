@@ -9,7 +9,7 @@ from recurrent_layers.engine import Variable, config, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, made_once
 from recurrent_layers.recurrence import scan
-from recurrent_layers.recurrence.graphs import with_other_products
+from recurrent_layers.recurrence.graphs import with_clipped_sums, with_other_products
 from recurrent_layers.utils.arguments import flag, integer, items, number, shown
 
 _PARAMETERS = """
@@ -50,6 +50,8 @@ dropout_W, dropout_U : float
 zoneout : float
     The share of the numbers of each state that stay what they were at a step, while training; else states are mixed in
     that proportion [2]_.
+gradient_clipping : float
+    How large a number may be in the gradient of what goes into an activation, at each step; 0 for any, as in Lasagne.
 W_regularizer, U_regularizer, b_regularizer, activity_regularizer : Regularizer or str, optional
     Penalties on the matrices W and U, on the biases b, and on the output, see :mod:`recurrent_layers.regularizers`.
 W_constraint, U_constraint, b_constraint : callable or str, optional
@@ -115,7 +117,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     # Of layers that were pickled by a version without these.
     go_backwards = return_state = False
-    dropout_W = dropout_U = zoneout = 0.0
+    dropout_W = dropout_U = zoneout = gradient_clipping = 0.0
     initial_state = W_regularizer = U_regularizer = b_regularizer = activity_regularizer = None
     W_constraint = U_constraint = b_constraint = None
     _learned = ()
@@ -132,7 +134,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
                  activation='tanh', inner_activation='sigmoid',
                  weights=None, truncate_gradient=-1, return_sequences=False, *,
                  go_backwards=False, initial_state=None, return_state=False,
-                 dropout_W=0.0, dropout_U=0.0, zoneout=0.0,
+                 dropout_W=0.0, dropout_U=0.0, zoneout=0.0, gradient_clipping=0.0,
                  W_regularizer=None, U_regularizer=None, b_regularizer=None, activity_regularizer=None,
                  W_constraint=None, U_constraint=None, b_constraint=None):
         super().__init__()
@@ -152,6 +154,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         self.dropout_W = number("dropout_W", dropout_W, least=0.0, below=1.0)
         self.dropout_U = number("dropout_U", dropout_U, least=0.0, below=1.0)
         self.zoneout = number("zoneout", zoneout, least=0.0, most=1.0)
+        self.gradient_clipping = number("gradient_clipping", gradient_clipping, least=0.0)
         self.input = T.tensor3(type(self).__name__ + "_input")
 
         for name in self.draw_order() + list(self.non_trainable_names):
@@ -360,6 +363,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             states = self.step(*of_step[:len(inputs)], *states_tm1)
             states = list(states) if isinstance(states, (tuple, list)) else [states]
             states = with_other_products(states, self._of_matrices(of_size))
+            if self.gradient_clipping:
+                states = with_clipped_sums(states, self._weights_of_kind("U"), self.gradient_clipping)
             states = self._with_zoneout(states, states_tm1, of_step[len(inputs):], train)
             return states if mask is None else [T.switch(of_step[-1], state, state_tm1)
                                                 for state, state_tm1 in zip(states, states_tm1)]

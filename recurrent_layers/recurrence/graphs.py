@@ -164,13 +164,51 @@ def with_other_products(outputs, factors):
     factors : dict
         By matrix the factor.
     """
-    changed = {}
-    for node in engine.io_toposort([], outputs) if factors else ():
-        inputs = [changed.get(variable, variable) for variable in node.inputs]
+
+    def change(node, inputs):
         product = engine.product(node)
         if product and product[1] in factors:
-            left = changed.get(product[0], product[0])
-            changed[node.outputs[0]] = T.dot(left * factors[product[1]], product[1])
+            return T.dot(inputs[0] * factors[product[1]], product[1])
+
+    return _rewritten(outputs, change) if factors else outputs
+
+
+def with_clipped_sums(outputs, matrices, bound):
+    """The same outputs, where the gradients of sums with products with some matrices are clipped.
+
+    Of sums within sums, the outermost is; a product that is in none counts as one.
+
+    Parameters
+    ----------
+    outputs : list of symbolic variables
+    matrices : list of symbolic variables
+    bound : float
+        How large a number of such a gradient may be.
+    """
+    nodes, sums, within = engine.io_toposort([], outputs), set(), set()
+    for node in nodes:
+        product = engine.product(node)
+        is_sum = isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, (scalar.Add, scalar.Sub))
+        terms = sums.intersection(node.inputs) if is_sum else ()
+        if terms or product and product[1] in matrices:
+            sums.add(node.outputs[0])
+            within.update(terms)
+
+    def change(node, inputs):
+        if node.outputs[0] in sums - within:
+            return engine.grad_clip(node.clone_with_new_inputs(inputs).outputs[0], -bound, bound)
+
+    return _rewritten(outputs, change)
+
+
+def _rewritten(outputs, change):
+    """The same outputs, with what `change` makes of a node and its new inputs, if it makes something."""
+    changed = {}
+    for node in engine.io_toposort([], outputs):
+        inputs = [changed.get(variable, variable) for variable in node.inputs]
+        made = change(node, inputs)
+        if made is not None:
+            changed[node.outputs[0]] = made
         elif inputs != node.inputs:
             changed.update(zip(node.outputs, node.clone_with_new_inputs(inputs).outputs))
     return [changed.get(output, output) for output in outputs]
