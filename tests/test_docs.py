@@ -1,0 +1,59 @@
+"""What the pages in docs say."""
+
+import logging
+import pathlib
+import re
+
+import numpy as np
+import pytest
+from compiled import BY_SCAN, IN_C, assert_same, is_in_c
+from numpy.testing import assert_allclose
+
+from recurrent_layers import engine
+from recurrent_layers.engine import tensor as T
+
+DOCS = pathlib.Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def names():
+    """What the code of the page on cells leaves."""
+    text, names = (DOCS / "own-cell.md").read_text(encoding="utf-8"), {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, names)
+    logging.getLogger("recurrent_layers").setLevel(logging.NOTSET)
+    return names
+
+
+def test_the_model_is_trained_and_comes_back(names):
+    model, again, X = names["model"], names["again"], names["X"]
+    assert np.isfinite(names["history"].history["loss"]).all()
+    again.compile(loss="mse", optimizer="sgd", class_mode="binary")
+    assert_allclose(again.predict(X), model.predict(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["PeepholeLSTM", "Clock"])
+def test_its_cells_run_in_c(names, name):
+    layer = names[name](3, 5)
+    rng = np.random.RandomState(1)
+    layer.set_weights([rng.uniform(-0.5, 0.5, weight.shape) for weight in layer.get_weights()])
+    y = layer.get_output()
+    outputs = [y] + T.grad(T.sum(y ** 2), layer.params)
+    in_c = engine.function([layer.input], outputs, mode=IN_C)
+    assert is_in_c(in_c)
+    X = rng.randn(4, 6, 3)
+    assert_same(in_c(X), engine.function([layer.input], outputs, mode=BY_SCAN)(X))
+
+
+def test_the_peepholes_are_those_of_the_equations(names):
+    layer, rng = names["PeepholeLSTM"](3, 5, activation="tanh", inner_activation="sigmoid"), np.random.RandomState(2)
+    layer.set_weights([rng.uniform(-1, 1, weight.shape) for weight in layer.get_weights()])
+    W_i, U_i, p_i, b_i, W_f, U_f, p_f, b_f, W_c, U_c, b_c, W_o, U_o, p_o, b_o = layer.get_weights()
+    X = rng.randn(4, 6, 3)
+    h, c = np.zeros((2, 4, 5))
+    for x in X.transpose(1, 0, 2):
+        i = 1 / (1 + np.exp(-(x @ W_i + h @ U_i + p_i * c + b_i)))
+        f = 1 / (1 + np.exp(-(x @ W_f + h @ U_f + p_f * c + b_f)))
+        c = f * c + i * np.tanh(x @ W_c + h @ U_c + b_c)
+        h = np.tanh(c) / (1 + np.exp(-(x @ W_o + h @ U_o + p_o * c + b_o)))
+    assert_allclose(engine.function([layer.input], layer.get_output())(X), h, rtol=1e-10)
