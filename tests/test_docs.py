@@ -32,7 +32,7 @@ def test_the_model_is_trained_and_comes_back(names):
     assert_allclose(again.predict(X), model.predict(X), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["PeepholeLSTM", "Clock"])
+@pytest.mark.parametrize("name", ["PeepholeLSTM", "Clock", "Leaky"])
 def test_its_cells_run_in_c(names, name):
     layer = names[name](3, 5)
     rng = np.random.RandomState(1)

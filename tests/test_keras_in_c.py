@@ -99,3 +99,30 @@ def test_layers_of_keras_run_in_c_and_give_the_same(keras, speed_up_scan, monkey
         assert in_c <= is_in_c(model._train.function) and in_c <= is_in_c(model._predict.function)
     for result, reference in zip(*seen):
         assert_allclose(result, reference, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
+def test_options_of_our_layers_are_those_of_keras(keras, monkeypatch, name):
+    """Backwards, behind padding on either side, with dropout of the input and of the state; all gates drop the same."""
+    rng, dropped = np.random.RandomState(1), {}
+    for share, size in ((0.75, 3), (0.5, 5)):
+        dropped[share] = (rng.uniform(size=(4, size)) < share).astype(float)
+    monkeypatch.setattr(keras.backend, "dropout", lambda x, level, seed=None: x * dropped[1 - level] / (1 - level))
+    monkeypatch.setattr(rl.Recurrent, "_kept", lambda self, share, shape: theano.tensor.constant(dropped[share]))
+    how = dict(activation="tanh", return_sequences=True, go_backwards=True, dropout_W=0.25, dropout_U=0.5)
+    their_mask, ours_mask = keras.layers.core.Masking(0.0, input_shape=(6, 3)), rl.Masking(0.0)
+    theirs, ours = getattr(keras.layers.recurrent, name)(5, **how), getattr(rl, name)(3, 5, **how)
+    theirs.set_previous(their_mask)
+    theirs.build()
+    ours_mask.input = theano.tensor.tensor3()
+    ours.set_previous(ours_mask)
+    weights = [rng.uniform(-1, 1, weight.shape) for weight in ours.get_weights()]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    X = rng.randn(4, 6, 3)
+    X[0, 4:] = X[1, :2] = X[2, 3] = 0
+    for train in (False, True):
+        function = theano.function([ours_mask.input], ours.get_output(train), mode=IN_C)
+        assert is_in_c(function)
+        expected = theano.function([their_mask.input], theirs.get_output(train), mode=BY_SCAN)(X)
+        assert_allclose(function(X), expected, rtol=1e-8, atol=1e-12)

@@ -374,6 +374,46 @@ def test_options_work_together(seed, tmp_path):
     assert_allclose(again.predict(x), model.predict(x), rtol=1e-7)
 
 
+# ---- Arguments of cells of one's own -------------------------------------------------------------------------
+
+
+class Plain(rl.Recurrent):
+    param_names = ("W", "U", "b")
+
+    def step(self, x_t, h_tm1):
+        return self.activation(T.dot(x_t, self.W) + T.dot(h_tm1, self.U) + self.b)
+
+
+class Passing(Plain):
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+
+
+class Scaled(Plain):
+    def __init__(self, input_dim, output_dim, scale=2.0, **named):
+        super().__init__(input_dim, output_dim, **named)
+        self.scale = scale
+
+
+class WithOptions(Plain):
+    def __init__(self, input_dim, output_dim, activation="relu", **options):
+        super().__init__(input_dim, output_dim, activation=activation, **options)
+
+
+@pytest.mark.parametrize("cell, arguments", [
+    (Plain, dict(activation="sigmoid", zoneout=0.1)), (Passing, dict(activation="sigmoid", zoneout=0.1)),
+    (Scaled, dict(scale=3.0, activation="sigmoid", go_backwards=True)), (WithOptions, dict(zoneout=0.1)),
+])  # fmt: skip
+def test_a_cell_of_ones_own_is_made_again_of_its_config(cell, arguments):
+    layer = cell(INPUT_DIM, OUTPUT_DIM, **arguments)
+    config = layer.get_config()
+    again = cell.from_config(config)
+    assert again.get_config() == config and arguments.items() <= config.items()
+    assert again.activation is layer.activation and config["output_dim"] == OUTPUT_DIM
+    if not layer.go_backwards:
+        assert rl.Bidirectional(layer).backward.activation is layer.activation
+
+
 # ---- Layers of that time --------------------------------------------------------------------------------------
 
 

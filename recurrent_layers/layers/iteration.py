@@ -418,10 +418,15 @@ def _rows(weight):
 
 
 def _with_options(signature):
-    """A signature that has the options of `Recurrent` instead of ``**options``."""
-    parameters = list(signature.parameters.values())
-    if parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+    """A signature with the parameters of `Recurrent` that ``**options`` stands for, or all of them for another name."""
+    Parameter, kinds = inspect.Parameter, {one.kind: one.name for one in signature.parameters.values()}
+    if Parameter.VAR_KEYWORD not in kinds:
         return signature
-    options = [one for one in inspect.signature(Recurrent.__init__).parameters.values()
-               if one.kind is inspect.Parameter.KEYWORD_ONLY and one.name not in signature.parameters]  # fmt: skip
-    return signature.replace(parameters=parameters[:-1] + options)
+    more = []
+    for one in inspect.signature(Recurrent.__init__).parameters.values():
+        is_option = one.kind is Parameter.KEYWORD_ONLY
+        if one.name not in signature.parameters and (is_option or kinds[Parameter.VAR_KEYWORD] != "options"):
+            more.append(one if Parameter.VAR_POSITIONAL in kinds else one.replace(kind=Parameter.KEYWORD_ONLY))
+    own = [one for one in signature.parameters.values()
+           if one.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]  # fmt: skip
+    return signature.replace(parameters=sorted(own + more, key=lambda one: one.kind))
