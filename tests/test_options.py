@@ -414,6 +414,23 @@ def test_a_cell_of_ones_own_is_made_again_of_its_config(cell, arguments):
         assert rl.Bidirectional(layer).backward.activation is layer.activation
 
 
+def test_a_step_returns_as_many_states_as_there_are():
+    class Two(Plain):
+        nb_states = 2
+
+        def step(self, x_t, h_tm1, c_tm1):
+            return super().step(x_t, h_tm1)
+
+    with pytest.raises(ValueError, match="step of Two must return as many states as nb_states says, 2, but returns 1"):
+        Two(INPUT_DIM, OUTPUT_DIM).get_output()
+
+    class Misnamed(Plain):
+        param_names = ("W", "U", "B")
+
+    with pytest.raises(ValueError, match="the weight B of Misnamed is of no kind"):
+        Misnamed(INPUT_DIM, OUTPUT_DIM)
+
+
 # ---- Layers of that time --------------------------------------------------------------------------------------
 
 

@@ -362,6 +362,9 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             states_tm1, of_size = given[:self.nb_states], dict(zip(factors, given[self.nb_states:]))
             states = self.step(*of_step[:len(inputs)], *states_tm1)
             states = list(states) if isinstance(states, (tuple, list)) else [states]
+            if len(states) != self.nb_states:
+                raise ValueError(f"the step of {type(self).__name__} must return as many states as nb_states says, "
+                                 f"{self.nb_states}, but returns {len(states)}")
             states = with_other_products(states, self._of_matrices(of_size))
             if self.gradient_clipping:
                 states = with_clipped_sums(states, self._weights_of_kind("U"), self.gradient_clipping)
