@@ -432,4 +432,10 @@ def _with_options(signature):
             more.append(one if Parameter.VAR_POSITIONAL in kinds else one.replace(kind=Parameter.KEYWORD_ONLY))
     own = [one for one in signature.parameters.values()
            if one.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]  # fmt: skip
-    return signature.replace(parameters=sorted(own + more, key=lambda one: one.kind))
+    return signature.replace(parameters=sorted(own + more, key=lambda one: (one.kind, one.default is not one.empty)))
+
+
+# Only a layer with a loop of its own may leave it out.
+Recurrent.__init__.__signature__ = inspect.signature(Recurrent.__init__).replace(parameters=[
+    one.replace(default=one.empty) if one.name == "input_dim" else one
+    for one in inspect.signature(Recurrent.__init__).parameters.values()])  # fmt: skip
