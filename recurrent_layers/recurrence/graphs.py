@@ -129,6 +129,12 @@ def size(number):
     return None
 
 
+def columns_of(number):
+    """Of what matrix a number is the number of columns; None if of none."""
+    found = size(number)
+    return found[0] if isinstance(found, tuple) and found[1] == 1 and found[0].ndim == 2 else None
+
+
 def unwrapped(array):
     """The array that another is made of without being changed."""
     while array.owner is not None:

@@ -133,22 +133,22 @@ class _Origins:
         rows, found = node.inputs[0], sizes(node.inputs[1]) if isinstance(node.op, Reshape) else None
         if found is None or len(found) != 3 or rows.ndim != 2 or any(node.outputs[0].broadcastable):
             return None
-        made = self._columns_kept(rows, found[2])
-        if made is None:
+        if not self._are_columns(found[2], rows):
             return None
         first, second = node.inputs[1][0], node.inputs[1][1]
         own = self.rows(rows, lambda others: arranged(others.reshape((first, second, others.shape[1]), ndim=3)))
         return words.OfColumns(found[2])(own) if isinstance(found[2], int) else own
 
-    def _columns_kept(self, rows, size):
-        """Whether a size is certain to be the number of columns of a matrix; None if it is not."""
+    @staticmethod
+    def _are_columns(size, rows):
+        """Whether a size is certain to be the number of columns of a matrix."""
         while rows.owner is not None and _is_sum(rows.owner) and _whole(rows.owner):
             rows = _whole(rows.owner)[0]
         product = rows.owner and engine.product(rows.owner)
         weight = unwrapped(product[1]) if product else None
         if weight is None or weight.ndim != 2:
-            return None
-        return size == (weight, 1) or isinstance(size, int) and size == _known_columns(weight) or None
+            return False
+        return size == (weight, 1) or isinstance(size, int) and size == _known_columns(weight)
 
     def _product(self, node, arranged):
         product = engine.product(node)

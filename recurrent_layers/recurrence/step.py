@@ -28,7 +28,7 @@ from recurrent_layers.engine import (
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import words
 from recurrent_layers.recurrence.errors import Unsupported
-from recurrent_layers.recurrence.graphs import is_all, joined_columns, size, substitute
+from recurrent_layers.recurrence.graphs import columns_of, is_all, joined_columns, substitute
 
 
 class State(NamedTuple):
@@ -363,7 +363,7 @@ class Reading:
     def _cut(self, node):
         argument, indices = node.inputs[0], list(engine.indices(node))
         if argument.ndim == 1 and isinstance(argument.owner.op if argument.owner else None, (Shape, Elemwise)):
-            return self._size(argument, indices)
+            return self._size(node.outputs[0])
         if argument.ndim != 2 or not is_all(indices[0]) or len(indices) > 2:
             raise Unsupported("some of the samples, cut out")
         if len(indices) == 1 or is_all(indices[1]):
@@ -379,16 +379,12 @@ class Reading:
         end = None if index.stop is None else _number(index.stop)
         return words.cut(argument, 0 if index.start is None else _number(index.start), end)
 
-    def _size(self, argument, indices):
+    def _size(self, number):
         """The number of columns, as `mean` divides by it."""
-        function = None
-        if isinstance(argument.owner.op, Elemwise):
-            function, argument = argument.owner.op, argument.owner.inputs[0]
-        if argument.owner is None or not isinstance(argument.owner.op, Shape) or _number(indices[0]) not in (1, -1) or (
-                function is not None and not isinstance(function.scalar_op, scalar.Cast)):  # fmt: skip
+        like = columns_of(number)
+        if like is None:
             raise Unsupported("sizes that it computes with")
-        count = words.count(self.read(argument.owner.inputs[0]))
-        return count if function is None else function(count)
+        return T.cast(words.count(self.read(like)), number.dtype)
 
     def _joined(self, node):
         parts = joined_columns(node)
@@ -411,9 +407,9 @@ class Reading:
         value, shape = self.read(node.inputs[0]), node.inputs[1:]
         if node.outputs[0].ndim > 2:
             raise Unsupported("more than two dimensions")
-        for like in map(size, shape):
-            if isinstance(like, tuple) and like[1] == 1 and like[0].ndim == 2 and value.broadcastable != (False, False):
-                return words.spread(value, self.read(like[0]))
+        for like in map(columns_of, shape):
+            if like is not None and value.broadcastable != (False, False):
+                return words.spread(value, self.read(like))
         return value
 
     def _same(self, node):
