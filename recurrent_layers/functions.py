@@ -1,16 +1,21 @@
 """The functions that are compiled from a stack of layers: a training step, a test, a prediction."""
 
 import contextlib
+import functools
+import math
 import sys
 import threading
 import time
 import warnings
 import weakref
 
+import numpy as np
+
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.base import one_output_for_each_layer
+from recurrent_layers.layers.carrying import HandedOn, going_on, in_time
 from recurrent_layers.utils.arguments import shown
 
 
@@ -37,7 +42,8 @@ class Functions:
     """
 
     def __init__(self, model, optimizer, loss, class_mode, mode=None):
-        with one_output_for_each_layer():
+        handed_on = HandedOn(lambda layer: getattr(layer, "stateful", False))
+        with one_output_for_each_layer(handed_on):
             graphs, mean_loss = _graphs(model, loss, class_mode)
             params, regularizers, constraints, updates = model.get_params()
             for regularizer in regularizers:
@@ -46,6 +52,7 @@ class Functions:
         graphs["train"][2].extend(steps + updates)
 
         (self.input,), self.output, _ = graphs["predict"]
+        self._handed_on = {name: handed_on.by_train[name == "train"] for name in graphs}
         self.memory = list(optimizer.memory) if params else []
         self.trainable = [layer.trainable for layer in model._all_layers()]
         self.turns = Turns()
@@ -55,12 +62,54 @@ class Functions:
         """The compiled function "train", "test" or "predict"; several threads may call it."""
         if name not in self._compiled:
             inputs, outputs, updates = self._graphs[name]
-            with _announced(f"{engine.NAME} compiles the {name} function", verbose):
-                function = engine.function(inputs, outputs, updates=updates, mode=self._mode,
-                                           allow_input_downcast=True, name=name, on_unused_input="ignore")
-            # Another thread may have been faster: then it is that one's.
-            self._compiled.setdefault(name, (_Alone if name == "train" else _Together)(function, self.turns))
+            handed_on = self._handed_on[name]
+            function = self._compiled_anew(name, inputs, outputs, updates, handed_on, verbose)
+            if handed_on:
+                function = _GoesOn(function, name, handed_on, is_one=not isinstance(outputs, list))
+            self._compiled.setdefault(name, function)  # Another thread may have been faster: then it is that one's.
         return self._compiled[name]
+
+    def _compiled_anew(self, name, inputs, outputs, updates=(), handed_on=(), verbose=0):
+        for carried in handed_on:
+            inputs = inputs + carried.variables
+            outputs = (outputs if isinstance(outputs, list) else [outputs]) + carried.after
+        with _announced(f"{engine.NAME} compiles the {name} function", verbose):
+            function = engine.function(inputs, outputs, updates=list(updates), mode=self._mode,
+                                       allow_input_downcast=True, name=name, on_unused_input="ignore")
+        return (_Alone if name == "train" else _Together)(function, self.turns)
+
+    def step(self, model):
+        """The compiled function of one step, which goes on where it has ended; see :class:`_Step`."""
+        if "step" not in self._compiled:
+            layers = in_time(model)
+            handed_on = HandedOn(layers.__contains__)
+            with one_output_for_each_layer(handed_on):
+                X, y = model.get_input(False), model.get_output(False)
+            ends, handed_on = layers and not layers[-1].return_sequences, handed_on.by_train[False]
+            function = self._compiled_anew("step", [X], [y if ends else y[:, -1]], handed_on=handed_on)
+            self._handed_on.setdefault("step", handed_on)
+            self._compiled.setdefault("step", _Step(function, handed_on, model))
+        return self._compiled["step"]
+
+    def check_batches(self, name, nb_samples, batch_size):
+        """Raise unless each batch has a sample for each state that a function goes on with.
+
+        Parameters
+        ----------
+        name : str
+            Of the function.
+        nb_samples, batch_size : int
+        """
+        first = min(nb_samples, batch_size)
+        last = nb_samples % batch_size or first
+        if self._handed_on[name] and first != last:
+            raise ValueError("a stateful model needs as many samples in each batch, but "
+                             f"{nb_samples} samples in batches of {batch_size} leave {last} for the last; choose a "
+                             "batch_size that divides their number")
+        for carried in self._handed_on[name]:
+            if carried.nb_samples(name) not in (None, first):
+                raise ValueError(f"the model goes on with the states of {carried.nb_samples(name)} samples, but there "
+                                 f"are {first} in a batch; to begin anew, call reset_states() first")
 
 
 class Turns:
@@ -167,7 +216,7 @@ class _Together(_Alone):
     def __init__(self, function, turns):
         super().__init__(function, turns)
         ops = {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
-        self._may_copy = not ops & WITH_FUNCTIONS_WITHIN
+        self.may_copy = not ops & WITH_FUNCTIONS_WITHIN
         self._free = [function]
         begun_anew_by_a_child(self)
 
@@ -176,7 +225,7 @@ class _Together(_Alone):
         self._one_after_the_other = Turns()
 
     def __call__(self, *inputs):
-        if self._may_copy:
+        if self.may_copy:
             return self._by_a_copy(*inputs)
         return self._one_after_the_other.write(self._by_a_copy, *inputs)
 
@@ -190,6 +239,54 @@ class _Together(_Alone):
             return self.turns.read(function, *inputs)
         finally:
             self._free.append(function)
+
+
+class _GoesOn:
+    """A compiled function that goes on with the states in which its last call in the same thread has ended."""
+
+    def __init__(self, function, name, handed_on, is_one):
+        self.function, self.name, self.handed_on, self.is_one = function, name, handed_on, is_one
+
+    def __call__(self, *inputs):
+        outputs = going_on(self.function, self.name, self.handed_on, inputs)
+        return outputs[0] if self.is_one else outputs
+
+    def __getattr__(self, name):
+        return getattr(vars(self)["function"], name)
+
+
+class _Step:
+    """A compiled function of one step that goes on where the last call in the same thread has ended.
+
+    It takes an input of one step, `X`, or what :meth:`fits` of a step. Each thread has a copy, which it calls without
+    what the engine does around a call.
+    """
+
+    def __init__(self, function, handed_on, model):
+        self.function, self.handed_on = function, handed_on
+        X = model.get_input()
+        is_plain = not model._first().takes_integers and model.expected_input_shape is not None
+        self._sizes = model.expected_input_shape[2:] if is_plain else (None,)
+        self._dtype, self._ndim = np.dtype(X.dtype), X.ndim - 1
+        self._of_thread = threading.local()
+
+    def fits(self, x_t):
+        """Whether it needs neither a conversion nor a closer look: an array of the right type, of finite numbers."""
+        return (type(x_t) is np.ndarray and x_t.dtype == self._dtype and x_t.ndim == self._ndim
+                and x_t.shape[1:] == self._sizes and len(x_t) > 0 and math.isfinite(np.vdot(x_t, x_t))
+                and all(carried.nb_samples("step") in (None, len(x_t)) for carried in self.handed_on))  # fmt: skip
+
+    def __call__(self, x_t):
+        return going_on(self._call(), "step", self.handed_on, [x_t[:, None]])[0]
+
+    def _call(self):
+        if not hasattr(self._of_thread, "call"):
+            function, call = self.function, self.function
+            if function.may_copy:
+                direct = engine.Direct(function.function.copy())
+                call = functools.partial(function.turns.read, direct)
+            self._of_thread.call = call
+        return self._of_thread.call
 
 
 WITH_FUNCTIONS_WITHIN = {"Scan", "OpFromGraph", "Recurrence", "RecurrenceGradient"}

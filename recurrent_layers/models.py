@@ -10,7 +10,9 @@ from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers.base import Layer
+from recurrent_layers.layers.iteration import Recurrent
 from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
+from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import custom_objects_known, known_name, not_too_deep
 
 __all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
@@ -306,7 +308,8 @@ class Sequential(Layer):
         RuntimeError
             If the model is not compiled.
         ValueError
-            If the data do not fit the model or the loss; nothing has been trained then.
+            If the data do not fit the model or the loss, or the model is stateful, and samples are to be shuffled or
+            do not come in batches of one size; nothing has been trained then.
         """
         functions = self._compiled()
         batch_size, nb_epoch = integer("batch_size", batch_size), integer("nb_epoch", nb_epoch)
@@ -328,6 +331,12 @@ class Sequential(Layer):
             samples, validation = samples.split(split)
             # The weights of classes are for training only.
             validation.weights = weights_of(validation.y, None if sample_weight is None else sample_weight[split:])
+        functions.check_batches("train", len(samples), batch_size)
+        if validation is not None:
+            functions.check_batches("test", len(validation), batch_size)
+        if shuffle and self.stateful:
+            raise ValueError("the model is stateful, and each batch goes on with the one before it, which "
+                             f"shuffle={shuffle!r} would mix up: pass shuffle=False")
         if show_accuracy:
             self._warn_of_a_single_class()
         return training.fit(self, functions, samples, validation, callbacks, batch_size, nb_epoch, shuffle,
@@ -343,7 +352,9 @@ class Sequential(Layer):
 
     def _on_batch(self, name, X, y, accuracy, class_weight, sample_weight):
         accuracy, samples = flag("accuracy", accuracy), self._samples(X, y, sample_weight, class_weight)
-        outputs = self._compiled().get(name)(*samples[:])
+        functions = self._compiled()
+        functions.check_batches(name, len(samples), len(samples))
+        outputs = functions.get(name)(*samples[:])
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
 
     # ---- use --------------------------------------------------------------------------------
@@ -368,6 +379,7 @@ class Sequential(Layer):
         functions, batch_size = self._compiled(), integer("batch_size", batch_size)
         show_accuracy, verbose = flag("show_accuracy", show_accuracy), choice("verbose", verbose, 0, 1, 2)
         samples = self._samples(X, y, sample_weight)
+        functions.check_batches("test", len(samples), batch_size)
         values = training.evaluate(functions.get("test", verbose), samples, batch_size, verbose)
         if show_accuracy:
             self._warn_of_a_single_class()
@@ -391,12 +403,73 @@ class Sequential(Layer):
         """
         functions, batch_size, X = self._compiled(), integer("batch_size", batch_size), self._input(X)
         verbose = choice("verbose", verbose, 0, 1, 2)
+        functions.check_batches("predict", len(X), batch_size)
         return training.predict(functions.get("predict", verbose), X, batch_size, verbose)
 
     def predict_on_batch(self, X):
         """The output for one batch."""
-        X = self._input(X)
-        return self._compiled().get("predict")(rows(X))
+        X, functions = self._input(X), self._compiled()
+        functions.check_batches("predict", len(X), len(X))
+        return functions.get("predict")(rows(X))
+
+    def step(self, x_t):
+        """The output after one more step, for data that arrive one step at a time.
+
+        The layers go on from where the last call in this thread has left them; after :meth:`reset_states`, and at
+        first, they begin anew. The outputs are those that :meth:`predict` gives for all steps so far at once: at the
+        last of them, if the model gives one for each step.
+
+        Parameters
+        ----------
+        x_t : array_like
+            The input at this step, samples first: (nb_samples, input_dim), or integers (nb_samples,) for an Embedding.
+
+        Returns
+        -------
+        numpy.ndarray
+            (nb_samples, output_dim).
+
+        Raises
+        ------
+        RuntimeError
+            If the model is not compiled.
+        ValueError
+            If the input does not fit the model, or is of another number of samples than the last; or if the model
+            needs more than the steps that have been, as with `go_backwards`, or with several steps in one output.
+
+        Examples
+        --------
+        >>> model.reset_states()
+        >>> for x_t in X.transpose(1, 0, 2):
+        ...     y_t = model.step(x_t)
+        """
+        functions = self._compiled()
+        step = functions.step(self)
+        if not step.fits(x_t):
+            array = array_of_numbers("x_t", x_t)
+            if not array.ndim:
+                raise ValueError(f"x_t must be an array, (nb_samples, input_dim), got {shown(x_t)}")
+            X = self._input(array[:, None])
+            functions.check_batches("step", len(X), len(X))
+            x_t = rows(X)[:, 0]
+        return step(x_t)
+
+    @property
+    def stateful(self):
+        """Whether a layer goes on with the states in which the last batch has left it."""
+        return any(getattr(layer, "stateful", False) for layer in self._all_layers())
+
+    def reset_states(self):
+        """Let all layers begin anew at the next batch, and at the next step.
+
+        What layers go on with is kept for each thread, and separately for training (:meth:`fit`,
+        :meth:`train_on_batch`), tests (:meth:`evaluate`, :meth:`test_on_batch`, validation in :meth:`fit`), predictions
+        (:meth:`predict` and its like) and :meth:`step`: none of these touches what another goes on with. This resets
+        all of them in the thread that calls it, and none in others.
+        """
+        for layer in self._all_layers():
+            if isinstance(layer, Recurrent):
+                layer.reset_states()
 
     def predict_proba(self, X, batch_size=128, verbose=1):
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""

@@ -66,6 +66,7 @@ class TestWithoutThem:
         (to_torch, SimpleRNN(4, 5, activation=tanh), "this one has <function tanh"),
         (to_torch, GRU(4, 5, reset_after=True), "torch.nn.GRU always has activation='tanh'.*but this one has sigmoid"),
         (to_torch, SimpleRNN(4, 5, activation="tanh", go_backwards=True), "no layer that only goes backwards"),
+        (to_torch, SimpleRNN(4, 5, activation="tanh", stateful=True), "PyTorch has no stateful layer"),
         (to_torch, SimpleRNN(4, 5, activation="tanh", zoneout=0.1), "PyTorch has no layer with zoneout.*0.1"),
         (to_keras3, SimpleRNN(4, 5, initial_state="learned"), "Keras 3 has no layer with initial_state.*'learned'"),
         (to_keras3, SimpleRNN(4, 5, activation=tanh), "Keras 3 may not have the activation <function tanh"),
@@ -75,13 +76,18 @@ class TestWithoutThem:
             convert(layer)
 
     @pytest.mark.parametrize("config, message", [
-        (keras_config("LSTM", stateful=True), "stateful=True, which ours have not"),
+        (keras_config("LSTM", return_state=True), "return_state=True, which ours have not"),
         (keras_config("LSTM", recurrent_activation="hard_sigmoid"), "the activation 'hard_sigmoid' of Keras 3"),
         (keras_config("ConvLSTM1D"), "only SimpleRNN, GRU and LSTM have the same equations in Keras 3"),
     ])  # fmt: skip
     def test_what_comes_wrong_from_keras3_is_refused(self, config, message):
         with pytest.raises(ValueError, match=message):
             from_keras3(config, [np.zeros((4, 20)), np.zeros((5, 20)), np.zeros(20)])
+
+    def test_a_stateful_layer_is_one_there_too(self):
+        for stateful in (False, True):
+            again = from_keras3(*to_keras3(SimpleRNN(4, 5, activation="tanh", stateful=stateful)))
+            assert again.stateful is stateful
 
     def test_a_layer_that_is_not_trained_is_not_there_either(self):
         layer = SimpleRNN(4, 5, activation="tanh")

@@ -15,7 +15,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("statsmodels")
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
-NAMES = ["digits", "addition", "text_generation", "by_hand", "forecast", "memory", "padding"]
+NAMES = ["digits", "addition", "text_generation", "by_hand", "forecast", "memory", "padding", "stream"]
 LAYERS = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
 
 
@@ -156,6 +156,15 @@ def test_padding_changes_nothing_with_a_mask(tmp_path):
                             r"zeros on the left, (\S+) % on the right", done.stdout)
     assert len(accuracies) == 2 and len(set(accuracies[0])) == 1
     assert_picture(tmp_path / "padding.png")
+
+
+def test_a_stream_is_learned_with_its_state_carried(tmp_path):
+    done = run("stream", tmp_path, "--updates", "600", "--piece", "4", "--hidden", "8")
+    carried, anew = (result(done, fr"GRU, {how}: (\S+) % of the answers")[0]
+                     for how in ("state carried", "begun anew with each piece"))  # fmt: skip
+    assert carried > 95 and anew < 65
+    assert result(done, r"at most (\S+) away from what pieces give")[0] < 1e-5
+    assert_picture(tmp_path / "stream.png")
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ PUBLIC = [
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
     "__main__", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies", "functions",
-    "layers", "layers.iteration", "preprocessing", "recurrence", "theano_setup", "training", "utils", "utils.arguments",
-    "utils.arrays", "utils.generic_utils", "weight_files",
+    "layers", "layers.carrying", "layers.iteration", "preprocessing", "recurrence", "theano_setup", "training", "utils",
+    "utils.arguments", "utils.arrays", "utils.generic_utils", "weight_files",
 ]  # fmt: skip
 
 
@@ -194,7 +194,7 @@ KINDS = {
     "validation_split": number(least=0, below=0.76, example=0.25),
     # Flags, choices and texts
     **dict.fromkeys(["return_sequences", "mask_zero", "nesterov", "save_best_only", "restore_best_weights",
-                     "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state",
+                     "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state", "stateful",
                      "reset_after"], FLAG),
     "verbose": choice(0, 1, 2), "shuffle": choice(True, False, "batch"), "mode": choice("auto", "min", "max"),
     "merge": choice("concat", "sum", "ave", "mul"),
@@ -216,7 +216,8 @@ KINDS = {
     "X": array(4, 5, 2), "y": array(4, 1, example=lambda: np.zeros((4, 1))),
     "sample_weight": Kind(lambda: np.ones(4), lambda value: value is None),
     "class_weight": several(lambda: {0: 1.0, 1: 2.0}, number(least=0).accepts, range, np.ndarray).or_none(),
-    **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h"], UNCHECKED),
+    **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h", "steps_before", "carry"],
+                    UNCHECKED),
     **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map"], UNCHECKED),
 }  # fmt: skip
 
@@ -226,8 +227,8 @@ ELSEWHERE = {
         rl.SimpleRNN, rl.GRU, rl.LSTM, rl.JZS1, rl.JZS2, rl.JZS3, rl.Dense, rl.TimeDistributedDense, rl.Embedding)},
     "SimpleDeepRNN.weights": weights_of(lambda: rl.SimpleDeepRNN(2, 2, depth=2)),
     **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
-    **dict.fromkeys(["Recurrent.initialization.name", "LSTM.initialization.name", "made_once.key", "made_once.make"],
-                    UNCHECKED),
+    **dict.fromkeys(["Recurrent.initialization.name", "LSTM.initialization.name", "made_once.key", "made_once.make",
+                     "carried.layer", "carried.train"], UNCHECKED),
     "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
     "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),
     "Bidirectional.from_config.config": Kind(lambda: rl.Bidirectional(rl.GRU(2, 2)).get_config()),

@@ -4,6 +4,7 @@ This is the only room of the library that knows which. It prepares the engine fo
 gives what the library needs of it by the same names, whichever it is (:data:`recurrent_layers.engine.names.NAMES`).
 """
 
+from recurrent_layers.engine.calls import Direct
 from recurrent_layers.engine.machine import LOOPS_FLAGS, number_of_threads
 from recurrent_layers.engine.names import NAMES
 from recurrent_layers.engine.setup import prepare, report
@@ -17,4 +18,4 @@ else:
     from recurrent_layers.engine.on_pytensor import *
     from recurrent_layers.engine.theano_names import provide_theano
 
-__all__ = ["LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "provide_theano", "report", *NAMES]
+__all__ = ["Direct", "LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "provide_theano", "report", *NAMES]

@@ -48,7 +48,7 @@ def to_keras3(layer):
     config = {"units": layer.output_dim, "return_sequences": layer.return_sequences,
               "trainable": bool(layer.trainable), "activation": _keras3_name(layer.activation),
               "go_backwards": layer.go_backwards, "dropout": layer.dropout_W,
-              "recurrent_dropout": layer.dropout_U}  # fmt: skip
+              "recurrent_dropout": layer.dropout_U, "stateful": layer.stateful}  # fmt: skip
     if not isinstance(layer, SimpleRNN):
         config["recurrent_activation"] = _keras3_name(layer.inner_activation)
     if isinstance(layer, GRU):
@@ -86,7 +86,7 @@ def from_keras3(config, weights):
     name, config = parts
     if name not in classes:
         raise ValueError(f"only SimpleRNN, GRU and LSTM have the same equations in Keras 3, not {name}")
-    for option in ("stateful", "return_state", "zero_output_for_mask"):
+    for option in ("return_state", "zero_output_for_mask"):
         if flag(option, config.get(option, False)):
             raise ValueError(f"this layer of Keras 3 has {option}=True, which ours have not")
     for option in _ONLY_IN_TRAINING:
@@ -96,7 +96,8 @@ def from_keras3(config, weights):
     units, use_bias = integer("units", config.get("units")), flag("use_bias", config.get("use_bias", True))
     arguments = {"activation": _our_name(config.get("activation", "tanh")),
                  "return_sequences": flag("return_sequences", config.get("return_sequences", False)),
-                 "go_backwards": flag("go_backwards", config.get("go_backwards", False))}  # fmt: skip
+                 "go_backwards": flag("go_backwards", config.get("go_backwards", False)),
+                 "stateful": flag("stateful", config.get("stateful", False))}  # fmt: skip
     for option, ours in (("dropout", "dropout_W"), ("recurrent_dropout", "dropout_U")):
         arguments[ours] = number(option, config.get(option, 0.0), least=0.0, below=1.0)
     if name != "SimpleRNN":
@@ -143,6 +144,8 @@ def to_torch(layer):
     _refuse_others(layer, "PyTorch")
     if layer.go_backwards:
         raise ValueError("PyTorch has no layer that only goes backwards: turn its input round")
+    if layer.stateful:
+        raise ValueError("PyTorch has no stateful layer: give each call the states that the last one has returned")
     if isinstance(layer, GRU) and not layer.reset_after:
         raise ValueError("torch.nn.GRU applies the reset gate after the product, r * (U_h.h_tm1 + b), and this one "
                          "before it, U_h.(r * h_tm1): no weights make them equal; with reset_after=True they are")

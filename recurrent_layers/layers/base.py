@@ -49,20 +49,41 @@ def _describe(names, shapes):
 class _Outputs(threading.local):
     """The outputs that were made; each thread builds graphs of its own."""
 
-    made = None
+    made = carry = None
 
 
 _outputs = _Outputs()
 
 
 @contextlib.contextmanager
-def one_output_for_each_layer():
-    """Make each layer's output once, however often it is asked for: else Dropout would drop anew each time."""
-    before, _outputs.made = _outputs.made, {}
+def one_output_for_each_layer(carry=None):
+    """Make each layer's output once, however often it is asked for: else Dropout would drop anew each time.
+
+    Parameters
+    ----------
+    carry : callable, optional
+        Of a layer and of `train`: what takes its states from one call of a function to the next, or None.
+    """
+    before = _outputs.made, _outputs.carry
+    _outputs.made, _outputs.carry = {}, carry
     try:
         yield
     finally:
-        _outputs.made = before
+        _outputs.made, _outputs.carry = before
+
+
+def carried(layer, train):
+    """What takes the states of a layer into the graph that is made, and out of it; None for nothing.
+
+    Raises
+    ------
+    ValueError
+        If the layer is `stateful`, and nobody asked what it hands on.
+    """
+    if _outputs.carry is None and getattr(layer, "stateful", False):
+        raise ValueError(f"{type(layer).__name__}(stateful=True) needs a model, which keeps its states; for a function "
+                         "of your own, give the states by initial_state=[...] and take them by return_state=True")
+    return _outputs.carry and _outputs.carry(layer, train)
 
 
 def made_once(key, make):
@@ -117,6 +138,8 @@ class Layer(PortableState):
     nb_input = nb_output = 1
     #: Set to False before `compile` to keep the layer's weights as they are.
     trainable = True
+    #: Whether the output at a step is made of that step of the input alone, and of states that are handed on.
+    stepwise = False
     #: Read by the model of Keras 0.3, which our layers may stand in.
     cache_enabled = True
 

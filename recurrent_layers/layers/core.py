@@ -23,6 +23,7 @@ class Masking(MaskedLayer):
     """
 
     input_ndim = 3
+    stepwise = True
 
     def __init__(self, mask_value=0.0):
         super().__init__()
@@ -59,6 +60,8 @@ class Dropout(DrawsNumbers, MaskedLayer):
     Its stream of random numbers is seeded from NumPy's global generator when the layer is made.
     """
 
+    stepwise = True
+
     def __init__(self, p):
         super().__init__()
         self.p = number("p", p, least=0.0, most=1.0)
@@ -85,6 +88,8 @@ class Activation(MaskedLayer):
     ValueError
         If the name is not known, or `target` or `beta` is no number.
     """
+
+    stepwise = True
 
     def __init__(self, activation, target=0, beta=0.1):
         super().__init__()
@@ -211,3 +216,4 @@ class TimeDistributedDense(_Affine, MaskedLayer):
     """
 
     input_ndim = 3
+    stepwise = True

@@ -41,6 +41,7 @@ class Embedding(Layer):
 
     input_ndim = 2
     takes_integers = True
+    stepwise = True
 
     def __init__(self, input_dim, output_dim, init='uniform', weights=None, W_regularizer=None, W_constraint=None,
                  mask_zero=False, activity_regularizer=None):

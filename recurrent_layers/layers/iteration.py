@@ -7,7 +7,8 @@ import numpy as np
 from recurrent_layers import activations, constraints, initializations, regularizers
 from recurrent_layers.engine import Variable, config, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, made_once
+from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, carried, made_once
+from recurrent_layers.layers.carrying import Memory
 from recurrent_layers.recurrence import scan
 from recurrent_layers.recurrence.graphs import with_clipped_sums, with_other_products
 from recurrent_layers.utils.arguments import flag, integer, items, number, shown
@@ -44,6 +45,9 @@ initial_state : symbolic variable, list of them, Recurrent, or "learned", option
     at 0 and come last in `params`. By default 0.
 return_state : bool
     Let :meth:`get_output` leave the states after the last step in `final_states`.
+stateful : bool
+    Let a model go on with the states in which its last batch has left this layer, sample by sample, until
+    :meth:`reset_states`; gradients do not reach back into that batch. See :meth:`Sequential.reset_states`.
 dropout_W, dropout_U : float
     The share of the inputs, and of what is multiplied with the matrices U, that is dropped while training: the same at
     all steps of a sample, and for all gates [1]_.
@@ -116,11 +120,11 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     nb_states = 1
 
     # Of layers that were pickled by a version without these.
-    go_backwards = return_state = False
+    go_backwards = return_state = stateful = False
     dropout_W = dropout_U = zoneout = gradient_clipping = 0.0
     initial_state = W_regularizer = U_regularizer = b_regularizer = activity_regularizer = None
     W_constraint = U_constraint = b_constraint = None
-    _learned = ()
+    _learned, _memory = (), None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -133,7 +137,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     def __init__(self, input_dim=None, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
                  activation='tanh', inner_activation='sigmoid',
                  weights=None, truncate_gradient=-1, return_sequences=False, *,
-                 go_backwards=False, initial_state=None, return_state=False,
+                 go_backwards=False, initial_state=None, return_state=False, stateful=False,
                  dropout_W=0.0, dropout_U=0.0, zoneout=0.0, gradient_clipping=0.0,
                  W_regularizer=None, U_regularizer=None, b_regularizer=None, activity_regularizer=None,
                  W_constraint=None, U_constraint=None, b_constraint=None):
@@ -151,11 +155,17 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         self.go_backwards = flag("go_backwards", go_backwards)
         self.initial_state = self._checked_initial_state(initial_state)
         self.return_state = flag("return_state", return_state)
+        self.stateful = flag("stateful", stateful)
+        if self.stateful and not self.may_go_on:
+            raise ValueError(f"{type(self).__name__} cannot be stateful: its own `inputs` may look at all steps, of "
+                             "which it sees a part. If it needs no more than how many steps there have been, let it "
+                             "take that as its parameter `steps_before`")
         self.dropout_W = number("dropout_W", dropout_W, least=0.0, below=1.0)
         self.dropout_U = number("dropout_U", dropout_U, least=0.0, below=1.0)
         self.zoneout = number("zoneout", zoneout, least=0.0, most=1.0)
         self.gradient_clipping = number("gradient_clipping", gradient_clipping, least=0.0)
         self.input = T.tensor3(type(self).__name__ + "_input")
+        self._memory = Memory()
 
         for name in self.draw_order() + list(self.non_trainable_names):
             setattr(self, name, self.add_weight(name, *self.initialization(name)))
@@ -247,6 +257,10 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             The input, from the first step to the last that is computed.
         mask : symbolic variable or None
             (timesteps, nb_samples), true where a step is not padding; None without a mask.
+        steps_before : symbolic variable, (nb_samples,), of integers
+            Only if a cell's own `inputs` has this parameter: how many real steps there have been before this input,
+            more than 0 where the states are handed on. Such a cell may be `stateful` and in :meth:`Sequential.step`,
+            which one with another `inputs` of its own may not.
 
         Returns
         -------
@@ -274,6 +288,34 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         state = super().__getstate__()
         state.pop("_final_states", None)  # They belong to one graph.
         return state
+
+    # ---- states that are handed on ----------------------------------------------------------
+
+    @property
+    def counts_steps(self):
+        """Whether :meth:`inputs` asks how many steps there have been."""
+        return "steps_before" in inspect.signature(self.inputs).parameters
+
+    @property
+    def may_go_on(self):
+        """Whether a step needs nothing but its input, the states before it and how many steps there have been."""
+        return type(self).inputs is Recurrent.inputs or self.counts_steps
+
+    @property
+    def stepwise(self):
+        """Whether the output at a step needs nothing of the steps that follow."""
+        return self.may_go_on and not self.go_backwards
+
+    @property
+    def memory(self):
+        """The states that are handed on, for each function, in this thread."""
+        if self._memory is None:
+            self._memory = Memory()
+        return self._memory
+
+    def reset_states(self):
+        """Begin anew at the next batch of this thread, whatever the batches before it have left."""
+        self.memory.states.clear()
 
     # ---- the loop ---------------------------------------------------------------------------
 
@@ -350,7 +392,9 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             mask = T.neq(mask, 0).dimshuffle(1, 0)
         if self.go_backwards:
             x, mask = x[::-1], None if mask is None else mask[::-1]
-        inputs = list(self.inputs(x, mask))
+        handed_on = carried(self, bool(train))
+        place = {"steps_before": _steps_before(handed_on, x)} if self.counts_steps else {}
+        inputs = list(self.inputs(x, mask, **place))
         given = inputs + self._zoned_out(x, train) + [mask] * (mask is not None)
         # A size of 1 might be broadcastable, which nothing in a step is but the last axis of a column.
         sequences = [of_any_size(one.dimshuffle(0, 1, 'x'), 0, 1) if one.ndim == 2 else of_any_size(one, 0, 1, 2)
@@ -372,8 +416,13 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             return states if mask is None else [T.switch(of_step[-1], state, state_tm1)
                                                 for state, state_tm1 in zip(states, states_tm1)]
 
-        states, _ = scan(step, sequences, self._states_before(x.shape[1], train), list(factors.values()),
+        before = self._states_before(x.shape[1], train)
+        if handed_on is not None:
+            before = handed_on.before(before)
+        states, _ = scan(step, sequences, before, list(factors.values()),
                          truncate_gradient=self.truncate_gradient, name=type(self).__name__, return_list=True)
+        if handed_on is not None:
+            handed_on.end([state[-1] for state in states], x.shape[0], mask)
         return states
 
     def _states_before(self, nb_samples, train):
@@ -414,6 +463,11 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         shares = stays[:self.nb_states] if train else [np.asarray(self.zoneout, config.floatX)] * self.nb_states
         return [state if any(state is other for other in states_tm1) else share * state_tm1 + (1 - share) * state
                 for state, state_tm1, share in zip(states, states_tm1, shares)]  # fmt: skip
+
+
+def _steps_before(handed_on, x):
+    """How many steps each sample has had before this input."""
+    return T.zeros((x.shape[1],), "int64") if handed_on is None else handed_on.steps
 
 
 def _rows(weight):

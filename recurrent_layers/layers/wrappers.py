@@ -60,6 +60,9 @@ class Bidirectional(MaskedLayer):
         if not isinstance(layer, Recurrent) or layer.go_backwards:
             raise ValueError("Bidirectional needs a recurrent layer that goes forwards, such as LSTM(8, 32), got "
                              f"{shown(layer)}")
+        if layer.stateful:
+            raise ValueError("Bidirectional needs whole sequences: one with stateful=True goes on with the next piece, "
+                             "which for the layer that goes backwards has to come before the last")
         if hasattr(layer, "previous"):
             raise ValueError(f"this {type(layer).__name__} stands behind another layer: make a new one")
         self.merge = choice("merge", merge, *_MERGED)
