@@ -380,5 +380,5 @@ def test_the_engine_says_where_an_error_is():
     x = T.matrix()
     direct = engine.Direct(engine.function([x], [T.dot(x, x)]))
     assert_array_equal(direct(np.ones((2, 2)))[0], [[2, 2], [2, 2]])
-    with pytest.raises(ValueError, match="(?i)apply node that caused the error"):
+    with pytest.raises(ValueError, match="HINT"):
         direct(np.ones((2, 3)))
