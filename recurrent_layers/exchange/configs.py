@@ -61,6 +61,15 @@ def from_json(text):
         raise ValueError(f"this is no JSON of a model: {error}") from error
 
 
+def _layers_for(name):
+    """The layers among which a name is looked for: the zoo's, too, if it is of these, which takes a moment to import."""
+    if not isinstance(name, str) or not name.startswith("zoo."):
+        return LAYERS
+    from recurrent_layers.layers import zoo
+
+    return {**LAYERS, **{f"zoo.{cell}": getattr(zoo, cell) for cell in zoo.__all__}}
+
+
 def layer_from_config(config):
     """The layer of a config, of this library or of the user's own.
 
@@ -71,4 +80,5 @@ def layer_from_config(config):
     """
     if not isinstance(config, dict):
         raise ValueError(f"the config of a layer is a dict, got {shown(config)}")
-    return lookup(config.get("name"), LAYERS, "layer", callables=False).from_config(config)
+    name = config.get("name")
+    return lookup(name, _layers_for(name), "layer", callables=False).from_config(config)

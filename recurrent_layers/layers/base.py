@@ -34,6 +34,11 @@ def _config_value(value):
     return known_name(value, activations.KNOWN) or known_name(value, initializations.KNOWN) or value
 
 
+def _config_name(cls):
+    """The name of a layer's class in a config; those of the zoo are told from cells of one's own of the same name."""
+    return "zoo." * (cls.__module__ == "recurrent_layers.layers.zoo") + cls.__name__
+
+
 def _finite(name, value):
     """The value of a weight, in floatX."""
     array = array_of_numbers(name, value)
@@ -461,7 +466,7 @@ class Layer(PortableState):
         dict
             Functions stand in it by their names if they are known by them, else as they are.
         """
-        config = {"name": type(self).__name__}
+        config = {"name": _config_name(type(self))}
         for argument in inspect.signature(type(self).__init__).parameters:
             if argument not in ("self", "weights", "name"):
                 config[argument] = _config_value(getattr(self, argument))

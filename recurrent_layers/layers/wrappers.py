@@ -1,11 +1,9 @@
 """Layers that are made of others."""
 
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers import recurrent
 from recurrent_layers.layers.base import MaskedLayer
 from recurrent_layers.layers.recurrent import Recurrent
 from recurrent_layers.utils.arguments import choice, shown
-from recurrent_layers.utils.generic_utils import lookup
 
 __all__ = ["Bidirectional"]
 
@@ -100,9 +98,9 @@ class Bidirectional(MaskedLayer):
     def from_config(cls, config):
         """Make such a layer from what `get_config` gave; see :meth:`Layer.from_config`."""
         if isinstance(config, dict) and isinstance(config.get("layer"), dict):
-            known = {name: getattr(recurrent, name) for name in recurrent.__all__}
-            layer = lookup(config["layer"].get("name"), known, "layer", callables=False).from_config(config["layer"])
-            config = dict(config, layer=layer)
+            from recurrent_layers.exchange.configs import layer_from_config  # It needs all layers, this one, too.
+
+            config = dict(config, layer=layer_from_config(config["layer"]))
         return super().from_config(config)
 
 

@@ -168,15 +168,21 @@ def with_other_products(outputs, factors):
     ----------
     outputs : list of symbolic variables
     factors : dict
-        By matrix the factor.
+        By matrix the factor; it counts for what is computed of the matrix, too, such as the sum with its transposition.
     """
 
     def change(node, inputs):
         product = engine.product(node)
-        if product and product[1] in factors:
-            return T.dot(inputs[0] * factors[product[1]], product[1])
+        matrix = _first_within(product[1], factors) if product else None
+        if matrix is not None:
+            return T.dot(inputs[0] * factors[matrix], product[1])
 
     return _rewritten(outputs, change) if factors else outputs
+
+
+def _first_within(variable, matrices):
+    """The first of some matrices of which a variable is computed; None if of none."""
+    return next((one for one in engine.graph_inputs([variable]) if one in matrices), None)
 
 
 def with_clipped_sums(outputs, matrices, bound):
@@ -196,7 +202,7 @@ def with_clipped_sums(outputs, matrices, bound):
         product = engine.product(node)
         is_sum = isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, (scalar.Add, scalar.Sub))
         terms = sums.intersection(node.inputs) if is_sum else ()
-        if terms or product and product[1] in matrices:
+        if terms or product and _first_within(product[1], matrices) is not None:
             sums.add(node.outputs[0])
             within.update(terms)
 

@@ -114,17 +114,17 @@ def _shape_of(variable):
     return variable.data.shape if isinstance(variable, engine.Constant) else None
 
 
-def _number(sizes, extent, shapes):
-    """A number of columns, if it is known."""
+def _number(sizes, extent, shapes, within=()):
+    """A number of columns, if it is known; those of `within` are what is looked for."""
     total = extent.constant
     for columns, times in extent.terms.items():
-        ways = [_number(sizes, way, shapes) if isinstance(way, Extent) else
-                shapes[way[0]][way[1]] for way in sizes.ways(columns)
-                if isinstance(way, Extent) or shapes.get(way[0])]  # fmt: skip
-        ways = [way for way in ways if way is not None]
-        if not ways:
+        ways = (_number(sizes, way, shapes, (*within, columns)) if isinstance(way, Extent) else
+                shapes[way[0]][way[1]] for way in (() if columns in within else sizes.ways(columns))
+                if isinstance(way, Extent) or shapes.get(way[0]))  # fmt: skip
+        found = next((way for way in ways if way is not None), None)
+        if found is None:
             return None
-        total += times * ways[0]
+        total += times * found
     return total
 
 
