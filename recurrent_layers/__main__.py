@@ -9,9 +9,10 @@ import numpy
 import recurrent_layers
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor
-from recurrent_layers.layers.recurrent import Recurrent
+from recurrent_layers.layers import recurrent, zoo
 
-RECURRENT = [cls.__name__ for cls in Recurrent.__subclasses__() if hasattr(recurrent_layers, cls.__name__)]
+RECURRENT = {name: getattr(recurrent, name) for name in recurrent.__all__ if name != "Recurrent"}
+ZOO = {f"zoo.{name}": getattr(zoo, name) for name in zoo.__all__}
 
 
 def main(arguments=None) -> None:
@@ -22,13 +23,14 @@ def main(arguments=None) -> None:
     commands = parser.add_subparsers(dest="command")
     shown = commands.add_parser("show", help="show the C code that is written for the step of a layer",
                                 description="Show a layer's equations, what is kept for its gradient, and its C code.")
-    shown.add_argument("layer", choices=sorted(RECURRENT), metavar="layer", help=", ".join(sorted(RECURRENT)))
+    shown.add_argument("layer", choices=[*sorted(RECURRENT), *ZOO], metavar="layer",
+                       help=", ".join(sorted(RECURRENT)) + ", or one of the zoo, such as zoo.MGU")
     shown.add_argument("--input-dim", type=int, default=64)
     shown.add_argument("--output-dim", type=int, default=128)
     shown.add_argument("--no-gradient", action="store_true", help="only the forward steps")
     options = parser.parse_args(arguments)
     if options.command == "show":
-        layer = getattr(recurrent_layers, options.layer)(options.input_dim, options.output_dim)
+        layer = {**RECURRENT, **ZOO}[options.layer](options.input_dim, options.output_dim)
         recurrent_layers.show(layer, gradient=not options.no_gradient)
     else:
         report(options.no_benchmark)

@@ -1,7 +1,7 @@
 """How compiled functions run, and whether they give the same."""
 
 import numpy as np
-from engines import Scan, get_mode
+from engines import CXXFLAGS, Scan, change_flags, get_mode
 
 from recurrent_layers.recurrence.loops import Loops
 
@@ -12,6 +12,11 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 def ops(function, kind):
     return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, kind)]
+
+
+def compiled_quickly():
+    """Within this, the compiler optimizes nothing: it takes half the time, for what runs once."""
+    return change_flags(**{CXXFLAGS: "-O0"})
 
 
 def is_in_c(function):

@@ -10,6 +10,8 @@ if engine.NAME == "Theano":
     from theano.gradient import verify_grad
     from theano.scan_module import until
     from theano.scan_module.scan_op import Scan
+
+    CXXFLAGS = "gcc.cxxflags"
 else:
     from pytensor import config
     from pytensor.gradient import verify_grad
@@ -18,6 +20,6 @@ else:
     from pytensor.scan.basic import scan as own_scan
     from pytensor.scan.op import Scan
 
-    change_flags = config.change_flags
+    change_flags, CXXFLAGS = config.change_flags, "gcc__cxxflags"
 
-__all__ = ["Mode", "Scan", "VM_Linker", "change_flags", "get_mode", "own_scan", "until", "verify_grad"]
+__all__ = ["CXXFLAGS", "Mode", "Scan", "VM_Linker", "change_flags", "get_mode", "own_scan", "until", "verify_grad"]

@@ -72,3 +72,5 @@ def test_on_the_command_line(capsys):
     assert "z = inner_activation(W_z.x_t + b_z)" in shown and "Pmat" in shown and "states0          7" in shown
     show(GRU(3, 7))
     assert capsys.readouterr().out == explain(GRU(3, 7)) + "\n"
+    __main__.main(["show", "zoo.MGU", "--no-gradient"])
+    assert "h_t = (1 - f) * h_tm1 + f * hh" in capsys.readouterr().out

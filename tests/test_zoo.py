@@ -1,11 +1,10 @@
 """The cells of the zoo: their numbers are torchrecurrent's or the paper's, they run in C, and do what all layers do."""
 
-import functools
 import pathlib
 
 import numpy as np
 import pytest
-from compiled import BY_SCAN, IN_C, assert_same, is_in_c
+from compiled import BY_SCAN, IN_C, assert_same, compiled_quickly, is_in_c
 from conftest import masked_input
 from numpy.testing import assert_allclose
 
@@ -13,7 +12,7 @@ import recurrent_layers as rl
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers import zoo
-from recurrent_layers.recurrence.loops import Loops
+from recurrent_layers.recurrence.show import explain
 
 DATA = pathlib.Path(__file__).parent / "data" / "torchrecurrent.npz"
 OUTPUT_DIM = 5
@@ -91,7 +90,8 @@ def with_gradients(layer, mode=IN_C):
     """The function of an input, and of what its outputs are weighed by, to the outputs and all gradients."""
     R, y = T.tensor3(), layer.get_output()
     outputs = [y] + T.grad(T.sum(y * R), [layer.input] + layer.params)
-    function = engine.function([layer.input, R], outputs, mode=mode)
+    with compiled_quickly():
+        function = engine.function([layer.input, R], outputs, mode=mode)
     assert mode is BY_SCAN or is_in_c(function)
     return function
 
@@ -233,3 +233,59 @@ def test_none_is_left_out():
     known = {OUR_NAME.get(name, name) for name in TORCHRECURRENT}
     assert known.isdisjoint(PAPERS) and {*known, *PAPERS} == set(zoo.__all__)
     assert all(issubclass(getattr(zoo, name), rl.Recurrent) for name in zoo.__all__)
+
+
+@pytest.mark.parametrize("name", zoo.__all__)
+def test_their_steps_can_be_written_in_c(name):
+    text = explain(getattr(zoo, name)(3, OUTPUT_DIM))
+    assert "Backward, all steps:" in text and "numbers" in text.partition("Forward")[0]
+    assert text.startswith(f"{name}\n\n    "), "the equations stand first"
+
+
+@pytest.mark.parametrize("name", zoo.__all__)
+def test_they_come_back_from_json(name):
+    arguments = dict(ARGUMENTS.get(name, {}), zoneout=0.25, return_sequences=True)
+    layer = getattr(zoo, name)(3, OUTPUT_DIM, **arguments)
+    model = rl.Sequential([layer, rl.Bidirectional(getattr(zoo, name)(OUTPUT_DIM, 2, **arguments))])
+    again = rl.model_from_json(model.to_json())
+    assert type(again.layers[0]) is type(again.layers[1].backward) is getattr(zoo, name)
+    assert again.get_config() == model.get_config() and arguments.items() <= again.layers[0].get_config().items()
+    again.set_weights(model.get_weights())
+
+
+def test_cells_of_ones_own_may_have_their_names():
+    class MGU(rl.SimpleRNN):
+        pass
+
+    model = rl.Sequential([MGU(3, 4, return_sequences=True), zoo.MGU(4, 2)])
+    again = rl.model_from_json(model.to_json(), custom_objects={"MGU": MGU})
+    assert [type(layer) for layer in again.layers] == [MGU, zoo.MGU]
+    with pytest.raises(ValueError, match="unknown layer 'MGU'"):
+        rl.model_from_json(model.to_json())
+    assert not hasattr(rl, "PeepholeLSTM") and "PeepholeLSTM" not in rl.layers.__all__
+
+
+@pytest.mark.parametrize("name", ["TLSTM", "TauGRU", "IntersectionRNN"][FEWER])
+def test_padding_changes_nothing(name):
+    layer, mask, X = made(name), T.matrix(), np.random.RandomState(0).randn(2, 6, 3)
+    masked_input(layer, mask)
+    with compiled_quickly():
+        function = engine.function([layer.input, mask], layer.get_output(), mode=IN_C)
+    assert is_in_c(function)
+    found = function(X, np.array([[1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1]]))
+    for k, real in enumerate((slice(0, 3), slice(2, 6))):
+        x = X[k:k + 1, real]
+        assert_allclose(found[k:k + 1], function(x, np.ones(x.shape[:2])), rtol=1e-10)
+
+
+def test_options_hold_for_a_matrix_that_is_computed_of_another():
+    X, R = np.random.RandomState(0).randn(2, 4, 3), np.ones((2, OUTPUT_DIM))
+
+    def gradient(train=False, **options):
+        layer = made("AntisymmetricRNN", **options)
+        loss = T.sum(layer.get_output(train) * R)
+        return engine.function([layer.input], T.grad(loss, layer.U), mode=BY_SCAN)(X)
+
+    assert_allclose(gradient(dropout_U=0.5), gradient())
+    for other in (gradient(train=True, dropout_U=0.5), gradient(gradient_clipping=0.01)):
+        assert not np.allclose(other, gradient())

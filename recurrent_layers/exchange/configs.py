@@ -62,7 +62,7 @@ def from_json(text):
 
 
 def _layers_for(name):
-    """The layers among which a name is looked for: the zoo's, too, if it is of these, which takes a moment to import."""
+    """The layers among which a name is looked for; those of the zoo are imported when one of them is."""
     if not isinstance(name, str) or not name.startswith("zoo."):
         return LAYERS
     from recurrent_layers.layers import zoo

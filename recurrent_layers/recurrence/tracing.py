@@ -96,6 +96,7 @@ class Names:
 
     def __init__(self, fn):
         self.fn, self._names, self._results = fn, {}, []
+        self._installed = ("<frozen", *sysconfig.get_paths().values())
 
     def __call__(self, *arguments):
         sys.setprofile(self._look)
@@ -107,11 +108,13 @@ class Names:
         return results
 
     def _look(self, frame, event, argument):
+        if event != "return":
+            return
         # What steps call of other packages has names for variables, too, that say nothing of them.
         module, file = frame.f_globals.get("__name__", ""), frame.f_code.co_filename
         is_own = module.startswith("recurrent_layers.layers") or module == self.fn.__module__ or not (
-            module.startswith("recurrent_layers.") or file.startswith(("<frozen", *sysconfig.get_paths().values())))
-        if event == "return" and is_own:
+            module.startswith("recurrent_layers.") or file.startswith(self._installed))
+        if is_own:
             for name, value in frame.f_locals.items():
                 if isinstance(value, engine.Variable):
                     self._names.setdefault(value, name)
