@@ -25,12 +25,13 @@ import recurrent_layers as rl
 from recurrent_layers import callbacks, engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange import weight_files
+from recurrent_layers.layers import zoo
 
 PACKAGE = pathlib.Path(rl.__file__).parent
 PUBLIC = [
     "activations", "callbacks", "constraints", "exchange.conversion", "exchange.weight_files", "initializations",
-    "layers.base", "layers.core", "layers.embeddings", "layers.recurrent", "layers.wrappers", "models", "objectives",
-    "optimizers", "preprocessing.sequence", "regularizers", "utils.np_utils",
+    "layers.base", "layers.core", "layers.embeddings", "layers.recurrent", "layers.wrappers", "layers.zoo", "models",
+    "objectives", "optimizers", "preprocessing.sequence", "regularizers", "utils.np_utils",
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
@@ -181,7 +182,7 @@ KINDS = {
     # Sizes
     "input_dim": integer(2), "output_dim": integer(2), "n": integer(2), "depth": integer(2), "batch_size": integer(2),
     "nb_epoch": integer(1), "truncate_gradient": integer(2, -1), "patience": integer(2, least=0),
-    "pad": integer(1, least=0),
+    "pad": integer(1, least=0), "delay": integer(2),
     "nb_classes": integer(9, least=9).or_none(), "maxlen": integer(2).or_none(),
     "shape": Kind(lambda: (2, 2), lambda value: all(map(integer(2).accepts, (
         value if isinstance(value, (list, tuple, range)) else [value])))),
@@ -189,7 +190,9 @@ KINDS = {
     **dict.fromkeys(["mask_value", "scale", "target", "beta"], number()),
     **dict.fromkeys(["l", "l1", "l2", "m", "lr", "decay", "clipnorm", "clipvalue", "epsilon", "gradient_clipping"],
                     number(least=0)),
-    **dict.fromkeys(["p", "rho", "momentum", "zoneout"], number(least=0, most=1)),
+    **dict.fromkeys(["dt", "gamma"], number(least=0)),
+    **dict.fromkeys(["p", "rho", "momentum", "zoneout", "alpha", "update_coefficient", "reset_coefficient"],
+                    number(least=0, most=1)),
     **dict.fromkeys(["beta_1", "beta_2", "dropout_W", "dropout_U"], number(least=0, below=1)),
     "validation_split": number(least=0, below=0.76, example=0.25),
     # Flags, choices and texts
@@ -218,6 +221,7 @@ KINDS = {
     "class_weight": several(lambda: {0: 1.0, 1: 2.0}, number(least=0).accepts, range, np.ndarray).or_none(),
     **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h", "steps_before", "carry"],
                     UNCHECKED),
+    **dict.fromkeys(["s_tm1", "v_tm1", "x_tm1", "y_tm1", "z_tm1"], UNCHECKED),
     **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map"], UNCHECKED),
 }  # fmt: skip
 
@@ -227,8 +231,10 @@ ELSEWHERE = {
         rl.SimpleRNN, rl.GRU, rl.LSTM, rl.JZS1, rl.JZS2, rl.JZS3, rl.Dense, rl.TimeDistributedDense, rl.Embedding)},
     "SimpleDeepRNN.weights": weights_of(lambda: rl.SimpleDeepRNN(2, 2, depth=2)),
     **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
-    **dict.fromkeys(["Recurrent.initialization.name", "LSTM.initialization.name", "made_once.key", "made_once.make",
-                     "carried.layer", "carried.train"], UNCHECKED),
+    **dict.fromkeys([f"{cell}.initialization.name" for cell in (
+        "Recurrent", "LSTM", "FastGRNN", "FastRNN", "IndRNN", "UnICORNN")], UNCHECKED),
+    **dict.fromkeys(["made_once.key", "made_once.make", "carried.layer", "carried.train", "TauGRU.step.h"], UNCHECKED),
+    **{f"{cell}.weights": UNCHECKED for cell in zoo.__all__}, "UnICORNN.alpha": number(least=0),
     "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
     "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),
     "Bidirectional.from_config.config": Kind(lambda: rl.Bidirectional(rl.GRU(2, 2)).get_config()),
@@ -326,11 +332,16 @@ def kind_of(name, parameter):
     return ELSEWHERE.get(f"{name}.{parameter}", KINDS.get(parameter))
 
 
+def is_checked(name, function, parameter):
+    """Whether it has a kind; what each cell of the zoo hands on to `Recurrent` is checked there."""
+    is_handed_on = function.__module__ == zoo.__name__ and parameter in parameters_of(rl.SimpleRNN)[2:]
+    return kind_of(name, parameter) not in (None, UNCHECKED) and not is_handed_on
+
+
 CALLABLES = {name: function for name, function in public_callables().items() if parameters_of(function)}
 CHECKED = {
     name: names for name, names in (
-        (name, [parameter for parameter in parameters_of(function)
-                if kind_of(name, parameter) not in (None, UNCHECKED)])
+        (name, [parameter for parameter in parameters_of(function) if is_checked(name, function, parameter)])
         for name, function in CALLABLES.items()) if names
 }  # fmt: skip
 

@@ -605,20 +605,14 @@ class SGU(Recurrent):
     def __init__(self, input_dim, output_dim=128, *, inner_activation='hard_sigmoid', **others):
         super().__init__(input_dim, output_dim, inner_activation=inner_activation, **others)
 
-    def out(self, gated):
-        """What may come into the state, of the state times its gate.
-
-        Parameters
-        ----------
-        gated : symbolic variable, (nb_samples, output_dim)
-        """
+    def _out(self, gated):
         return activations.softplus(gated)
 
     def step(self, x_t, h_tm1):
         x_g = T.dot(x_t, self.W_g) + self.b_g
         z_g = self.activation(T.dot(x_g * h_tm1, self.U_g) + self.b_Ug)
         z = self.inner_activation(T.dot(x_t, self.W_z) + T.dot(h_tm1, self.U_z) + self.b_z)
-        return (1 - z) * h_tm1 + z * self.out(z_g * h_tm1)
+        return (1 - z) * h_tm1 + z * self._out(z_g * h_tm1)
 
 
 class DSGU(SGU):
@@ -643,7 +637,7 @@ class DSGU(SGU):
 
     param_names = SGU.param_names + ("U_o",)
 
-    def out(self, gated):
+    def _out(self, gated):
         return activations.sigmoid(T.dot(gated, self.U_o))
 
 
@@ -1281,8 +1275,7 @@ class _Normalized(Recurrent):
         init, (*rows, columns) = super().initialization("b" if name[0] == "g" else name)
         return "one" if name[0] == "g" else init, (*rows, columns * self.gates.get(name, 1))
 
-    def columns(self, gates, k):
-        """Those of the gate k."""
+    def _gate(self, gates, k):
         return gates[:, k * self.output_dim:(k + 1) * self.output_dim]
 
 
@@ -1318,7 +1311,7 @@ class LayerNormLSTM(_Normalized):
 
     def step(self, x_t, h_tm1, c_tm1):
         gates = _normalized(T.dot(h_tm1, self.U), self.g_U) + _normalized(T.dot(x_t, self.W), self.g_W) + self.b
-        f, i, o, g = (self.columns(gates, k) for k in range(4))
+        f, i, o, g = (self._gate(gates, k) for k in range(4))
         c_t = self.inner_activation(f) * c_tm1 + self.inner_activation(i) * self.activation(g)
         return self.inner_activation(o) * self.activation(_normalized(c_t, self.g_c) + self.b_c), c_t
 
@@ -1348,7 +1341,7 @@ class LayerNormGRU(_Normalized):
 
     def step(self, x_t, h_tm1):
         gates = _normalized(T.dot(h_tm1, self.U), self.g_U) + _normalized(T.dot(x_t, self.W), self.g_W) + self.b
-        z, r = (self.inner_activation(self.columns(gates, k)) for k in range(2))
+        z, r = (self.inner_activation(self._gate(gates, k)) for k in range(2))
         lookback = r * (_normalized(T.dot(h_tm1, self.U_h), self.g_Uh) + self.b_Uh)
         hh = self.activation(_normalized(T.dot(x_t, self.W_h), self.g_Wh) + self.b_h + lookback)
         return (1 - z) * h_tm1 + z * hh
