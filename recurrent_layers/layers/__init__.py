@@ -1,4 +1,4 @@
-"""The layers: `core`, `embeddings`, `recurrent`, as in Keras 0.1, and `wrappers`."""
+"""The layers: `core`, `embeddings`, `recurrent`, as in Keras 0.1, and `wrappers`; more cells are in `zoo`."""
 
 from recurrent_layers.layers.core import (
     Activation,

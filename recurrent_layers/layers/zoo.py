@@ -1,8 +1,10 @@
 """A zoo of recurrent cells from the literature, each its equations, to be read beside the paper.
 
 They are used as the seven of :mod:`recurrent_layers.layers.recurrent` are, with the same options, and the notation is
-the one there: σ is the `inner_activation`, φ the `activation`, sigmoid and tanh unless a cell says otherwise. All cells
-of torchrecurrent 0.2.5 are here; MUT1, MUT2 and MUT3 are JZS1, JZS2 and JZS3 of this library.
+the one there. By default the activation is tanh and the inner activation sigmoid, unless a cell says otherwise.
+
+All cells of torchrecurrent 0.2.5 are here; its MUT1, MUT2 and MUT3 are JZS1, JZS2 and JZS3 of this library. Where it
+has other equations than the paper, the cell says so and has those of the paper.
 
 In JSON their names begin with "zoo.", so that a cell of one's own may have the name of one of these.
 
@@ -463,7 +465,7 @@ class SGRN(Recurrent):
 
     References
     ----------
-    "Simple gated recurrent network", IET Generation, Transmission & Distribution, doi:10.1049/gtd2.12056.
+    IET Generation, Transmission & Distribution, doi:10.1049/gtd2.12056.
     """
 
     param_names = ("W", "b", "U", "b_U")
@@ -538,7 +540,7 @@ class MiRU1(Recurrent):
 
     References
     ----------
-    "Minion gated recurrent unit", Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
+    Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
     """
 
     param_names = ("W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
@@ -565,7 +567,7 @@ class MiRU2(Recurrent):
 
     References
     ----------
-    "Minion gated recurrent unit", Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
+    Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
     """
 
     param_names = ("W", "U", "b")
@@ -1150,7 +1152,8 @@ class MCLSTM(Recurrent):
 
     References
     ----------
-    "Sequence Modeling with Memory-Controller LSTM", NIPS 2017 workshop.
+    Ben-Ari and Shwartz-Ziv (2017), "Sequence Modeling Using a Memory Controller Extension for LSTM", NIPS Time Series
+    Workshop.
     """
 
     param_names = ("W_f", "U_f", "b_f", "W_i", "U_i", "b_i", "W_o", "U_o", "b_o", "W_m", "U_m", "b_m",
@@ -1215,7 +1218,7 @@ class TGRU(_StronglyTyped):
 
     The states are h, the output, and x_t, (nb_samples, input_dim).
 
-    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are as W.
+    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are drawn as W.
 
     References
     ----------
@@ -1245,7 +1248,7 @@ class TLSTM(_StronglyTyped):
 
     The states are h, the output, which no step sees, c, and x_t, (nb_samples, input_dim).
 
-    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are as W.
+    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are drawn as W.
 
     References
     ----------
@@ -1302,7 +1305,7 @@ class LayerNormLSTM(_Normalized):
 
     References
     ----------
-    Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450, equations 20 to 22.
+    Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450, supplementary material.
     """
 
     param_names = ("W", "g_W", "U", "g_U", "b", "g_c", "b_c")
