@@ -7,7 +7,15 @@ import numpy as np
 from recurrent_layers import objectives
 from recurrent_layers.engine import config
 from recurrent_layers.utils.arguments import integer, items, number, shown
-from recurrent_layers.utils.arrays import array_of_numbers, check_integers, converted, first_not_finite, is_finite
+from recurrent_layers.utils.arrays import (
+    array_of_numbers,
+    check_integers,
+    converted,
+    first_not_finite,
+    is_finite,
+    pieces,
+    slices,
+)
 
 
 class Samples:
@@ -15,8 +23,9 @@ class Samples:
 
     Parameters
     ----------
-    X, y, weights : array_like
-        As :func:`checked_input`, :func:`checked_labels` and :func:`weights_of` give them.
+    X, y : numpy.ndarray or Elsewhere
+        As :func:`checked_input` and :func:`checked_labels` give them.
+    weights : Weights
     """
 
     def __init__(self, X, y, weights):
@@ -27,11 +36,96 @@ class Samples:
 
     def __getitem__(self, part):
         """Some of them, as a function takes them: those that indices or a slice name."""
-        return rows(self.X, part), rows(self.y, part), self.weights[part]
+        y = self.y[part]
+        return rows(self.X, part), rows(y), self.weights.of(y, part)
 
     def split(self, at):
         """Those before an index, and the others."""
-        return tuple(Samples(self.X[part], self.y[part], self.weights[part]) for part in (slice(at), slice(at, None)))
+        return tuple(Samples(between(self.X, *ends), between(self.y, *ends), self.weights.between(*ends))
+                     for ends in ((0, at), (at, len(self))))
+
+
+class Elsewhere:
+    """Rows of an array that is not in memory, such as a data set of HDF5; they are read when they are asked for.
+
+    Parameters
+    ----------
+    name : str
+        What it is, for error messages.
+    array : array_like
+        With a `shape`, a `dtype`, and rows by slices and by indices in their order.
+    start, stop : int
+        The first row, and the one after the last.
+    is_column : bool
+        Whether each row is a number, which is read as an array of one.
+    """
+
+    def __init__(self, name, array, start, stop, is_column=False):
+        self.name, self.array, self.start, self.is_column = name, array, start, is_column
+        self.shape = (stop - start,) + tuple(array.shape[1:]) + (1,) * is_column
+        self.dtype, self.ndim = array.dtype, len(self.shape)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def between(self, start, stop):
+        """The same from one row to another, of which nothing is read."""
+        return Elsewhere(self.name, self.array, self.start + start, self.start + stop, self.is_column)
+
+    def as_column(self):
+        return Elsewhere(self.name, self.array, self.start, self.start + len(self), is_column=True)
+
+    def __getitem__(self, part):
+        """Some rows, in memory: those of a slice, or of indices in any order."""
+        if isinstance(part, slice):
+            start, stop, _ = part.indices(len(self))
+            return self._read(slice(self.start + start, self.start + max(start, stop)), max(0, stop - start))
+        in_order, places = np.unique(part, return_inverse=True)
+        in_order = in_order + self.start
+        # Neighbours are faster to read as a slice; and HDF5 reads rows in their order only.
+        if in_order.size and in_order[-1] - in_order[0] == in_order.size - 1:
+            return self._read(slice(int(in_order[0]), int(in_order[-1]) + 1), in_order.size)[places]
+        return self._read(in_order, in_order.size)[places]
+
+    def _read(self, part, count):
+        read = array_of_numbers(self.name, np.asarray(self.array[part]))
+        expected = (count,) + tuple(self.array.shape[1:])
+        if read.shape != expected:
+            raise ValueError(f"{self.name} is {shown(self.array)}, which says that its shape is "
+                             f"{tuple(self.array.shape)}, but gives an array of shape {read.shape} for {count} rows")
+        return read[:, None] if self.is_column else read
+
+
+def array_or_elsewhere(name, value, advice=""):
+    """Anything as an array of numbers: what is an array already but not in memory, stays where it is.
+
+    Parameters
+    ----------
+    name, value, advice
+        As for :func:`array_of_numbers`.
+
+    Returns
+    -------
+    numpy.ndarray or Elsewhere
+
+    Raises
+    ------
+    ValueError
+        If it is no array of numbers.
+    """
+    if isinstance(value, Elsewhere):
+        return value
+    is_array = isinstance(getattr(value, "dtype", None), np.dtype) and isinstance(getattr(value, "shape", None), tuple)
+    # Those with `iloc`, of pandas, are in memory, and take indices for labels.
+    if is_array and not isinstance(value, np.ndarray) and not hasattr(value, "iloc") and value.dtype.kind in "fiub" \
+            and value.shape:  # fmt: skip
+        return Elsewhere(name, value, 0, value.shape[0])
+    return array_of_numbers(name, value, advice)
+
+
+def between(array, start, stop):
+    """The rows of an array from one to another; nothing is read of what is elsewhere."""
+    return array.between(start, stop) if isinstance(array, Elsewhere) else array[start:stop]
 
 
 def checked_input(X, layer, ndim):
@@ -52,19 +146,23 @@ def checked_input(X, layer, ndim):
         If it is no array of numbers, if it is empty, or if the layer refuses it.
     """
     is_list_of_one = isinstance(X, list) and len(X) == 1
-    if is_list_of_one and getattr(X[0], "ndim", 0) == ndim:
+    if is_list_of_one and isinstance(getattr(X[0], "shape", None), tuple) and len(X[0].shape) == ndim:
         X = X[0]
-    if not _is_array_elsewhere(X):
-        X = array_of_numbers("the input", X, "; sequences of different lengths must be padded")
-    if is_list_of_one and len(X.shape) == ndim + 1:
+    X = array_or_elsewhere("the input", X, "; sequences of different lengths must be padded")
+    if is_list_of_one and X.ndim == ndim + 1:
         X = X[0]
-    if len(X.shape) == 0:
+    if X.ndim == 0:
         raise ValueError(f"the input must be an array of samples, got {shown(X)}")
-    if X.shape[0] == 0 or (len(X.shape) > 1 and X.shape[1] == 0):
+    if X.shape[0] == 0 or (X.ndim > 1 and X.shape[1] == 0):
         raise ValueError(f"the input is empty: shape {tuple(X.shape)}")
-    # What is not in memory (HDF5) is not brought there as a whole.
-    for part in [X] if isinstance(X, np.ndarray) else (X[i:i + 4096] for i in range(0, len(X), 4096)):
-        layer.check_data(np.asarray(part))
+    for start, piece in pieces(X):
+        try:
+            layer.check_data(piece)
+        except ValueError as error:
+            if len(piece) == len(X):
+                raise
+            raise ValueError(f"{error} (of samples {start} to {start + len(piece) - 1}, counted from the first of "
+                             "these)") from error
     return X
 
 
@@ -85,40 +183,36 @@ def checked_labels(y, X, shape, loss):
     ValueError
         If they are not as many, are no numbers, have another shape, or cannot be labels for this loss.
     """
-    y = array_of_numbers("the labels", y)
+    y = array_or_elsewhere("the labels", y)
     if y.ndim == 0:
         raise ValueError(f"the labels must be an array with those of each sample, got {shown(y)}")
-    y = y[:, None] if y.ndim == 1 else y
+    if y.ndim == 1:
+        y = y.as_column() if isinstance(y, Elsewhere) else y[:, None]
     if len(y) != len(X):
         raise ValueError(f"there are {len(X)} samples, but {len(y)} labels")
-    if len(shape) == 3 and shape[1] is None and len(X.shape) > 1:
+    if len(shape) == 3 and shape[1] is None and X.ndim > 1:
         shape = (None, X.shape[1], shape[2])
     if len(shape) != y.ndim or any(size not in (None, given) for size, given in zip(shape, y.shape)):
         hint = ""
         if loss is objectives.categorical_crossentropy:
             hint = "; for one-hot labels see recurrent_layers.utils.np_utils.to_categorical"
         raise ValueError(f"the labels must have the shape of the output, {shape}, got {y.shape}{hint}")
-    if not is_finite(y, config.floatX):
-        _, first, number = first_not_finite(y, config.floatX)
-        raise ValueError(f"there is {'NaN' if np.isnan(number) else f'{number:g}'} in the labels, first in sample "
-                         f"{first}; to leave samples out, give them any other labels and sample_weight 0")
-    check_integers("labels", y, config.floatX)
+    for start, piece in pieces(y):
+        if not is_finite(piece, config.floatX):
+            _, first, number = first_not_finite(piece, config.floatX)
+            raise ValueError(f"there is {'NaN' if np.isnan(number) else f'{number:g}'} in the labels, first in sample "
+                             f"{start + first}; to leave samples out, give them any other labels and sample_weight 0")
+        check_integers("labels", piece, config.floatX)
     objectives.check_labels(loss, y)
     return y
 
 
-def _is_array_elsewhere(X):
-    """Whether it is an array of numbers that is not in memory, such as a data set of HDF5."""
-    is_array = isinstance(getattr(X, "dtype", None), np.dtype) and isinstance(getattr(X, "shape", None), tuple)
-    return is_array and not isinstance(X, np.ndarray) and X.dtype.kind in "fiub"
-
-
-def weights_of(y, sample_weight=None, class_weight=None):
-    """What each sample, or each of its steps, weighs in the loss.
+class Weights:
+    """What samples, or their steps, weigh in the loss; for some of them, when they are asked for.
 
     Parameters
     ----------
-    y : numpy.ndarray
+    y : numpy.ndarray or Elsewhere
         The labels, (nb_samples, dim) or (nb_samples, timesteps, dim).
     sample_weight : array_like, optional
         Weights of samples or of steps, (nb_samples,) or (nb_samples, timesteps), with a last dimension of
@@ -126,42 +220,91 @@ def weights_of(y, sample_weight=None, class_weight=None):
     class_weight : dict of int to float, or list of float, optional
         Weights of classes.
 
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `y` without its last dimension; 1 where nothing is asked for.
-
     Raises
     ------
     ValueError
         If a class has no weight, the shape does not fit, or a weight is no number, negative, NaN or infinite.
     """
-    shape = y.shape[:-1]
-    weights = np.ones(shape)
-    if class_weight is not None:
-        if not hasattr(type(class_weight), "items"):
-            class_weight = dict(enumerate(items("class_weight", class_weight, "the weights of classes, or a dict")))
-        class_weight = {label: number(f"the weight of class {shown(label)}", weight, least=0.0)
-                        for label, weight in class_weight.items()}
-        classes = np.argmax(y, axis=-1)
-        if y.shape[-1] == 1:
-            classes = converted("labels", y[..., 0], "int64", "class_weight needs labels that are classes")
-        missing = set(np.unique(classes).tolist()) - set(class_weight)
-        if missing:
-            raise ValueError(f"class_weight has no weight for class {', '.join(map(str, sorted(missing)))}")
-        weights = weights * np.vectorize(class_weight.get, otypes=["float64"])(classes)
-    if sample_weight is not None:
-        given = converted("sample_weight", sample_weight, "float64")
-        per_sample = given.reshape(given.shape[:1] + (1,) * (len(shape) - 1)) if given.ndim == 1 else given
-        if per_sample.shape == shape + (1,):
-            per_sample = per_sample[..., 0]
-        try:
-            weights = weights * np.broadcast_to(per_sample if given.shape[:1] == shape[:1] else [], shape)
-        except ValueError:
-            raise ValueError(f"sample_weight must have shape {shape[:1]} or {shape}, got {given.shape}") from None
-    if not np.all(weights >= 0) or not is_finite(weights, config.floatX):
-        raise ValueError("weights of samples must not be negative, NaN or infinite")
-    return weights
+
+    def __init__(self, y, sample_weight=None, class_weight=None):
+        self.shape = tuple(y.shape[:-1])
+        self.given = self.of_classes = None
+        if class_weight is not None:
+            self.of_classes = _checked_class_weight(class_weight)
+            there = set().union(*(np.unique(_classes(piece)).tolist() for _, piece in pieces(y)))
+            missing = there - set(self.of_classes)
+            if missing:
+                raise ValueError(f"class_weight has no weight for class {', '.join(map(str, sorted(missing)))}")
+        if sample_weight is not None:
+            self.given = array_or_elsewhere("sample_weight", sample_weight)
+            if self.given.shape[:1] != self.shape[:1]:
+                raise self._no_such_shape()
+        if self.given is not None or self.of_classes is not None:
+            for part in slices(y):
+                weights = self.of(None if self.of_classes is None else y[part], part)
+                if not np.all(weights >= 0) or not is_finite(weights, config.floatX):
+                    raise ValueError("weights of samples must not be negative, NaN or infinite")
+
+    def _no_such_shape(self):
+        return ValueError(f"sample_weight must have shape {self.shape[:1]} or {self.shape}, got "
+                          f"{tuple(self.given.shape)}")
+
+    def of(self, y, part):
+        """The weights of some samples.
+
+        Parameters
+        ----------
+        y : numpy.ndarray
+            Their labels.
+        part : slice or array of int
+            Which they are.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the shape of `y` without its last dimension; 1 where nothing is asked for.
+        """
+        shape = (len(range(*part.indices(self.shape[0]))) if isinstance(part, slice) else len(part),) + self.shape[1:]
+        weights = np.ones(shape)
+        if self.of_classes is not None:
+            labels, places = np.unique(_classes(y), return_inverse=True)
+            weights = np.array([self.of_classes[label] for label in labels.tolist()])[places].reshape(shape)
+        if self.given is not None:
+            given = converted("sample_weight", self.given[part], "float64")
+            given = given.reshape(given.shape[:1] + (1,) * (len(shape) - 1)) if given.ndim == 1 else given
+            try:
+                weights = weights * np.broadcast_to(given[..., 0] if given.shape == shape + (1,) else given, shape)
+            except ValueError:
+                raise self._no_such_shape() from None
+        return weights
+
+    def between(self, start, stop):
+        """Those of the samples from one to another."""
+        part = object.__new__(Weights)
+        part.shape, part.of_classes = (stop - start,) + self.shape[1:], self.of_classes
+        part.given = None if self.given is None else between(self.given, start, stop)
+        return part
+
+    def without_classes(self):
+        """Those of the samples alone."""
+        alone = self.between(0, self.shape[0])
+        alone.of_classes = None
+        return alone
+
+
+def _checked_class_weight(class_weight):
+    """The weights of classes, as a dict."""
+    if not hasattr(type(class_weight), "items"):
+        class_weight = dict(enumerate(items("class_weight", class_weight, "the weights of classes, or a dict")))
+    return {label: number(f"the weight of class {shown(label)}", weight, least=0.0)
+            for label, weight in class_weight.items()}
+
+
+def _classes(y):
+    """The class of each sample, or step."""
+    if y.shape[-1] == 1:
+        return converted("labels", y[..., 0], "int64", "class_weight needs labels that are classes")
+    return np.argmax(y, axis=-1)
 
 
 def batches(order, batch_size):
@@ -185,15 +328,10 @@ def shuffled(order, shuffle, batch_size):
     return order
 
 
-def rows(array, ids=None):
+def rows(array, part=None):
     """Rows of an array as the engine takes them: all, or those that indices or a slice name."""
-    if ids is not None:
-        if isinstance(array, np.ndarray) or isinstance(ids, slice):
-            array = array[ids]
-        else:
-            # HDF5 reads rows in their order only.
-            in_order, places = np.unique(ids, return_inverse=True)
-            array = np.asarray(array[in_order])[places]
+    if part is not None or isinstance(array, Elsewhere):
+        array = array[slice(None) if part is None else part]
     array = np.asarray(array)
     return array if array.dtype.kind in "iu" else array.astype(config.floatX, copy=False)
 

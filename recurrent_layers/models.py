@@ -5,7 +5,7 @@ import warnings
 
 from recurrent_layers import objectives, optimizers, training
 from recurrent_layers.callbacks import checked_callbacks
-from recurrent_layers.data import Samples, checked_input, checked_labels, rows, slice_X, weights_of
+from recurrent_layers.data import Samples, Weights, checked_input, checked_labels, rows, slice_X
 from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
@@ -263,7 +263,7 @@ class Sequential(Layer):
         """Samples that fit this model and its loss; see :mod:`recurrent_layers.data`."""
         X = self._input(X)
         y = checked_labels(y, X, self.output_shape or (None,) * self._compiled().output.ndim, self.loss)
-        return Samples(X, y, weights_of(y, sample_weight, class_weight))
+        return Samples(X, y, Weights(y, sample_weight, class_weight))
 
     def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
             validation_data=None, shuffle=True, show_accuracy=False, class_weight=None, sample_weight=None):
@@ -272,7 +272,9 @@ class Sequential(Layer):
         Parameters
         ----------
         X : array_like
-            The input, samples first.
+            The input, samples first. It need not be in memory, and nor need `y` and `sample_weight`: of a
+            `numpy.memmap`, a data set of HDF5, or anything else with a `shape`, a `dtype`, and rows by slices and by
+            indices in their order, no more than a batch is read at once, or 16 MB to check it.
         y : array_like
             The labels, of the shape of the output.
         batch_size : int
@@ -288,8 +290,8 @@ class Sequential(Layer):
         validation_data : tuple (X, y) or (X, y, sample_weight), optional
             Samples to validate on.
         shuffle : bool or "batch"
-            Shuffle the samples before each epoch; "batch" shuffles whole batches, which is faster for
-            data on disk (HDF5).
+            Shuffle the samples before each epoch; "batch" shuffles whole batches, each of which is read by one slice,
+            which is faster for data on disk (HDF5).
         show_accuracy : bool
             Report the accuracy too.
         class_weight : dict of int to float, or list of float, optional
@@ -330,7 +332,7 @@ class Sequential(Layer):
                                  "or to validate on")
             samples, validation = samples.split(split)
             # The weights of classes are for training only.
-            validation.weights = weights_of(validation.y, None if sample_weight is None else sample_weight[split:])
+            validation.weights = validation.weights.without_classes()
         functions.check_batches("train", len(samples), batch_size)
         if validation is not None:
             functions.check_batches("test", len(validation), batch_size)

@@ -4,12 +4,14 @@ Each takes the targets and the predictions, tensors of one shape ``(..., dim)``,
 of every sample (or timestep), of shape ``(...)``. Weighting, masking and averaging are the model's.
 """
 
+import math
 import warnings
 
 import numpy as np
 
 from recurrent_layers.engine import config, nnet
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.utils.arrays import pieces
 from recurrent_layers.utils.generic_utils import lookup
 
 
@@ -115,8 +117,8 @@ def check_labels(loss, y):
     ----------
     loss : callable
         A function of this module; nothing is asked of the labels of any other.
-    y : numpy.ndarray
-        The targets, of shape ``(..., dim)``.
+    y : array_like
+        The targets, of shape ``(..., dim)``; they need not be in memory, and are looked at piece by piece.
 
     Raises
     ------
@@ -136,8 +138,13 @@ def check_labels(loss, y):
         lowest, highest, wanted = 0, np.inf, "labels of at least 0"
     else:
         return
-    if y.size and (np.min(y) < lowest or np.max(y) > highest):
-        raise ValueError(f"{loss.__name__} needs {wanted}, got {float(np.min(y)):g} to {float(np.max(y)):g}")
-    if loss in (hinge, squared_hinge) and y.size and np.min(y) == 0 and np.all((y == 0) | (y == 1)):
+    if not math.prod(y.shape):
+        return
+    least, most, is_0_or_1 = zip(*((float(piece.min()), float(piece.max()), bool(((piece == 0) | (piece == 1)).all()))
+                                   for _, piece in pieces(y)))
+    least, most = min(least), max(most)
+    if least < lowest or most > highest:
+        raise ValueError(f"{loss.__name__} needs {wanted}, got {least:g} to {most:g}")
+    if loss in (hinge, squared_hinge) and least == 0 and all(is_0_or_1):
         warnings.warn(f"{loss.__name__} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map "
                       "them to -1 and 1 by 2 * y - 1")

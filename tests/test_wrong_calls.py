@@ -31,7 +31,7 @@ PACKAGE = pathlib.Path(rl.__file__).parent
 PUBLIC = [
     "activations", "callbacks", "constraints", "exchange.conversion", "exchange.weight_files", "initializations",
     "layers.base", "layers.core", "layers.embeddings", "layers.recurrent", "layers.wrappers", "layers.zoo", "models",
-    "objectives", "optimizers", "preprocessing.sequence", "regularizers", "utils.np_utils",
+    "objectives", "optimizers", "preprocessing.sequence", "regularizers", "utils.io_utils", "utils.np_utils",
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
@@ -276,6 +276,9 @@ ELSEWHERE = {
     "check_labels.loss": UNCHECKED, "check_labels.y": UNCHECKED,
     "shared.value": Kind(lambda: np.ones(2), is_array),
     # Data, files, other libraries
+    "HDF5Matrix.datapath": PATH, "HDF5Matrix.dataset": choice("layer_0/param_0"),
+    "HDF5Matrix.start": integer(0, least=0, most=1), "HDF5Matrix.end": integer(2, most=2),
+    "HDF5Matrix.normalizer": UNCHECKED,
     "pad_sequences.sequences": several(lambda: [[1, 2], [3]], lambda value: is_array(value, -2**31, 2**31 - 1) and
                                        np.ndim(value) > 0, np.ndarray),
     "pad_sequences.dtype": Kind(lambda: "int32", lambda value: value is np.float32),

@@ -10,6 +10,9 @@ from recurrent_layers.utils.arguments import shown
 # Arrays with fewer numbers than this are made without a look at the memory that there is.
 SMALL = 2**24
 
+# Bytes of an array that are looked at at once: what is made of them takes memory, too.
+PIECE = 2**24
+
 
 def array_of_numbers(name, value, advice=""):
     """Anything as an array of numbers.
@@ -65,6 +68,18 @@ def is_finite(array, dtype):
     with np.errstate(over="ignore", invalid="ignore"):
         # One pass without an array in between: a sum is finite only if each number is.
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
+def slices(array):
+    """Slices of the rows of an array, each of about `PIECE` bytes."""
+    bytes_of_a_row = math.prod(array.shape[1:]) * array.dtype.itemsize
+    count = max(1, PIECE // max(1, bytes_of_a_row))
+    return [slice(start, min(start + count, array.shape[0])) for start in range(0, array.shape[0], count)]
+
+
+def pieces(array):
+    """An array piece by piece, that it need not be in memory: the index of the first row of each, and the piece."""
+    return ((part.start, np.asarray(array[part])) for part in slices(array))
 
 
 def first_not_finite(array, dtype):

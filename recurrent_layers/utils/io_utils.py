@@ -1,0 +1,98 @@
+"""Data on disk."""
+
+import h5py
+import numpy as np
+
+from recurrent_layers.utils.arguments import as_path, integer, shown, text
+from recurrent_layers.utils.arrays import array_of_numbers
+
+
+class HDF5Matrix:
+    """Rows of a data set in a file of HDF5, instead of an array in memory: they are read when they are asked for.
+
+    Parameters
+    ----------
+    datapath : str or path-like
+        The file, which is opened to be read.
+    dataset : str
+        The name of the data set in it.
+    start, end : int
+        The first row, and the one after the last.
+    normalizer : callable, optional
+        From rows, as they are read, to those that are given.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError
+        If `normalizer` cannot be called.
+    ValueError
+        If it is no file of HDF5, has no such data set of numbers or not as many rows, or `normalizer` gives something
+        else than as many rows.
+    IndexError
+        If a row is asked for that is not there.
+
+    Examples
+    --------
+    >>> X = HDF5Matrix("data.h5", "X", 0, 10000, normalizer=lambda x: x / 255.)
+    >>> y = HDF5Matrix("data.h5", "y", 0, 10000)
+    >>> model.fit(X, y, shuffle="batch")
+    """
+
+    def __init__(self, datapath, dataset, start, end, normalizer=None):
+        datapath, dataset = as_path("datapath", datapath), text("dataset", dataset)
+        start, end = integer("start", start, least=0), integer("end", end)
+        if normalizer is not None and not callable(normalizer):
+            raise TypeError(f"normalizer must be a function from rows to rows, got {shown(normalizer)}")
+        with open(datapath, "rb"):
+            pass  # Where there is none, this says so better.
+        try:
+            self._file = h5py.File(datapath, "r")
+        except OSError as error:
+            raise ValueError(f"{datapath} is not a whole HDF5 file: {error}") from error
+        self.data = self._file.get(dataset)
+        if not isinstance(self.data, h5py.Dataset) or self.data.dtype.kind not in "fiub" or not self.data.shape:
+            names = []
+            self._file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            raise ValueError(f"{datapath} has no array of numbers {shown(dataset)}; there are "
+                             f"{', '.join(map(repr, names[:20])) or 'no data sets'}")
+        if not start < end <= len(self.data):
+            raise ValueError(f"start={start} and end={end} must be rows, the one before the other, of the "
+                             f"{len(self.data)} in {dataset}")
+        self.start, self.end, self.normalizer = start, end, normalizer
+        first = self[:1]
+        self.shape, self.dtype, self.ndim = (end - start,) + first.shape[1:], first.dtype, first.ndim
+
+    def __len__(self):
+        return self.end - self.start
+
+    def __getitem__(self, key):
+        """Rows, in memory, as of an array of NumPy: by an integer, a slice, or a list of indices."""
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            if step == 1:
+                return self._normalized(self.data[self.start + start:self.start + max(start, stop)])
+            key = range(start, stop, step)
+        indices = array_of_numbers("indices", key)
+        if indices.dtype.kind not in "iu" and indices.size or indices.ndim > 1:
+            raise IndexError(f"rows are asked for by an integer, a slice or a list of indices, got {shown(key)}")
+        indices = indices.astype("int64")
+        if np.any((indices < -len(self)) | (indices >= len(self))):
+            raise IndexError(f"there are {len(self)} rows, asked for was {shown(key)}")
+        # HDF5 reads rows in their order only.
+        in_order, places = np.unique(np.where(indices < 0, indices + len(self), indices), return_inverse=True)
+        return self._normalized(self.data[in_order + self.start])[places.reshape(indices.shape)]
+
+    def _normalized(self, rows):
+        if self.normalizer is None:
+            return rows
+        made = array_of_numbers("what normalizer gives", self.normalizer(rows))
+        if made.shape[:1] != rows.shape[:1]:
+            raise ValueError(f"normalizer must give as many rows as it gets, {len(rows)}, got {shown(made)}")
+        return made
