@@ -22,7 +22,7 @@ class Callback:
     Attributes
     ----------
     params : dict
-        batch_size, nb_epoch, nb_sample, verbose, do_validation, metrics.
+        batch_size (None in `fit_generator`), nb_epoch, nb_sample, verbose, do_validation, metrics.
     model : Sequential
         The model that is being trained; set its `stop_training` to end after this batch or epoch.
 

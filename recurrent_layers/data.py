@@ -230,7 +230,7 @@ class Weights:
         self.shape = tuple(y.shape[:-1])
         self.given = self.of_classes = None
         if class_weight is not None:
-            self.of_classes = _checked_class_weight(class_weight)
+            self.of_classes = checked_class_weight(class_weight)
             there = set().union(*(np.unique(_classes(piece)).tolist() for _, piece in pieces(y)))
             missing = there - set(self.of_classes)
             if missing:
@@ -292,7 +292,7 @@ class Weights:
         return alone
 
 
-def _checked_class_weight(class_weight):
+def checked_class_weight(class_weight):
     """The weights of classes, as a dict."""
     if not hasattr(type(class_weight), "items"):
         class_weight = dict(enumerate(items("class_weight", class_weight, "the weights of classes, or a dict")))
@@ -307,7 +307,7 @@ def _classes(y):
     return np.argmax(y, axis=-1)
 
 
-def batches(order, batch_size):
+def cut(order, batch_size):
     """Cut indices of samples into batches; the last may be smaller."""
     return [order[start:start + batch_size] for start in range(0, len(order), batch_size)]
 

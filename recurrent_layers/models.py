@@ -1,11 +1,21 @@
 """A stack of layers with a loss and an optimizer: fit, predict, evaluate, save."""
 
+import contextlib
 import pprint
 import warnings
 
 from recurrent_layers import objectives, optimizers, training
+from recurrent_layers.batches import Generated, InOrder
 from recurrent_layers.callbacks import checked_callbacks
-from recurrent_layers.data import Samples, Weights, checked_input, checked_labels, rows, slice_X
+from recurrent_layers.data import (
+    Samples,
+    Weights,
+    checked_class_weight,
+    checked_input,
+    checked_labels,
+    rows,
+    slice_X,
+)
 from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
@@ -313,7 +323,7 @@ class Sequential(Layer):
             If the data do not fit the model or the loss, or the model is stateful, and samples are to be shuffled or
             do not come in batches of one size; nothing has been trained then.
         """
-        functions = self._compiled()
+        self._compiled()
         batch_size, nb_epoch = integer("batch_size", batch_size), integer("nb_epoch", nb_epoch)
         verbose, show_accuracy = choice("verbose", verbose, 0, 1, 2), flag("show_accuracy", show_accuracy)
         shuffle = choice("shuffle", shuffle, True, False, "batch")
@@ -321,10 +331,7 @@ class Sequential(Layer):
         samples, validation = self._samples(X, y, sample_weight, class_weight), None
         callbacks = [] if callbacks is None else checked_callbacks(callbacks)
         if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-                raise ValueError("validation_data must be (X, y) or (X, y, sample_weight), got "
-                                 f"{shown(validation_data)}")
-            validation = self._samples(*validation_data)
+            validation = self._validation_samples(validation_data)
         elif validation_split:
             split = int(len(samples) * (1.0 - validation_split))
             if split in (0, len(samples)):
@@ -333,15 +340,110 @@ class Sequential(Layer):
             samples, validation = samples.split(split)
             # The weights of classes are for training only.
             validation.weights = validation.weights.without_classes()
-        functions.check_batches("train", len(samples), batch_size)
-        if validation is not None:
-            functions.check_batches("test", len(validation), batch_size)
         if shuffle and self.stateful:
             raise ValueError("the model is stateful, and each batch goes on with the one before it, which "
                              f"shuffle={shuffle!r} would mix up: pass shuffle=False")
+        batches = InOrder(samples, batch_size, shuffle)
+        validation = None if validation is None else InOrder(validation, batch_size)
+        return self._fit(batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose)
+
+    def fit_generator(self, generator, samples_per_epoch, nb_epoch, verbose=1, show_accuracy=False, callbacks=[],
+                      validation_data=None, nb_val_samples=None, class_weight=None, nb_worker=1, nb_val_worker=None):
+        """Train on batches that a generator gives, such as one that reads files or makes each batch anew.
+
+        Threads of their own fetch the next ten batches meanwhile, and check them.
+
+        Parameters
+        ----------
+        generator : iterator
+            Gives (X, y) or (X, y, sample_weight), each a batch, and goes on for as many epochs as there are.
+        samples_per_epoch : int
+            After how many samples an epoch ends, with the batch that reaches it.
+        nb_epoch : int
+            How many epochs there are.
+        verbose, show_accuracy, callbacks, class_weight
+            As for :meth:`fit`; `batch_size` in the `params` of callbacks is None.
+        validation_data : tuple (X, y) or (X, y, sample_weight), or iterator of them, optional
+            What to validate on after each epoch. A tuple is all of it, a generator goes on from epoch to epoch.
+        nb_val_samples : int, optional
+            After how many samples of a generator a validation ends.
+        nb_worker : int
+            How many threads fetch batches. One at a time is in the generator, and batches are trained on in its order;
+            the others check what they have, and bring it into the form that the model takes.
+        nb_val_worker : int, optional
+            The same for `validation_data`, if that is a generator; by default `nb_worker`.
+
+        Returns
+        -------
+        History
+            As of :meth:`fit`.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is not compiled.
+        ValueError
+            If an argument is none of these; if a batch does not fit the model or the loss, or the generator ends too
+            early: then the batches before it have been trained on, but nothing has changed if it is the first.
+        Exception
+            What a generator raises, with its traceback.
+
+        Notes
+        -----
+        When the training ends, the threads do; one that is still in a generator ends when that comes back. No more is
+        fetched than `nb_epoch` epochs need, so that the generator can be used again; only what was fetched for a
+        training that was stopped early is lost. A generator should draw from a `numpy.random.RandomState` of its own:
+        from the global one it would draw at any time, between the draws of others.
+
+        Examples
+        --------
+        >>> def batches():
+        ...     while True:
+        ...         for path in paths:
+        ...             yield read(path)
+        >>> model.fit_generator(batches(), samples_per_epoch=10000, nb_epoch=10)
+        """
+        self._compiled()
+        nb_samples, nb_epoch = integer("samples_per_epoch", samples_per_epoch), integer("nb_epoch", nb_epoch)
+        verbose, show_accuracy = choice("verbose", verbose, 0, 1, 2), flag("show_accuracy", show_accuracy)
+        nb_worker = integer("nb_worker", nb_worker)
+        nb_val_worker = nb_worker if nb_val_worker is None else integer("nb_val_worker", nb_val_worker)
+        nb_val_samples = None if nb_val_samples is None else integer("nb_val_samples", nb_val_samples)
+        class_weight = None if class_weight is None else checked_class_weight(class_weight)
+        callbacks = [] if callbacks is None else checked_callbacks(callbacks)
+        if not _is_iterator(generator):
+            raise ValueError("generator must be an iterator of (X, y) or (X, y, sample_weight), as a function with "
+                             f"`yield` gives it when it is called, got {shown(generator)}")
+
+        def samples_of(X, y, sample_weight=None):
+            return self._samples(X, y, sample_weight, class_weight)
+
+        validation = None
+        with contextlib.ExitStack() as threads:
+            if _is_iterator(validation_data):
+                if nb_val_samples is None:
+                    raise ValueError("validation_data is a generator: pass nb_val_samples, the number of samples to "
+                                     "validate on after each epoch")
+                validation = threads.enter_context(Generated("the generator of validation_data", validation_data,
+                                                             nb_val_samples, nb_epoch, self._samples, nb_val_worker))
+                validation.begin()
+            elif validation_data is not None:
+                validation = InOrder(self._validation_samples(validation_data, ", or a generator of them"), 128)
+            batches = threads.enter_context(Generated("the generator", generator, nb_samples, nb_epoch, samples_of,
+                                                      nb_worker))  # fmt: skip
+            batches.begin()
+            return self._fit(batches, validation, callbacks, None, nb_epoch, show_accuracy, verbose)
+
+    def _validation_samples(self, given, or_else=""):
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ValueError(f"validation_data must be (X, y) or (X, y, sample_weight){or_else}, got {shown(given)}")
+        return self._samples(*given)
+
+    def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose):
+        """Train on what :mod:`recurrent_layers.batches` gives."""
         if show_accuracy:
             self._warn_of_a_single_class()
-        return training.fit(self, functions, samples, validation, callbacks, batch_size, nb_epoch, shuffle,
+        return training.fit(self, self._compiled(), batches, validation, callbacks, batch_size, nb_epoch,
                             ["loss", "acc"] if show_accuracy else ["loss"], verbose)
 
     def train_on_batch(self, X, y, accuracy=False, class_weight=None, sample_weight=None):
@@ -382,7 +484,7 @@ class Sequential(Layer):
         show_accuracy, verbose = flag("show_accuracy", show_accuracy), choice("verbose", verbose, 0, 1, 2)
         samples = self._samples(X, y, sample_weight)
         functions.check_batches("test", len(samples), batch_size)
-        values = training.evaluate(functions.get("test", verbose), samples, batch_size, verbose)
+        values = training.evaluate(functions.get("test", verbose), InOrder(samples, batch_size), verbose)
         if show_accuracy:
             self._warn_of_a_single_class()
         return values if show_accuracy else values[0]
@@ -604,6 +706,10 @@ class Sequential(Layer):
         for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
             configs.check_name(thing)
         return configs.as_json(self.get_config())
+
+
+def _is_iterator(value):
+    return hasattr(type(value), "__next__")
 
 
 def model_from_json(json_string, custom_layers=None, custom_objects=None):

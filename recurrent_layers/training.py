@@ -1,13 +1,13 @@
-"""Goes through samples batch by batch: to train for some epochs, to evaluate, to predict."""
+"""Goes through batches: to train for some epochs, to evaluate, to predict."""
 
 import numpy as np
 from tqdm import tqdm
 
 from recurrent_layers import callbacks as callback_module
-from recurrent_layers.data import batches, rows, shuffled
+from recurrent_layers.data import cut, rows
 
 
-def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, shuffle, names, verbose):
+def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, names, verbose):
     """Train for some epochs.
 
     Parameters
@@ -15,11 +15,14 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
     model : Sequential
         What callbacks are told of; its `stop_training` ends the training.
     functions : Functions
-    samples : Samples
-    validation : Samples or None
+    batches : InOrder, ByLength or Generated
+        Those to train on; see :mod:`recurrent_layers.batches`.
+    validation : InOrder, ByLength, Generated or None
+        Those to validate on after each epoch.
     callbacks : list of Callback
-    batch_size, nb_epoch : int
-    shuffle : bool or "batch"
+    batch_size : int or None
+        What callbacks are told.
+    nb_epoch : int
     names : list of str
         "loss" and, if it is reported, "acc".
     verbose : {0, 1, 2}
@@ -35,7 +38,7 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
     callbacks = callback_module.CallbackList([history] + logger + callbacks)
     callbacks._set_model(model)
     callbacks._set_params({
-        "batch_size": batch_size, "nb_epoch": nb_epoch, "nb_sample": len(samples), "verbose": verbose,
+        "batch_size": batch_size, "nb_epoch": nb_epoch, "nb_sample": batches.nb_samples, "verbose": verbose,
         "do_validation": validation is not None, "metrics": names + ["val_" + name for name in names],
         "logs_may_grow": logs_may_grow,
     })  # fmt: skip
@@ -44,17 +47,15 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
         test = functions.get("test", verbose)
 
     model.stop_training = False
-    order = np.arange(len(samples))
     callbacks.on_train_begin()
     try:
         for epoch in range(nb_epoch):
             callbacks.on_epoch_begin(epoch)
-            order = shuffled(order, shuffle, batch_size)
             mean = _RunningMean()
-            for batch, ids in enumerate(batches(order, batch_size)):
-                logs = {"batch": batch, "size": len(ids)}
+            for batch, inputs in enumerate(batches.epoch()):
+                logs = {"batch": batch, "size": len(inputs[0])}
                 callbacks.on_batch_begin(batch, logs)
-                outputs = train(*samples[ids])
+                outputs = train(*inputs)
                 mean.add(outputs)
                 logs.update(zip(names, map(float, outputs)))
                 callbacks.on_batch_end(batch, logs)
@@ -62,7 +63,7 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
                     break
             logs = dict(zip(names, mean.values()))
             if validation is not None:
-                logs.update(zip(["val_" + name for name in names], evaluate(test, validation, batch_size)))
+                logs.update(zip(["val_" + name for name in names], evaluate(test, validation)))
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -71,11 +72,11 @@ def fit(model, functions, samples, validation, callbacks, batch_size, nb_epoch, 
     return history
 
 
-def evaluate(test, samples, batch_size, verbose=0):
-    """The mean loss and the accuracy over all samples: the same for any `batch_size`."""
+def evaluate(test, batches, verbose=0):
+    """The mean loss and the accuracy over all samples of an epoch: the same for any size of batches."""
     mean = _RunningMean()
-    for part in _progress(len(samples), batch_size, "evaluate", verbose):
-        mean.add(test(*samples[part]))
+    for inputs in _progress(batches.epoch(), lambda inputs: len(inputs[0]), batches.nb_samples, "evaluate", verbose):
+        mean.add(test(*inputs))
     return mean.values()
 
 
@@ -84,7 +85,8 @@ def predict(function, X, batch_size, verbose=0):
     if len(X) <= batch_size and not verbose:
         return function(rows(X))
     outputs = None
-    for part in _progress(len(X), batch_size, "predict", verbose):
+    parts = [slice(ids.start, ids.stop) for ids in cut(range(len(X)), batch_size)]
+    for part in _progress(parts, lambda part: part.stop - part.start, len(X), "predict", verbose):
         batch = function(rows(X, part))
         if outputs is None:
             outputs = np.empty((len(X),) + batch.shape[1:], dtype=batch.dtype)
@@ -107,13 +109,12 @@ class _RunningMean:
         return list(map(float, self.sums / (self.total or 1.0)))
 
 
-def _progress(nb_samples, batch_size, title, verbose):
-    """Slices of the samples, batch by batch, behind a progress bar that counts samples."""
-    parts = [slice(ids.start, ids.stop) for ids in batches(range(nb_samples), batch_size)]
+def _progress(items, size, nb_samples, title, verbose):
+    """Batches, behind a progress bar that counts their samples."""
     if not verbose:
-        yield from parts
+        yield from items
         return
     with tqdm(total=nb_samples, desc=title, unit="sample", dynamic_ncols=True) as bar:
-        for part in parts:
-            yield part
-            bar.update(part.stop - part.start)
+        for item in items:
+            yield item
+            bar.update(size(item))

@@ -1,5 +1,7 @@
 """Our layers in the model of real Keras 0.3.3, between its own layers, and beside them."""
 
+import inspect
+
 import numpy as np
 import pytest
 from conftest import DATA, RECURRENT
@@ -113,3 +115,11 @@ def test_a_file_of_keras_means_the_same_to_both(keras, name, tmp_path):
     other.set_weights([0 * weight for weight in other.get_weights()])
     other.load_weights(str(tmp_path / "back.h5"))
     assert_allclose(other.predict(X), model.predict(X), rtol=1e-10)
+
+
+def test_names_order_and_defaults_are_those_of_keras(keras):
+    from keras.utils.io_utils import HDF5Matrix
+
+    for ours, theirs in ((rl.Sequential.fit_generator, keras.models.Sequential.fit_generator),
+                         (rl.utils.io_utils.HDF5Matrix, HDF5Matrix)):
+        assert str(inspect.signature(ours)) == str(inspect.signature(theirs))

@@ -8,6 +8,7 @@ import contextlib
 import dis
 import importlib
 import inspect
+import itertools
 import numbers
 import pathlib
 import pkgutil
@@ -35,8 +36,9 @@ PUBLIC = [
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
-    "__main__", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies", "functions",
-    "layers", "layers.carrying", "layers.iteration", "preprocessing", "recurrence", "theano_setup", "training", "utils",
+    "__main__", "ahead", "batches", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies",
+    "functions", "layers", "layers.carrying", "layers.iteration", "preprocessing", "recurrence", "theano_setup",
+    "training", "utils",
     "utils.arguments", "utils.arrays", "utils.generic_utils", "weight_files",
 ]  # fmt: skip
 
@@ -183,6 +185,8 @@ KINDS = {
     "input_dim": integer(2), "output_dim": integer(2), "n": integer(2), "depth": integer(2), "batch_size": integer(2),
     "nb_epoch": integer(1), "truncate_gradient": integer(2, -1), "patience": integer(2, least=0),
     "pad": integer(1, least=0), "delay": integer(2),
+    "samples_per_epoch": integer(4), "nb_val_samples": integer(4).or_none(), "nb_worker": integer(2),
+    "nb_val_worker": integer(2).or_none(),
     "nb_classes": integer(9, least=9).or_none(), "maxlen": integer(2).or_none(),
     "shape": Kind(lambda: (2, 2), lambda value: all(map(integer(2).accepts, (
         value if isinstance(value, (list, tuple, range)) else [value])))),
@@ -253,7 +257,9 @@ ELSEWHERE = {
     **dict.fromkeys(["Sequential.match_weights.weights", "Sequential.match_stored_weights.weights"],
                     Kind(lambda: model().get_weights())),
     "Sequential.get_output_mask.train": UNCHECKED, "Sequential.save_weights.filepath": NEW_PATH,
-    "Sequential.fit.validation_data": Kind(lambda: (np.ones((4, 5, 2)), np.ones((4, 1))), lambda value: value is None),
+    **dict.fromkeys(["Sequential.fit.validation_data", "Sequential.fit_generator.validation_data"],
+                    Kind(lambda: (np.ones((4, 5, 2)), np.ones((4, 1))), lambda value: value is None)),
+    "Sequential.fit_generator.generator": Kind(lambda: itertools.repeat((np.ones((4, 5, 2)), np.zeros((4, 1))))),
     "Sequential.compile.theano_mode": choice("FAST_COMPILE", "FAST_RUN").or_none(),
     "Sequential.from_config.config": CONFIG, "model_from_config.config": CONFIG,
     "model_from_json.json_string": Kind(lambda: model().to_json()),

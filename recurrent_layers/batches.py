@@ -1,0 +1,110 @@
+"""Where the batches of an epoch come from: samples in some order, or a generator.
+
+Each has `nb_samples`, the number of samples in an epoch, and `epoch()`, the batches of the next one: input, labels and
+weights, as a compiled function takes them.
+"""
+
+import warnings
+
+import numpy as np
+
+from recurrent_layers.ahead import Ahead, Ended
+from recurrent_layers.data import cut, shuffled
+from recurrent_layers.utils.arguments import shown
+
+
+class InOrder:
+    """Batches of samples, in their order or shuffled.
+
+    Parameters
+    ----------
+    samples : Samples
+    batch_size : int
+    shuffle : bool or "batch"
+    """
+
+    def __init__(self, samples, batch_size, shuffle=False):
+        self.samples, self.batch_size, self.shuffle = samples, batch_size, shuffle
+        self.nb_samples = len(samples)
+        self._order = np.arange(self.nb_samples) if shuffle else range(self.nb_samples)
+
+    def epoch(self):
+        self._order = shuffled(self._order, self.shuffle, self.batch_size)
+        for ids in cut(self._order, self.batch_size):
+            yield self.samples[slice(ids.start, ids.stop) if isinstance(ids, range) else ids]
+
+
+class Generated:
+    """Batches that a generator gives.
+
+    Parameters
+    ----------
+    name : str
+        What it is, for error messages.
+    generator : iterator
+        Of (X, y) or (X, y, sample_weight).
+    nb_samples : int
+        How many samples, at the least, are an epoch.
+    nb_epoch : int
+        How many epochs there will be: no more is fetched ahead than they need.
+    samples_of : callable
+        From X, y and, if it is there, sample_weight to samples that fit the model.
+    nb_worker : int
+        How many threads fetch them.
+    """
+
+    def __init__(self, name, generator, nb_samples, nb_epoch, samples_of, nb_worker):
+        self.name, self.nb_samples, self._samples_of = name, nb_samples, samples_of
+        self._ahead = Ahead(generator, self._checked, self._is_enough, nb_worker)
+        self._epochs_left, self._counted, self._epoch = nb_epoch, 0, 0
+        self._first = None
+
+    def __enter__(self):
+        return self
+
+    def begin(self):
+        """Fetch the first batch, and raise what is wrong with it, before anything has been trained."""
+        self._first = self._take(0)
+
+    def __exit__(self, *error):
+        self._ahead.stop()
+
+    def epoch(self):
+        seen = 0
+        while seen < self.nb_samples:
+            inputs, self._first = self._first or self._take(seen), None
+            seen += len(inputs[0])
+            yield inputs
+        if seen > self.nb_samples:
+            warnings.warn(f"an epoch of {self.name} has {seen} samples, not {self.nb_samples}: its batches do not "
+                          "divide them", RuntimeWarning)
+        self._epoch += 1
+
+    def _take(self, seen):
+        try:
+            return self._ahead.take()
+        except Ended:
+            raise ValueError(
+                f"{self.name} ended in epoch {self._epoch + 1}, of which it gave {seen} of {self.nb_samples} samples: "
+                "it must go on for as many epochs as there are, as by `while True`") from None
+
+    def _checked(self, number, given):
+        """The inputs of a function from what was given, by one of the threads."""
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ValueError(f"{self.name} must give (X, y) or (X, y, sample_weight), got {shown(given)} as batch "
+                             f"{number}")
+        try:
+            return self._samples_of(*given)[:]
+        except ValueError as error:
+            raise ValueError(f"batch {number} of {self.name}: {error}") from error
+
+    def _is_enough(self, given):
+        """Whether this batch is the last that is needed, as far as one sees before it is checked."""
+        X = given[0] if isinstance(given, (tuple, list)) and given else ()
+        if isinstance(X, list) and len(X) == 1 and hasattr(X[0], "shape"):
+            X = X[0]
+        self._counted += len(X) if hasattr(X, "__len__") and getattr(X, "shape", None) != () else 0
+        if self._counted >= self.nb_samples:
+            self._counted = 0
+            self._epochs_left -= 1
+        return self._epochs_left <= 0
