@@ -21,6 +21,7 @@ from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers.base import Layer
 from recurrent_layers.layers.iteration import Recurrent
+from recurrent_layers.lengths import ByLength, Steps
 from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import custom_objects_known, known_name, not_too_deep
@@ -276,7 +277,8 @@ class Sequential(Layer):
         return Samples(X, y, Weights(y, sample_weight, class_weight))
 
     def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
-            validation_data=None, shuffle=True, show_accuracy=False, class_weight=None, sample_weight=None):
+            validation_data=None, shuffle=True, show_accuracy=False, class_weight=None, sample_weight=None, *,
+            by_length=False):
         """Train.
 
         Parameters
@@ -309,6 +311,12 @@ class Sequential(Layer):
         sample_weight : array_like, optional
             The weights of the samples in the loss, (nb_samples,), or of their steps,
             (nb_samples, timesteps). Masked steps count nothing anyway.
+        by_length : bool
+            Whether samples with about the same number of steps that are not padding come into one batch, without the
+            steps that are padding in all of them. That is faster, and changes neither losses nor gradients of a batch,
+            since masked steps have no part in them, but for what counts steps: `truncate_gradient` counts padding at
+            the end, and so reaches further back where that is cut off; penalties on outputs of steps add up over
+            padding, too; and so may layers of your own. The mask must be made by the first layer, from the input.
 
         Returns
         -------
@@ -320,13 +328,17 @@ class Sequential(Layer):
         RuntimeError
             If the model is not compiled.
         ValueError
-            If the data do not fit the model or the loss, or the model is stateful, and samples are to be shuffled or
-            do not come in batches of one size; nothing has been trained then.
+            If the data do not fit the model or the loss, or an argument is none of these; if the model is stateful, and
+            samples are to be mixed or do not come in batches of one size; or if `by_length` is true, but `shuffle` is
+            "batch", or the first layer makes no mask, or not the only one. Nothing has been trained then.
         """
         self._compiled()
         batch_size, nb_epoch = integer("batch_size", batch_size), integer("nb_epoch", nb_epoch)
         verbose, show_accuracy = choice("verbose", verbose, 0, 1, 2), flag("show_accuracy", show_accuracy)
-        shuffle = choice("shuffle", shuffle, True, False, "batch")
+        shuffle, by_length = choice("shuffle", shuffle, True, False, "batch"), flag("by_length", by_length)
+        if by_length and shuffle == "batch":
+            raise ValueError('shuffle="batch" keeps neighbours together, by_length those of about the same length: '
+                             "pass shuffle=True or False, or leave by_length out")
         validation_split = number("validation_split", validation_split, least=0.0, below=1.0)
         samples, validation = self._samples(X, y, sample_weight, class_weight), None
         callbacks = [] if callbacks is None else checked_callbacks(callbacks)
@@ -340,11 +352,17 @@ class Sequential(Layer):
             samples, validation = samples.split(split)
             # The weights of classes are for training only.
             validation.weights = validation.weights.without_classes()
-        if shuffle and self.stateful:
-            raise ValueError("the model is stateful, and each batch goes on with the one before it, which "
-                             f"shuffle={shuffle!r} would mix up: pass shuffle=False")
-        batches = InOrder(samples, batch_size, shuffle)
-        validation = None if validation is None else InOrder(validation, batch_size)
+        if (shuffle or by_length) and self.stateful:
+            mixes = "by_length=True" if by_length else f"shuffle={shuffle!r}"
+            raise ValueError(f"the model is stateful, and each batch goes on with the one before it, which {mixes} would "
+                             "mix up: pass shuffle=False, and no by_length")
+        if by_length:
+            steps = Steps(self)
+            batches = ByLength(samples, batch_size, shuffle, steps)
+            validation = None if validation is None else ByLength(validation, batch_size, False, steps)
+        else:
+            batches = InOrder(samples, batch_size, shuffle)
+            validation = None if validation is None else InOrder(validation, batch_size)
         return self._fit(batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose)
 
     def fit_generator(self, generator, samples_per_epoch, nb_epoch, verbose=1, show_accuracy=False, callbacks=[],

@@ -7,12 +7,16 @@ import threading
 import time
 import traceback
 
+import h5py
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
 from recurrent_layers import ahead
 from recurrent_layers.callbacks import Callback
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.utils import arrays
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +254,166 @@ class TestGenerator:
     def test_progress(self, model, capfd):
         model.fit_generator(forever(*samples()[:2]), 40, 1, verbose=1)
         assert "40/40" in capfd.readouterr().err
+
+
+class Mean(rl.MaskedLayer):
+    """The mean over the steps that are not padding: the least that a layer can do with a mask."""
+
+    input_ndim, output_shape = 3, property(lambda self: (None, self.input_shape[2]))
+
+    def get_output_mask(self, train=False):
+        return None
+
+    def get_output(self, train=False):
+        mask = self.get_input_mask(train).dimshuffle(0, 1, 'x')
+        return T.sum(self.get_input(train) * mask, axis=1) / T.maximum(T.sum(mask, axis=1), 1)
+
+
+class WithMask(rl.MaskedLayer):
+    """Has a mask that a function makes of that of its input."""
+
+    input_ndim = 3
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def get_output_mask(self, train=False):
+        return self.function(self.get_input_mask(train))
+
+
+TIMESTEPS = 9
+#: Of nine steps the first real one and the one after the last: padding before, behind, on both sides, none, all.
+ENDS = [(5, 7), (2, 9), (8, 9), (0, 3), (0, 6), (4, 6), (3, 5), (1, 8), (4, 5), (9, 0), (0, 9), (9, 0)]
+#: The shortest first, those of one length in their order.
+ORDER = sorted(range(len(ENDS)), key=lambda k: max(0, ENDS[k][1] - ENDS[k][0]))
+#: What batches of three need of the input; the first is two samples of padding alone, and one of a step.
+NEEDED = [(8, 9), (4, 7), (0, 6), (0, 9)]
+
+
+def padded(kind):
+    """Sequences with the padding of ENDS, of vectors or of integers."""
+    is_real = np.array([[start <= t < stop for t in range(TIMESTEPS)] for start, stop in ENDS])
+    if kind == "integers":
+        return np.random.randint(1, 5, is_real.shape) * is_real
+    return np.random.randn(*is_real.shape, 2) * is_real[..., None]
+
+
+MODELS = {
+    "a recurrence": lambda: [rl.Masking(), rl.SimpleRNN(2, 3, activation="tanh"), rl.Dense(3, 2)],
+    "backwards": lambda: [rl.Masking(), rl.SimpleRNN(2, 3, return_sequences=True, go_backwards=True),
+                          rl.TimeDistributedDense(3, 2)],
+    "integers": lambda: [rl.Embedding(5, 3, mask_zero=True), rl.TimeDistributedDense(3, 2)],
+    # As many steps as there are in a batch, by chance.
+    "decoder": lambda: [rl.Embedding(5, 3, mask_zero=True), Mean(), rl.RepeatVector(3), rl.TimeDistributedDense(3, 2)],
+    "in a model": lambda: [rl.Sequential([rl.Masking(), Mean()]), rl.Dense(2, 2)],
+}  # fmt: skip
+
+
+def compiled(layers):
+    made = rl.Sequential(layers)
+    made.compile(rl.optimizers.SGD(lr=0.1), "mse")
+    return made
+
+
+class TestByLength:
+    @pytest.mark.parametrize("name, labels, weights", [
+        ("a recurrence", (), ()), ("backwards", (9,), (9,)), ("integers", (9,), (9, 1)), ("decoder", (3,), ()),
+        ("in a model", (), None),
+    ])  # fmt: skip
+    def test_losses_and_gradients_are_those_of_batches_that_are_not_cut(self, name, labels, weights):
+        made = compiled(MODELS[name]())
+        X = padded("integers" if name in ("integers", "decoder") else "vectors")
+        y = np.random.randn(len(X), *labels, 2)
+        weights = None if weights is None else np.random.rand(len(X), *weights)
+        before, losses, shapes, each = made.get_weights(), [], [], Callback()
+        each.on_batch_end = lambda batch, logs: losses.append(logs["loss"])
+        train = made._functions.get("train")
+        made._functions._compiled["train"] = lambda *inputs: (shapes.append([one.shape for one in inputs]),
+                                                              train(*inputs))[1]
+        history = made.fit(X, y, batch_size=3, nb_epoch=1, shuffle=False, verbose=0, callbacks=[each], by_length=True,
+                           sample_weight=weights, validation_data=(X, y) if name == "backwards" else None)
+        made._functions._compiled["train"] = train
+        cut = made.get_weights()
+        if name == "backwards":
+            assert np.isclose(history.history["val_loss"][0], made.evaluate(X, y, verbose=0), rtol=1e-10)
+        made.set_weights(before)
+        expected = [made.train_on_batch(X[ids], y[ids], sample_weight=None if weights is None else weights[ids])
+                    for ids in np.reshape(ORDER, (-1, 3))]
+        assert_allclose(losses, expected, rtol=1e-10)
+        for one, other, first in zip(cut, made.get_weights(), before):
+            assert_allclose(one, other, rtol=1e-10, atol=1e-14)
+            assert not np.array_equal(one, first)
+        assert [shape[0][:2] for shape in shapes] == [(3, stop - start) for start, stop in NEEDED]
+        assert [shape[1][:-1] for shape in shapes] == [shape[2] for shape in shapes]
+        for of_X, of_y, _ in shapes:
+            assert of_y == ((3, 2) if not labels else (3, 3 if labels == (3,) else of_X[1], 2))
+
+    def test_a_batch_of_padding_alone_keeps_a_step(self):
+        made = compiled(MODELS["integers"]())
+        before = made.get_weights()
+        X, shapes, train = padded("integers")[[9, 11, 9]], [], made._functions.get("train")
+        made._functions._compiled["train"] = lambda X, *rest: (shapes.append(X.shape), train(X, *rest))[1]
+        assert made.fit(X, np.ones((3, 9, 2)), nb_epoch=1, verbose=0, by_length=True).history["loss"] == [0.0]
+        assert shapes == [(3, 1)] and all(map(np.array_equal, made.get_weights(), before))
+
+    def test_chance_is_in_the_order_of_batches_and_among_equal_lengths(self):
+        made = compiled(MODELS["in a model"]())
+        lengths = np.repeat([2, 5, 9], 7)
+        X = np.ones((21, 9, 2)) * (np.arange(9)[:, None] < lengths[:, None, None]) * np.arange(1, 22)[:, None, None]
+        seen = []
+        made._functions._compiled["train"] = lambda X, *rest: seen.append(X) or [0.0, 0.0, 1.0]
+        epochs = []
+        for seed in [3, 3, *range(30)]:
+            np.random.seed(seed)
+            del seen[:]
+            made.fit(X, np.ones((21, 2)), batch_size=4, nb_epoch=1, verbose=0, by_length=True)
+            epochs.append([(one.shape[1], *one[:, 0, 0].astype(int) - 1) for one in seen])
+        assert epochs[0] == epochs[1]
+        for epoch in epochs:
+            assert sorted(k for _, *ids in epoch for k in ids) == list(range(21))
+            assert sorted(len(ids) for _, *ids in epoch) == [1, 4, 4, 4, 4, 4]
+            assert all(lengths[ids].max() == steps for steps, *ids in epoch)
+            # In their order by length, batches follow one another.
+            ends = sorted((lengths[ids].min(), lengths[ids].max()) for _, *ids in epoch)
+            assert all(one[1] <= other[0] for one, other in zip(ends, ends[1:]))
+        assert len({steps for steps, *_ in (epoch[0] for epoch in epochs)}) == 3, "any batch may come first"
+        assert len({tuple(sorted(ids)) for epoch in epochs for _, *ids in epoch}) > 60
+        alone = {lengths[ids[0]] for epoch in epochs for _, *ids in epoch if len(ids) == 1}
+        assert alone == {2, 5, 9}, "batches begin elsewhere in each epoch"
+
+    @pytest.mark.parametrize("kind", ["memory", "elsewhere"])
+    def test_lengths_are_found_in_pieces(self, kind, monkeypatch, tmp_path):
+        monkeypatch.setattr(arrays, "PIECE", 4 * TIMESTEPS * 8)  # Four samples.
+        made, X, y = compiled(MODELS["integers"]()), padded("integers"), np.random.randn(len(ENDS), 9, 2)
+        shapes = []
+        made._functions._compiled["train"] = lambda X, *rest: shapes.append(X.shape) or [0.0, 0.0, 1.0]
+        with h5py.File(tmp_path / "data.h5", "w") as file:
+            file["X"], file["y"] = X, y
+            data = (X, y) if kind == "memory" else (file["X"], file["y"])
+            made.fit(*data, batch_size=3, nb_epoch=1, shuffle=False, verbose=0, by_length=True)
+        assert shapes == [(3, stop - start) for start, stop in NEEDED]
+
+    @pytest.mark.parametrize("layers, message", [
+        (lambda: [rl.Dense(2, 2)], "whose first layer makes a mask from the input, but Dense makes none: begin with"),
+        (lambda: [rl.Embedding(5, 3), rl.TimeDistributedDense(3, 2)], "but Embedding makes none"),
+        (lambda: [rl.TimeDistributedDense(2, 2), rl.Masking(), rl.TimeDistributedDense(2, 2)], "Dense makes none"),
+        (lambda: [rl.Masking(), WithMask(lambda mask: None)], "the outputs have steps, and no mask"),
+        (lambda: [rl.Masking(), WithMask(lambda mask: mask[:, ::2])], r"shape of the input, \(12, 9\), but .*12, 5\)"),
+        (lambda: [rl.Masking(), WithMask(T.ones_like), Mean()], "for WithMask, which has another mask, there are real"),
+        (lambda: [rl.Masking(), WithMask(lambda mask: mask * T.eq(T.cumsum(mask, axis=1), 1))],
+         "the mask of the outputs is not that of the inputs"),
+    ])  # fmt: skip
+    def test_models_in_which_it_would_change_something(self, layers, message):
+        made = compiled(layers())
+        X = padded("integers" if isinstance(made.layers[0], rl.Embedding) else "vectors")
+        X = X[:, 0] if isinstance(made.layers[0], rl.Dense) else X
+        y = np.ones(made.predict(X).shape)
+        before = made.get_weights()
+        with pytest.raises(ValueError, match=message):
+            made.fit(X, y, verbose=0, by_length=True)
+        assert all(map(np.array_equal, made.get_weights(), before)) and "train" not in made._functions._compiled
+
+    def test_whole_batches_are_another_order(self, model):
+        with pytest.raises(ValueError, match='shuffle="batch" keeps neighbours together'):
+            model.fit(*samples()[:2], shuffle="batch", by_length=True)

@@ -37,9 +37,8 @@ PUBLIC = [
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies",
-    "functions", "layers", "layers.carrying", "layers.iteration", "preprocessing", "recurrence", "theano_setup",
-    "training", "utils",
-    "utils.arguments", "utils.arrays", "utils.generic_utils", "weight_files",
+    "functions", "layers", "layers.carrying", "layers.iteration", "lengths", "preprocessing", "recurrence",
+    "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.generic_utils", "weight_files",
 ]  # fmt: skip
 
 
@@ -259,6 +258,7 @@ ELSEWHERE = {
     "Sequential.get_output_mask.train": UNCHECKED, "Sequential.save_weights.filepath": NEW_PATH,
     **dict.fromkeys(["Sequential.fit.validation_data", "Sequential.fit_generator.validation_data"],
                     Kind(lambda: (np.ones((4, 5, 2)), np.ones((4, 1))), lambda value: value is None)),
+    "Sequential.fit.by_length": Kind(lambda: False, lambda value: FLAG.accepts(value) and not value),
     "Sequential.fit_generator.generator": Kind(lambda: itertools.repeat((np.ones((4, 5, 2)), np.zeros((4, 1))))),
     "Sequential.compile.theano_mode": choice("FAST_COMPILE", "FAST_RUN").or_none(),
     "Sequential.from_config.config": CONFIG, "model_from_config.config": CONFIG,

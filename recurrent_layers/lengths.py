@@ -1,0 +1,142 @@
+"""Batches of samples of about the same length, cut to the steps that the longest of them needs."""
+
+import numpy as np
+
+from recurrent_layers import engine
+from recurrent_layers.data import rows
+from recurrent_layers.utils.arrays import slices
+
+
+class Steps:
+    """Which steps of samples are real, as the first layer of a model says, which makes the mask from the input.
+
+    Parameters
+    ----------
+    model : Sequential
+        Compiled.
+
+    Raises
+    ------
+    ValueError
+        If that layer makes no mask, or the outputs have steps but no mask: steps that are cut off would count in the
+        loss.
+    """
+
+    def __init__(self, model):
+        first, output = model._first(), model._compiled().output
+        mask, of_output = first.get_output_mask(False), model.get_output_mask(False)
+        if mask is None:
+            raise ValueError("by_length needs a model whose first layer makes a mask from the input, but "
+                             f"{type(first).__name__} makes none: begin with Masking() or Embedding(..., "
+                             "mask_zero=True), or leave by_length out")
+        shape = model.output_shape
+        if of_output is None and output.ndim > 2 and (shape is None or shape[1] is None):
+            raise ValueError("by_length cuts off steps that are padding, but here the outputs have steps, and no mask "
+                             "that says which of them are: let the layers of your own hand it on (get_output_mask), or "
+                             "leave by_length out")
+        self.labels_have_steps = of_output is not None
+        self._layers, masks = [first], [mask]
+        for layer in model._all_layers():
+            if layer is not first and layer.get_output_mask(False) is not None:
+                self._layers.append(layer)
+                masks.append(layer.get_output_mask(False))
+        if self.labels_have_steps:
+            masks.append(of_output)
+        self._masks = engine.function([model._compiled().input], masks, mode=model.theano_mode,
+                                      allow_input_downcast=True, on_unused_input="ignore", name="masks")  # fmt: skip
+
+    def of(self, X):
+        """The real steps of each sample.
+
+        Parameters
+        ----------
+        X : numpy.ndarray or Elsewhere
+            (nb_samples, timesteps, ...), of which no more than a piece is read at once.
+
+        Returns
+        -------
+        starts, stops : numpy.ndarray of int
+            The first real step of each sample, and the one after the last; `timesteps` and 0 if there is none.
+        labels_are_reversed : bool
+            Whether the steps of the outputs are in the other order, as of a layer that goes backwards.
+
+        Raises
+        ------
+        ValueError
+            If another layer has a mask in which padding is real, or that of the outputs is another one.
+        """
+        timesteps = X.shape[1]
+        found, as_they_are, reversed_ = [], True, True
+        for part in slices(X):
+            (starts, stops), *others = (self._ends(mask, (part.stop - part.start, timesteps))
+                                        for mask in self._masks(rows(X, part)))
+            found.append((starts, stops))
+            ends = [(starts, stops), (timesteps - stops, timesteps - starts)]
+            for layer, (first, last) in zip(self._layers[1:], others):
+                if not any(np.all((first >= start) & (last <= stop)) for start, stop in ends):
+                    raise ValueError(f"by_length cuts off what {type(self._layers[0]).__name__} masks, but for "
+                                     f"{type(layer).__name__}, which has another mask, there are real steps among "
+                                     "these: leave by_length out")
+            if self.labels_have_steps:
+                as_they_are, reversed_ = (so_far and all(map(np.array_equal, others[-1], expected))
+                                          for so_far, expected in zip((as_they_are, reversed_), ends))
+        if not as_they_are and not reversed_:
+            raise ValueError("by_length cuts off the same steps of labels as of inputs, but the mask of the outputs is "
+                             "not that of the inputs: leave by_length out")
+        starts, stops = map(np.concatenate, zip(*found))
+        return starts, stops, not as_they_are
+
+    def _ends(self, mask, shape):
+        """The first step of each sample that a mask has, and the one after the last."""
+        if mask.shape != shape:
+            raise ValueError(f"by_length needs masks of the shape of the input, {shape}, but a layer has one of shape "
+                             f"{mask.shape}: leave by_length out")
+        is_real = np.asarray(mask) != 0
+        starts, stops = is_real.argmax(axis=1), shape[1] - is_real[:, ::-1].argmax(axis=1)
+        has_any = is_real.any(axis=1)
+        return np.where(has_any, starts, shape[1]), np.where(has_any, stops, 0)
+
+
+class ByLength:
+    """Batches of samples of about the same length, without steps that are padding in all of them; see `batches`.
+
+    Parameters
+    ----------
+    samples : Samples
+    batch_size : int
+    shuffle : bool
+        Whether samples of the same length come together by chance, and batches in any order; else the shortest come
+        first.
+    steps : Steps
+    """
+
+    def __init__(self, samples, batch_size, shuffle, steps):
+        self.samples, self.batch_size, self.shuffle = samples, batch_size, shuffle
+        self.nb_samples = len(samples)
+        self._starts, self._stops, self._are_reversed = steps.of(samples.X)
+        self._labels_have_steps = steps.labels_have_steps
+        self._lengths = np.maximum(self._stops - self._starts, 0)
+
+    def epoch(self):
+        order = np.arange(self.nb_samples)
+        whole, rest = divmod(self.nb_samples, self.batch_size)
+        sizes = [self.batch_size] * whole + [rest] * (rest > 0)
+        if self.shuffle:
+            np.random.shuffle(order)
+            np.random.shuffle(sizes)  # So that batches begin elsewhere in each epoch.
+        order = order[np.argsort(self._lengths[order], kind="stable")]
+        parts = np.split(order, np.cumsum(sizes)[:-1])
+        if self.shuffle:
+            parts = [parts[k] for k in np.random.permutation(len(parts))]
+        for ids in parts:
+            yield self._cut(ids)
+
+    def _cut(self, ids):
+        X, y, weights = self.samples[ids]
+        start, stop = self._starts[ids].min(), self._stops[ids].max()
+        # Where all is padding a single step is as good as any.
+        start, stop = (start, stop) if start < stop else (0, 1)
+        if self._labels_have_steps:
+            of_labels = slice(X.shape[1] - stop, X.shape[1] - start) if self._are_reversed else slice(start, stop)
+            y, weights = y[:, of_labels], weights[:, of_labels]
+        return X[:, start:stop], y, weights
