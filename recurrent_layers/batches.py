@@ -101,9 +101,9 @@ class Generated:
     def _is_enough(self, given):
         """Whether this batch is the last that is needed, as far as one sees before it is checked."""
         X = given[0] if isinstance(given, (tuple, list)) and given else ()
-        if isinstance(X, list) and len(X) == 1 and hasattr(X[0], "shape"):
-            X = X[0]
-        self._counted += len(X) if hasattr(X, "__len__") and getattr(X, "shape", None) != () else 0
+        X = X[0] if isinstance(X, list) and len(X) == 1 and hasattr(X[0], "shape") else X
+        shape = (len(X),) if isinstance(X, (list, tuple)) else getattr(X, "shape", None)
+        self._counted += shape[0] if isinstance(shape, tuple) and shape else 0
         if self._counted >= self.nb_samples:
             self._counted = 0
             self._epochs_left -= 1

@@ -116,9 +116,9 @@ def array_or_elsewhere(name, value, advice=""):
     if isinstance(value, Elsewhere):
         return value
     is_array = isinstance(getattr(value, "dtype", None), np.dtype) and isinstance(getattr(value, "shape", None), tuple)
+    is_elsewhere = is_array and not isinstance(value, np.ndarray) and hasattr(type(value), "__getitem__")
     # Those with `iloc`, of pandas, are in memory, and take indices for labels.
-    if is_array and not isinstance(value, np.ndarray) and not hasattr(value, "iloc") and value.dtype.kind in "fiub" \
-            and value.shape:  # fmt: skip
+    if is_elsewhere and value.dtype.kind in "fiub" and value.shape and not hasattr(value, "iloc"):
         return Elsewhere(name, value, 0, value.shape[0])
     return array_of_numbers(name, value, advice)
 

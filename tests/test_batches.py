@@ -10,6 +10,7 @@ import traceback
 import h5py
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
@@ -162,6 +163,8 @@ class TestGenerator:
         (lambda X, y: X, r"must give \(X, y\) or \(X, y, sample_weight\), got an array of .* as batch 2"),
         (lambda X, y: None, r"must give \(X, y\) .*, got None"), (lambda X, y: (None, y), "batch 2 .*must be numbers"),
         (lambda X, y: (), "must give"), (lambda X, y: (X[:0], y[:0]), "batch 2 of the generator: the input is empty"),
+        *((lambda X, y, kind=kind: (getattr(scipy.sparse, kind + "_matrix")(X), y), "batch 2 .*must be numbers")
+          for kind in ("csr", "dia")),
     ])  # fmt: skip
     def test_a_batch_that_does_not_fit(self, model, wrong, message):
         X, y, _ = samples()

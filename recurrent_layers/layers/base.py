@@ -229,7 +229,7 @@ class Layer(PortableState):
         Parameters
         ----------
         X : numpy.ndarray
-            Samples first.
+            Samples first; of much data, the samples of one piece after another.
 
         Raises
         ------
