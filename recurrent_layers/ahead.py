@@ -1,5 +1,6 @@
 """Threads that fetch from a generator ahead of who needs it."""
 
+import contextlib
 import threading
 
 #: How many things may be fetched and not taken yet.
@@ -73,7 +74,8 @@ class Ahead:
         with self._lock:
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(PATIENCE)
+            with contextlib.suppress(RuntimeError):  # The last may not have been started, as by Ctrl-C.
+                thread.join(PATIENCE)
 
     def _work(self):
         while True:

@@ -229,6 +229,14 @@ class TestGenerator:
         for thread in fetching():
             thread.join(10)
 
+    def test_ctrl_c_while_a_thread_is_started(self, model, monkeypatch):
+        def start(self):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit_generator(forever(*samples()), 40, 1, verbose=0)
+
     @pytest.mark.parametrize("changed, message", [
         (dict(generator=[samples()[:2]]), "generator must be an iterator of .*, as a function with `yield`"),
         (dict(generator=samples), "generator must be an iterator"), (dict(samples_per_epoch=0), "samples_per_epoch"),

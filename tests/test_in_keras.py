@@ -8,6 +8,7 @@ from conftest import DATA, RECURRENT
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
+from recurrent_layers.utils import io_utils
 
 # The layers before and after ours, by their names in Keras; None is where ours stands.
 PLACES = {
@@ -118,8 +119,8 @@ def test_a_file_of_keras_means_the_same_to_both(keras, name, tmp_path):
 
 
 def test_names_order_and_defaults_are_those_of_keras(keras):
-    from keras.utils.io_utils import HDF5Matrix
+    from keras.utils import io_utils as of_keras
 
     for ours, theirs in ((rl.Sequential.fit_generator, keras.models.Sequential.fit_generator),
-                         (rl.utils.io_utils.HDF5Matrix, HDF5Matrix)):
+                         (io_utils.HDF5Matrix, of_keras.HDF5Matrix)):
         assert str(inspect.signature(ours)) == str(inspect.signature(theirs))
