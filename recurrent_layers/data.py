@@ -230,17 +230,24 @@ class Weights:
         self.shape = tuple(y.shape[:-1])
         self.given = self.of_classes = None
         if class_weight is not None:
-            self.of_classes = checked_class_weight(class_weight)
-            there = set().union(*(np.unique(_classes(piece)).tolist() for _, piece in pieces(y)))
-            missing = there - set(self.of_classes)
+            of_classes = checked_class_weight(class_weight)
+            there = set()
+            for _, piece in pieces(y):
+                if y.shape[-1] == 1:
+                    converted("labels", piece, "int64", "class_weight needs labels that are classes")
+                there.update(np.unique(_classes(piece)).tolist())
+            missing = there - set(of_classes)
             if missing:
                 raise ValueError(f"class_weight has no weight for class {', '.join(map(str, sorted(missing)))}")
+            self.of_classes = np.array(sorted(there)), np.array([of_classes[label] for label in sorted(there)])
         if sample_weight is not None:
             self.given = array_or_elsewhere("sample_weight", sample_weight)
             if self.given.shape[:1] != self.shape[:1]:
                 raise self._no_such_shape()
         if self.given is not None or self.of_classes is not None:
             for part in slices(y):
+                if self.given is not None:
+                    converted("sample_weight", self.given[part], "float64")
                 weights = self.of(None if self.of_classes is None else y[part], part)
                 if not np.all(weights >= 0) or not is_finite(weights, config.floatX):
                     raise ValueError("weights of samples must not be negative, NaN or infinite")
@@ -267,10 +274,10 @@ class Weights:
         shape = (len(range(*part.indices(self.shape[0]))) if isinstance(part, slice) else len(part),) + self.shape[1:]
         weights = np.ones(shape)
         if self.of_classes is not None:
-            labels, places = np.unique(_classes(y), return_inverse=True)
-            weights = np.array([self.of_classes[label] for label in labels.tolist()])[places].reshape(shape)
+            labels, weights_of_labels = self.of_classes
+            weights = weights_of_labels[np.searchsorted(labels, _classes(y))]
         if self.given is not None:
-            given = converted("sample_weight", self.given[part], "float64")
+            given = self.given[part].astype("float64", copy=False)
             given = given.reshape(given.shape[:1] + (1,) * (len(shape) - 1)) if given.ndim == 1 else given
             try:
                 weights = weights * np.broadcast_to(given[..., 0] if given.shape == shape + (1,) else given, shape)
@@ -302,9 +309,7 @@ def checked_class_weight(class_weight):
 
 def _classes(y):
     """The class of each sample, or step."""
-    if y.shape[-1] == 1:
-        return converted("labels", y[..., 0], "int64", "class_weight needs labels that are classes")
-    return np.argmax(y, axis=-1)
+    return y[..., 0].astype("int64") if y.shape[-1] == 1 else np.argmax(y, axis=-1)
 
 
 def cut(order, batch_size):
