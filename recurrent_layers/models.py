@@ -354,8 +354,8 @@ class Sequential(Layer):
             validation.weights = validation.weights.without_classes()
         if (shuffle or by_length) and self.stateful:
             mixes = "by_length=True" if by_length else f"shuffle={shuffle!r}"
-            raise ValueError(f"the model is stateful, and each batch goes on with the one before it, which {mixes} would "
-                             "mix up: pass shuffle=False, and no by_length")
+            raise ValueError("the model is stateful, and each batch goes on with the one before it, which "
+                             f"{mixes} would mix up: pass shuffle=False, and no by_length")
         if by_length:
             steps = Steps(self)
             batches = ByLength(samples, batch_size, shuffle, steps)
@@ -459,6 +459,9 @@ class Sequential(Layer):
 
     def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose):
         """Train on what :mod:`recurrent_layers.batches` gives."""
+        for name, one in (("train", batches), ("test", validation)):
+            if isinstance(one, InOrder):
+                self._compiled().check_batches(name, one.nb_samples, one.batch_size)
         if show_accuracy:
             self._warn_of_a_single_class()
         return training.fit(self, self._compiled(), batches, validation, callbacks, batch_size, nb_epoch,

@@ -318,6 +318,8 @@ def test_what_would_mix_up_states_is_refused_before_anything_is_done():
         model.fit(ones(2, 4), y, nb_epoch=1, verbose=0)
     with pytest.raises(ValueError, match="shuffle='batch' would mix up"):
         model.fit(ones(2, 4), y, nb_epoch=1, verbose=0, shuffle="batch")
+    with pytest.raises(ValueError, match="by_length=True would mix up"):
+        model.fit(ones(2, 4), y, nb_epoch=1, verbose=0, shuffle=False, by_length=True)
     for batch_size, options in ((3, {}), (2, dict(validation_split=0.25)),
                                 (2, dict(validation_data=(ones(2, 3), y[:3])))):  # fmt: skip
         with pytest.raises(ValueError, match="a stateful model needs as many samples in each batch"):
@@ -331,6 +333,16 @@ def test_what_would_mix_up_states_is_refused_before_anything_is_done():
     assert_array_equal(model.predict(ones(1, 2)), [[2], [2]])
     model.reset_states()
     assert len(model.predict(ones(1, 3))) == 3
+
+
+def test_batches_of_a_generator_go_on_from_one_to_the_next():
+    model = summing()
+    batches = ((ones(1, n), np.zeros((n, 1))) for n in (2, 2, 2, 3))
+    history = model.fit_generator(batches, samples_per_epoch=2, nb_epoch=2, verbose=0, nb_worker=1).history
+    assert history == {"loss": [1, 4]}
+    with pytest.raises(ValueError, match="the states of 2 samples, but there are 3"):
+        model.fit_generator(batches, samples_per_epoch=5, nb_epoch=1, verbose=0)
+    assert model.train_on_batch(ones(1, 2), np.zeros((2, 1))) == 16
 
 
 def test_layers_that_cannot_be_stateful():

@@ -73,8 +73,17 @@ class Carried:
         return None if kept is None else len(kept[0])
 
     def values(self, function, nb_samples):
-        """The arrays for `variables`: what the last call of a function has left, or zeros."""
+        """The arrays for `variables`: what the last call of a function has left, or zeros.
+
+        Raises
+        ------
+        ValueError
+            If that one had another number of samples.
+        """
         kept = self.layer.memory.states.get(function)
+        if kept is not None and len(kept[0]) != nb_samples:
+            raise ValueError(f"the model goes on with the states of {len(kept[0])} samples, but there are {nb_samples} "
+                             "in a batch; to begin anew, call reset_states() first")
         if kept is None:
             kept = [np.zeros((nb_samples, size), config.floatX) for size in self.layer.state_sizes]
             kept += [] if self.steps is None else [np.zeros(nb_samples, "int64")]
