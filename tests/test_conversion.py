@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from recurrent_layers import GRU, JZS1, LSTM, SimpleDeepRNN, SimpleRNN, engine
+from recurrent_layers import GRU, JZS1, LSTM, Bidirectional, Masking, Sequential, SimpleDeepRNN, SimpleRNN, engine
 from recurrent_layers.conversion import from_keras3, from_torch, to_keras3, to_torch
 
 X = np.random.RandomState(0).randn(3, 6, 4).astype("float32")
@@ -182,6 +182,31 @@ def peer(request, tmp_path):
     return run
 
 
+def drawn(layer):
+    layer.set_weights([np.random.randn(*weight.shape) for weight in layer.get_weights()])
+    return layer
+
+
+def compiled(*layers):
+    model = Sequential(layers)
+    model.compile("sgd", "mse")
+    return model
+
+
+def with_states():
+    """A layer with variables for its first states, and values for these."""
+    variables = [engine.tensor.matrix() for _ in range(2)]
+    layer = LSTM(4, 5, inner_activation="sigmoid", return_sequences=True, initial_state=variables, return_state=True)
+    return drawn(layer), [np.random.randn(3, 5) for _ in range(2)]
+
+
+def outputs_of(layer, states):
+    """The output and the last states."""
+    y = layer.get_output()
+    return engine.function([layer.input, *layer.initial_state], [y, *layer.final_states],
+                           allow_input_downcast=True)(X, *states)  # fmt: skip
+
+
 @pytest.mark.peers
 class TestAgainstKeras3:
     @pytest.mark.parametrize("layer", [
@@ -211,6 +236,37 @@ class TestAgainstKeras3:
         layer = from_keras3(config, [weights[f"weight_{n}"] for n in range(len(weights))])
         assert_allclose(output(layer), Y, rtol=1e-5, atol=1e-6)
 
+    @pytest.mark.parametrize("merge", ["concat", "ave"])
+    def test_both_directions(self, peer, merge):
+        """Behind padding on either side."""
+        both = drawn(Bidirectional(LSTM(4, 5, inner_activation="sigmoid"), merge))
+        (forward, kernels), (_, others) = to_keras3(both.forward), to_keras3(both.backward)
+        config = {"module": "keras.layers", "class_name": "Bidirectional",
+                  "config": {"layer": forward, "merge_mode": merge}}  # fmt: skip
+        mask = np.ones((3, 6))
+        mask[0, :2] = mask[1, 4:] = 0
+        weights = {f"weight_{n}": weight for n, weight in enumerate(kernels + others)}
+        _, _, Y = peer("keras", dict(weights, mask=mask), config=config)
+        model = compiled(Masking(), both)
+        assert_allclose(model.predict(X * mask[:, :, None]), Y, rtol=1e-5, atol=1e-6)
+
+    def test_a_stateful_layer_in_two_pieces(self, peer):
+        layer = drawn(GRU(4, 5, activation="tanh", inner_activation="sigmoid", return_sequences=True, stateful=True))
+        config, weights = to_keras3(layer)
+        _, _, Y = peer("keras", {f"weight_{n}": weight for n, weight in enumerate(weights)}, config=config, pieces=2)
+        model = compiled(layer)
+        for piece, expected in zip(np.split(X, 2, axis=1), np.split(Y, 2, axis=1)):
+            assert_allclose(model.predict(piece), expected, rtol=1e-5, atol=1e-6)
+
+    def test_states_before_and_after(self, peer):
+        layer, states = with_states()
+        config, weights = to_keras3(LSTM(4, 5, inner_activation="sigmoid", weights=layer.get_weights()))
+        config["config"].update(return_sequences=True, return_state=True)
+        _, last, Y = peer("keras", {**{f"weight_{n}": weight for n, weight in enumerate(weights)},
+                                    **{f"state_{k}": state for k, state in enumerate(states)}}, config=config)
+        for found, expected in zip(outputs_of(layer, states), (Y, last["last_0"], last["last_1"])):
+            assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
 
 @pytest.mark.peers
 class TestAgainstTorch:
@@ -233,6 +289,22 @@ class TestAgainstTorch:
     def test_theirs_comes_here(self, peer, class_name, config, arguments):
         _, state, Y = peer("torch", {}, class_name=class_name, config=dict(config, input_size=4, hidden_size=5))
         assert_allclose(output(from_torch(state, **arguments)), Y, rtol=1e-5, atol=1e-6)
+
+    def test_both_directions(self, peer):
+        both = drawn(Bidirectional(LSTM(4, 5, inner_activation="sigmoid", return_sequences=True)))
+        state = to_torch(both.forward)
+        turned = to_torch(LSTM(4, 5, inner_activation="sigmoid", weights=both.backward.get_weights()))
+        state.update({f"{name}_reverse": weight for name, weight in turned.items()})
+        config = dict(input_size=4, hidden_size=5, bidirectional=True)
+        assert_allclose(output(both), peer("torch", state, class_name="LSTM", config=config)[2], rtol=1e-5, atol=1e-6)
+
+    def test_states_before_and_after(self, peer):
+        layer, states = with_states()
+        arrays = to_torch(LSTM(4, 5, inner_activation="sigmoid", weights=layer.get_weights()))
+        arrays.update({f"state_{k}": state[None] for k, state in enumerate(states)})
+        _, last, Y = peer("torch", arrays, class_name="LSTM", config=dict(input_size=4, hidden_size=5))
+        for found, expected in zip(outputs_of(layer, states), (Y, last["last_0"][0], last["last_1"][0])):
+            assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
     def test_theirs_comes_here_layer_by_layer(self, peer):
         config = dict(input_size=4, hidden_size=5, num_layers=2)

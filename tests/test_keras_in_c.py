@@ -126,3 +126,25 @@ def test_options_of_our_layers_are_those_of_keras(keras, monkeypatch, name):
         assert is_in_c(function)
         expected = theano.function([their_mask.input], theirs.get_output(train), mode=BY_SCAN)(X)
         assert_allclose(function(X), expected, rtol=1e-8, atol=1e-12)
+
+
+def test_a_stateful_layer_goes_on_as_that_of_keras(keras):
+    """What is trained and predicted of one sequence after the other, until its states are to begin anew."""
+    rng, make = np.random.RandomState(2), keras.layers
+    theirs = keras.models.Sequential()
+    theirs.add(make.core.Masking(0.0, batch_input_shape=(4, 5, 3)))
+    theirs.add(make.recurrent.LSTM(6, stateful=True, go_backwards=True))
+    theirs.add(make.core.Dense(2))
+    theirs.compile(keras.optimizers.SGD(lr=0.1), "mse")
+    ours = rl.Sequential([rl.Masking(0.0), rl.LSTM(3, 6, stateful=True, go_backwards=True), rl.Dense(6, 2)])
+    ours.compile(rl.optimizers.SGD(lr=0.1), "mse", theano_mode="FAST_RUN")
+    ours.set_weights(theirs.get_weights())
+    for _ in range(3):
+        X, y = rng.randn(4, 5, 3) * (rng.rand(4, 5, 1) < 0.7), rng.randn(4, 2)
+        assert_allclose(ours.train_on_batch(X, y), theirs.train_on_batch(X, y), rtol=1e-8)
+    for found, expected in zip(ours.get_weights(), theirs.get_weights()):
+        assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
+    theirs.reset_states()  # Theirs would go on with the states of the training.
+    for _ in range(2):
+        assert_allclose(ours.predict(X), theirs.predict(X, batch_size=4), rtol=1e-8)
+    assert is_in_c(ours._functions.get("train"))

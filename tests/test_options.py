@@ -351,7 +351,8 @@ def test_constraints_hold_after_an_update():
 
 CHOICES = dict(go_backwards=[False, True], initial_state=[None, "learned"], dropout_W=[0.0, 0.2], dropout_U=[0.0, 0.2],
                zoneout=[0.0, 0.1], gradient_clipping=[0.0, 1.0], W_regularizer=[None, "l2"],
-               b_constraint=[None, "nonneg"], return_sequences=[False, True], truncate_gradient=[-1, 2])  # fmt: skip
+               b_constraint=[None, "nonneg"], return_sequences=[False, True], truncate_gradient=[-1, 2],
+               stateful=[False, True])  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(NB_COMBINATIONS))
@@ -416,6 +417,17 @@ def test_a_cell_of_ones_own_is_made_again_of_its_config(cell, arguments):
     assert again.activation is layer.activation and config["output_dim"] == OUTPUT_DIM
     if not layer.go_backwards:
         assert rl.Bidirectional(layer).backward.activation is layer.activation
+
+
+@pytest.mark.parametrize("option, value", [
+    ("dropout_U", 0.1), ("gradient_clipping", 1.0), ("U_regularizer", "l2"), ("U_constraint", "nonneg")])
+def test_what_would_do_nothing_is_refused(option, value):
+    class Elementwise(Plain):
+        param_names = ("W", "u", "b")
+
+    with pytest.raises(ValueError, match=f"{option} acts on weights U, of which Elementwise has none, only W, u, b"):
+        Elementwise(INPUT_DIM, OUTPUT_DIM, **{option: value})
+    Elementwise(INPUT_DIM, OUTPUT_DIM, W_regularizer="l2", b_constraint="nonneg")
 
 
 def test_a_step_returns_as_many_states_as_there_are():

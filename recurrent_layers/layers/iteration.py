@@ -82,6 +82,11 @@ _REFERENCES = """
 """
 
 
+#: By the first letter of weights, the options that act on them.
+_ACTING_ON = {"W": ("W_regularizer", "W_constraint"), "b": ("b_regularizer", "b_constraint"),
+              "U": ("dropout_U", "gradient_clipping", "U_regularizer", "U_constraint")}  # fmt: skip
+
+
 def _projection(shape):
     """The map of x into the space of h, where the paper leaves it open: ±1/sqrt(input_dim) at random."""
     input_dim, output_dim = shape
@@ -177,6 +182,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             self.params += self._learned
         self._hold(W_regularizer, U_regularizer, b_regularizer, activity_regularizer)
         self._constrain(W_constraint, U_constraint, b_constraint)
+        self._refuse_what_does_nothing()
         if self.dropout_W or self.dropout_U or self.zoneout:
             self.seed_streams()
         if weights is not None:
@@ -218,6 +224,14 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         if any(kinds.values()):
             names = list(self.param_names) + ["initial state"] * len(self._learned)
             self.constraints = [kinds.get(name[0]) for name in names]
+
+    def _refuse_what_does_nothing(self):
+        """Raise if an option acts on weights of a kind of which there are none."""
+        for letter, options in _ACTING_ON.items():
+            given = [option for option in options if getattr(self, option)]
+            if given and not self._weights_of_kind(letter):
+                raise ValueError(f"{given[0]} acts on weights {letter}, of which {type(self).__name__} has none, only "
+                                 f"{', '.join(self.param_names)}: it would do nothing")
 
     # ---- what a cell says -------------------------------------------------------------------
 
