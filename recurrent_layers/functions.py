@@ -87,7 +87,6 @@ class Functions:
                 X, y = model.get_input(False), model.get_output(False)
             ends, handed_on = layers and not layers[-1].return_sequences, handed_on.by_train[False]
             function = self._compiled_anew("step", [X], [y if ends else y[:, -1]], handed_on=handed_on)
-            self._handed_on.setdefault("step", handed_on)
             self._compiled.setdefault("step", _Step(function, handed_on, model))
         return self._compiled["step"]
 
@@ -266,15 +265,13 @@ class _Step:
         self.function, self.handed_on = function, handed_on
         X = model.get_input()
         is_plain = not model._first().takes_integers and model.expected_input_shape is not None
-        self._sizes = model.expected_input_shape[2:] if is_plain else (None,)
-        self._dtype, self._ndim = np.dtype(X.dtype), X.ndim - 1
+        self._dtype, self._sizes = np.dtype(X.dtype), model.expected_input_shape[2:] if is_plain else None
         self._of_thread = threading.local()
 
     def fits(self, x_t):
         """Whether it needs neither a conversion nor a closer look: an array of the right type, of finite numbers."""
-        return (type(x_t) is np.ndarray and x_t.dtype == self._dtype and x_t.ndim == self._ndim
-                and x_t.shape[1:] == self._sizes and len(x_t) > 0 and math.isfinite(np.vdot(x_t, x_t))
-                and all(carried.nb_samples("step") in (None, len(x_t)) for carried in self.handed_on))  # fmt: skip
+        return (type(x_t) is np.ndarray and x_t.dtype == self._dtype and x_t.shape[1:] == self._sizes
+                and len(x_t) > 0 and math.isfinite(np.vdot(x_t, x_t)))  # fmt: skip
 
     def __call__(self, x_t):
         return going_on(self._call(), "step", self.handed_on, [x_t[:, None]])[0]

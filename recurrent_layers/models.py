@@ -568,15 +568,12 @@ class Sequential(Layer):
         >>> for x_t in X.transpose(1, 0, 2):
         ...     y_t = model.step(x_t)
         """
-        functions = self._compiled()
-        step = functions.step(self)
+        step = self._compiled().step(self)
         if not step.fits(x_t):
             array = array_of_numbers("x_t", x_t)
             if not array.ndim:
                 raise ValueError(f"x_t must be an array, (nb_samples, input_dim), got {shown(x_t)}")
-            X = self._input(array[:, None])
-            functions.check_batches("step", len(X), len(X))
-            x_t = rows(X)[:, 0]
+            x_t = rows(self._input(array[:, None]))[:, 0]
         return step(x_t)
 
     @property

@@ -11,14 +11,20 @@ for variable, limit in (("THEANO_FLAGS", "traceback.limit"), ("PYTENSOR_FLAGS", 
     flags = f"mode=FAST_COMPILE,floatX=float64,on_opt_error=raise,{limit}=0," + os.environ.get(variable, "")
     os.environ[variable] = flags
 
+import contextlib
 import json
 import pathlib
 
 import numpy as np
 import pytest
+from compiled import compiled_quickly
 
 import recurrent_layers as rl
 
+# What is asked in these is what becomes of a step, and so the compiler may optimize nothing, which takes half the time.
+# That its optimizations change no numbers is asked in others, of all layers and of what is drawn.
+QUICKLY = ["test_docs.py", "test_in_keras.py", "test_keras_in_c.py", "test_options.py", "test_origins.py",
+           "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
 # Of one engine only, or of the Keras that runs on it.
 ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
 collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO
@@ -55,6 +61,12 @@ def reference_case(name, case):
 @pytest.fixture(autouse=True)
 def seed():
     np.random.seed(1337)
+
+
+@pytest.fixture(autouse=True)
+def compiled_as_it_must_be(request):
+    with compiled_quickly() if request.node.path.name in QUICKLY else contextlib.nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

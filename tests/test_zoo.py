@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from compiled import BY_SCAN, IN_C, assert_same, compiled_quickly, is_in_c
+from compiled import BY_SCAN, IN_C, assert_same, is_in_c
 from conftest import masked_input
 from numpy.testing import assert_allclose
 
@@ -91,8 +91,7 @@ def with_gradients(layer, mode=IN_C):
     """The function of an input, and of what its outputs are weighed by, to the outputs and all gradients."""
     R, y = T.tensor3(), layer.get_output()
     outputs = [y] + T.grad(T.sum(y * R), [layer.input] + layer.params)
-    with compiled_quickly():
-        function = engine.function([layer.input, R], outputs, mode=mode)
+    function = engine.function([layer.input, R], outputs, mode=mode)
     assert mode is BY_SCAN or is_in_c(function)
     return function
 
@@ -270,8 +269,7 @@ def test_cells_of_ones_own_may_have_their_names():
 def test_padding_changes_nothing(name):
     layer, mask, X = made(name), T.matrix(), np.random.RandomState(0).randn(2, 6, 3)
     masked_input(layer, mask)
-    with compiled_quickly():
-        function = engine.function([layer.input, mask], layer.get_output(), mode=IN_C)
+    function = engine.function([layer.input, mask], layer.get_output(), mode=IN_C)
     assert is_in_c(function)
     found = function(X, np.array([[1, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1]]))
     for k, real in enumerate((slice(0, 3), slice(2, 6))):
