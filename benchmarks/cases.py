@@ -14,6 +14,14 @@ WEIGHTS = {
     "JZS2": "W_z U_z b_z U_r b_r W_h U_h b_h Pmat",
     "JZS3": "W_z U_z b_z W_r U_r b_r W_h U_h b_h",
 }
+# The same of what only `cells.py` measures; "_back" are those of the layer that goes backwards.
+BIDIRECTIONAL, DROPOUT_U, OWN_CELL = "Bidirectional(LSTM)", "LSTM with dropout_U", "own cell"
+OWN_CELL_COMPILED = "own cell, compiled"
+MORE_WEIGHTS = {
+    BIDIRECTIONAL: " ".join([WEIGHTS["LSTM"], *(f"{name}_back" for name in WEIGHTS["LSTM"].split())]),
+    DROPOUT_U: WEIGHTS["LSTM"],
+    **dict.fromkeys([OWN_CELL, OWN_CELL_COMPILED], "W_i U_i p_i b_i W_f U_f p_f b_f W_c U_c b_c W_o U_o p_o b_o"),
+}
 MATHS = ("torch", "defaults")
 JZS = ("JZS1", "JZS2", "JZS3")
 KERAS_LAYERS = ("SimpleRNN", "GRU", "LSTM")
@@ -76,7 +84,7 @@ LINEAR = 1.1  # For the most of these steps, times the memory per step for the f
 
 
 class Case(NamedTuple):
-    """One thing to measure; `kind` is "forward" or "train", `math` "torch" or "defaults".
+    """One thing to measure; `kind` is "forward", "train" or "step", `math` "torch" or "defaults".
 
     With `padding` "left" or "right" the sequences are of different lengths, and half of all steps is padding; with
     "full" there is a mask, but all of it is 1; with "none" there is no mask.
@@ -133,13 +141,14 @@ def kinds(peer):
 
 
 def weights(case: Case):
-    """The weights of a case by name: the same ones for everybody."""
-    return drawn(WEIGHTS[case.layer], case.input_dim, case.output_dim, np.random.RandomState(1))
+    """The weights of a case by name: the same ones for everybody. None where each has those it begins with."""
+    names = dict(WEIGHTS, **MORE_WEIGHTS).get(case.layer, "")
+    return drawn(names, case.input_dim, case.output_dim, np.random.RandomState(1))
 
 
 def drawn(names, n, m, random):
     """Weights of these names, separated by blanks, for `n` inputs and `m` outputs."""
-    shapes = {"W": (n, m), "U": (m, m), "b": (m,), "P": (n, m)}
+    shapes = {"W": (n, m), "U": (m, m), "b": (m,), "p": (m,), "P": (n, m)}
     values = {name: random.uniform(-1, 1, shapes[name[0]]) / np.sqrt(m) for name in names.split()}
     if "Pmat" in values:
         values["Pmat"] = np.eye(n) if n == m else np.sign(values["Pmat"]) / np.sqrt(n)
@@ -164,7 +173,8 @@ def data(case: Case):
     """The input and the target of a case."""
     random = np.random.RandomState(2)
     x = random.normal(size=(case.batch, case.steps, case.input_dim))
-    target = random.uniform(-1, 1, size=(case.batch, case.output_dim))
+    columns = case.output_dim * (2 if case.layer == BIDIRECTIONAL else 1)
+    target = random.uniform(-1, 1, size=(case.batch, columns))
     return x.astype("float32"), target.astype("float32")
 
 

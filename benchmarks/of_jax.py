@@ -3,11 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from cases import LEARNING_RATE, data, weights
+from cases import LEARNING_RATE, OWN_CELL, data, weights
 from jax import lax
 from programs import Program
 
-GATES = {"LSTM": "ifco", "GRU": "zrh"}
+GATES = {"LSTM": "ifco", "GRU": "zrh", OWN_CELL: "ifco"}
 
 
 def lstm(values, x):
@@ -38,11 +38,26 @@ def gru(values, x):
     return lax.scan(step, jnp.zeros((x.shape[0], size), x.dtype), jnp.swapaxes(x @ W + b, 0, 1))[0]
 
 
+def peephole_lstm(values, x):
+    """The last output of a cell of one's own."""
+    W, U, b, p = values
+    p_i, p_f, p_o = jnp.split(p, 3)
+
+    def step(state, x_t):
+        h, c_tm1 = state
+        i, f, candidate, o = jnp.split(x_t + h @ U, 4, axis=-1)
+        c = jax.nn.sigmoid(f + p_f * c_tm1) * c_tm1 + jax.nn.sigmoid(i + p_i * c_tm1) * jnp.tanh(candidate)
+        return (jax.nn.sigmoid(o + p_o * c) * jnp.tanh(c), c), None
+
+    zero = jnp.zeros((x.shape[0], U.shape[0]), x.dtype)
+    return lax.scan(step, (zero, zero), jnp.swapaxes(x @ W + b, 0, 1))[0][0]
+
+
 class JAXProgram(Program):
     """A layer's forward pass or training step."""
 
     def __init__(self, case):
-        layer = {"LSTM": lstm, "GRU": gru}[case.layer]
+        layer = {"LSTM": lstm, "GRU": gru, OWN_CELL: peephole_lstm}[case.layer]
         self.forward = jax.jit(layer)
 
         def loss(values, x, target):
@@ -59,8 +74,9 @@ class JAXProgram(Program):
     def set(self, case):
         self.x, self.target = map(jnp.asarray, data(case))
         values = weights(case)
-        self.values = [jnp.asarray(np.concatenate([values[f"{kind}_{gate}"] for gate in GATES[case.layer]], axis=-1))
-                       for kind in "WUb"]  # fmt: skip
+        names = [[f"{kind}_{gate}" for gate in GATES[case.layer]] for kind in ("WUbp" if "p_i" in values else "WUb")]
+        self.values = [jnp.asarray(np.concatenate([values[name] for name in some if name in values], axis=-1))
+                       for some in names]  # fmt: skip
 
     def forwards(self):
         return self.forward(self.values, self.x).block_until_ready()

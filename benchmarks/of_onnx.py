@@ -9,7 +9,7 @@ import whole_models
 from cases import data, weights
 from onnx import TensorProto, helper, numpy_helper
 from processes import processors
-from programs import ModelProgram, Program
+from programs import ModelProgram, Program, StepProgram
 
 # The gates in the order in which ONNX puts them on top of each other.
 GATES = {"LSTM": "iofc", "GRU": "zrh"}
@@ -32,21 +32,25 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def recurrent(self, layer, x, values, lengths=""):
-        """LSTM or GRU; gives all outputs and the last one, both with an axis for the direction."""
+    def recurrent(self, layer, x, values, lengths="", states=()):
+        """LSTM or GRU; gives all outputs and the last one, both with an axis for the direction.
+
+        And the memory, if it goes on from these states.
+        """
         W, U, b = (np.concatenate([values[f"{kind}_{gate}"].T for gate in GATES[layer]]) for kind in "WUb")
         names = {"hidden_size": U.shape[1]}
         if layer == "GRU":
             names["linear_before_reset"] = 0
         biases = np.concatenate([b, np.zeros_like(b)])
         weights = [self.constant(value[None]) for value in (W, U, biases)]
-        return self.node(layer, x, *weights, lengths, outputs=2, **names)
+        return self.node(layer, x, *weights, lengths, *states, outputs=2 + bool(states), **names)
 
-    def session(self, inputs, output):
+    def session(self, inputs, *outputs):
         """Ready to run, with so many threads as the environment says; `inputs` is (name, type, shape) of each."""
         graph = helper.make_graph(
             self.nodes, "graph", [helper.make_tensor_value_info(*one) for one in inputs],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)], self.constants)  # fmt: skip
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None) for output in outputs],
+            self.constants)  # fmt: skip
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads()
@@ -69,6 +73,28 @@ class ONNXProgram(Program):
         x, _ = data(case)
         session = graph.session([("x", TensorProto.FLOAT, x.shape)], output)
         self.call = lambda: session.run(None, {"x": x})[0]
+
+
+class ONNXStep(StepProgram):
+    """A step of an LSTM: the states that come out go in again."""
+
+    def load(self, values):
+        graph = Graph()
+        (n, m), states = values["W_i"].shape, ("h", "c")
+        _, *after = graph.recurrent("LSTM", "x", values, states=states)
+        shapes = {"x": (1, 1, n), "h": (1, 1, m), "c": (1, 1, m)}
+        self.session = graph.session([(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()], *after)
+        self.zeros = np.zeros(shapes["h"], "float32")
+
+    def converted(self, x_t):
+        return x_t[None]
+
+    def begin(self):
+        self.h = self.c = self.zeros
+
+    def step(self, x_t):
+        self.h, self.c = self.session.run(None, {"x": x_t, "h": self.h, "c": self.c})
+        return self.h[0]
 
 
 class ONNXModel(ModelProgram):
@@ -127,7 +153,9 @@ class ONNXRuntime:
     """ONNX Runtime on processors."""
 
     def program(self, case):
-        return ONNXModel(case) if isinstance(case, whole_models.ModelCase) else ONNXProgram()
+        if isinstance(case, whole_models.ModelCase):
+            return ONNXModel(case)
+        return ONNXStep() if case.kind == "step" else ONNXProgram()
 
     def about(self):
         return [("ONNX Runtime", onnxruntime.__version__), ("ONNX", onnx.__version__)]

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import whole_models
-from cases import LEARNING_RATE, data, mask, weights
-from programs import ModelProgram, Program, timed
+from cases import BIDIRECTIONAL, DROPOUT_U, LEARNING_RATE, OWN_CELL, data, mask, weights
+from programs import ModelProgram, Program, StepProgram, timed
 
 
 class TheanoProgram(Program):
@@ -28,7 +28,7 @@ class TheanoProgram(Program):
         else:
             self.mask = theano.shared(np.zeros((1, 1), "bool"), borrow=True)
             layer.set_previous(masked_input(self.x, self.mask))
-        output = layer.get_output()
+        output = layer.get_output(train=kind == "train")
         if kind == "forward":
             self.call = theano.function([], theano.Out(output, borrow=True))
             return
@@ -52,19 +52,32 @@ class Ours:
 
     def __init__(self):
         import recurrent_layers
+        from recurrent_layers.layers import zoo
 
-        self.library, self.layers, self.engine = recurrent_layers, recurrent_layers.layers, recurrent_layers.engine
+        self.library, self.layers, self.zoo = recurrent_layers, recurrent_layers.layers, zoo
+        self.engine = recurrent_layers.engine
         self.theano = importlib.import_module(self.engine.prepare().engine.module)
 
     def program(self, case):
         if isinstance(case, whole_models.ModelCase):
             return OurModel(self.library, case)
+        if case.kind == "step":
+            return OurStep(self.library, case)
+        layer = self.layer(case)
+        masked_input = None if case.padding == "none" else self.masked_input
+        return TheanoProgram(self.theano, layer, layer.params, layer.non_trainable_weights, case.kind, masked_input)
+
+    def layer(self, case):
         names = {"activation": "tanh", "inner_activation": "sigmoid"} if case.math == "torch" else {}
         if case.layer == "SimpleRNN":
             names.pop("inner_activation", None)
-        layer = getattr(self.layers, case.layer)(case.input_dim, case.output_dim, **names)
-        masked_input = None if case.padding == "none" else self.masked_input
-        return TheanoProgram(self.theano, layer, layer.params, layer.non_trainable_weights, case.kind, masked_input)
+        if case.layer == DROPOUT_U:
+            names["dropout_U"] = 0.2
+        # A cell of one's own is written as those of the zoo are.
+        name = {BIDIRECTIONAL: "LSTM", DROPOUT_U: "LSTM", OWN_CELL: "PeepholeLSTM"}.get(case.layer, case.layer)
+        module = self.zoo if name in self.zoo.__all__ else self.layers
+        layer = getattr(module, name)(case.input_dim, case.output_dim, **names)
+        return self.layers.Bidirectional(layer) if case.layer == BIDIRECTIONAL else layer
 
     def masked_input(self, x, mask):
         """A layer that gives an input with a mask, as Masking does."""
@@ -91,6 +104,19 @@ class Ours:
         A, B = (theano.shared(np.random.RandomState(n).rand(size, size).astype("float32")) for n in range(2))
         product = theano.function([], theano.Out(theano.tensor.dot(A, B), borrow=True))
         return 2 * size**3 / min(timed(product, repeats))
+
+
+class OurStep(StepProgram):
+    """`model.step` of a model of an LSTM."""
+
+    def __init__(self, library, case):
+        layer = library.LSTM(case.input_dim, case.output_dim, inner_activation="sigmoid")
+        self.network = library.Sequential([layer])
+        self.network.compile(loss="mse", optimizer="sgd")
+        self.step, self.begin = self.network.step, self.network.reset_states
+
+    def load(self, values):
+        self.network.set_weights(list(values.values()))
 
 
 class OurModel(ModelProgram):

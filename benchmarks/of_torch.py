@@ -7,8 +7,8 @@ import numpy as np
 import torch
 import torchrecurrent
 import whole_models
-from cases import LEARNING_RATE, data, lengths, weights
-from programs import ModelProgram, Program
+from cases import BIDIRECTIONAL, LEARNING_RATE, OWN_CELL, OWN_CELL_COMPILED, data, lengths, weights
+from programs import ModelProgram, Program, StepProgram
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -22,15 +22,19 @@ TORCH_WEIGHTS = {
     "JZS2": ("W_z Pmat W_h", "U_z U_r U_h", "b_z b_r b_h", "0 0 0"),
     "JZS3": ("W_z W_r W_h", "U_z U_r U_h", "b_z b_r b_h", "0 0 0"),
 }
+THEIR_NAMES = {"JZS1": "MUT1", "JZS2": "MUT2", "JZS3": "MUT3", "CoRNN": "coRNN", "TauGRU": "tauGRU"}
+# Layers of torchrecurrent whose output is none of their states.
+OUTPUT_APART = (torchrecurrent.base.DecoupledSingleStateRecurrentLayerBase,
+                torchrecurrent.base.DecoupledDoubleStateRecurrentLayerBase)  # fmt: skip
 
 
-def copy_weights(module, layer, values):
-    """Set a module's weights from those of a layer of ours."""
+def copy_weights(module, layer, values, ending=""):
+    """Set a module's weights, those whose names end so, from those of a layer of ours."""
     zero = np.zeros_like(next(values[name] for name in values if name.startswith("b")))
     parameters = dict(module.named_parameters())
     with torch.no_grad():
         for kind, names in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), TORCH_WEIGHTS[layer]):
-            name = next(name for name in parameters if kind in name)
+            name = next(name for name in parameters if kind in name and name.endswith(ending))
             rows = [values.get(name, zero).T for name in names.split()]
             parameters[name].copy_(torch.from_numpy(np.concatenate(rows)))
 
@@ -56,10 +60,15 @@ class TorchProgram(Program):
     def set(self, case):
         self.x, self.target = map(torch.from_numpy, data(case))
         self.lengths = None if case.padding == "none" else torch.from_numpy(lengths(case.batch, case.steps))
-        copy_weights(self.module, case.layer, weights(case))
+        self.load(case.layer, weights(case))
+
+    def load(self, layer, values):
+        if values:
+            copy_weights(self.module, layer, values)
 
     def last(self):
-        return last_state(self.module(packed(self.x, self.lengths))[1])
+        outputs, state = self.module(packed(self.x, self.lengths))
+        return outputs[:, -1] if isinstance(self.module, OUTPUT_APART) else last_state(state)
 
     def forward(self):
         with torch.inference_mode():
@@ -73,8 +82,82 @@ class TorchProgram(Program):
         return loss.detach()
 
 
+class BothWays(TorchProgram):
+    """A bidirectional LSTM."""
+
+    def load(self, layer, values):
+        copy_weights(self.module, "LSTM", values)
+        back = {name[:-len("_back")]: value for name, value in values.items() if name.endswith("_back")}
+        copy_weights(self.module, "LSTM", back, "_reverse")
+
+    def last(self):
+        return torch.cat(tuple(self.module(self.x)[1][0]), dim=-1)
+
+
+class PeepholeLSTM(nn.Module):
+    """A cell of one's own, as a loop; the products with the input are made for all steps at once."""
+
+    def __init__(self, input_dim, output_dim):
+        super().__init__()
+        self.W = nn.Parameter(torch.empty(input_dim, 4 * output_dim))
+        self.U = nn.Parameter(torch.empty(output_dim, 4 * output_dim))
+        self.b = nn.Parameter(torch.empty(4 * output_dim))
+        self.p = nn.Parameter(torch.empty(3 * output_dim))
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[0], self.U.shape[0])
+        p_i, p_f, p_o = self.p.chunk(3)
+        for x_t in (x @ self.W + self.b).unbind(1):
+            i, f, candidate, o = (x_t + h @ self.U).chunk(4, dim=1)
+            c_tm1 = c
+            c = torch.sigmoid(f + p_f * c_tm1) * c_tm1 + torch.sigmoid(i + p_i * c_tm1) * torch.tanh(candidate)
+            h = torch.sigmoid(o + p_o * c) * torch.tanh(c)
+        return h
+
+
+class OwnCell(TorchProgram):
+    """That loop, as it is or compiled."""
+
+    def __init__(self, case):
+        module = PeepholeLSTM(case.input_dim, case.output_dim)
+        super().__init__(module, case)
+        self.run_module = torch.compile(module) if case.layer == OWN_CELL_COMPILED else module
+
+    def load(self, layer, values):
+        with torch.no_grad():
+            for kind, gates in (("W", "ifco"), ("U", "ifco"), ("b", "ifco"), ("p", "ifo")):
+                rows = [values[f"{kind}_{gate}"] for gate in gates]
+                getattr(self.module, kind).copy_(torch.from_numpy(np.concatenate(rows, axis=-1)))
+
+    def last(self):
+        return self.run_module(self.x)
+
+
+class TorchStep(StepProgram):
+    """torch.nn.LSTMCell."""
+
+    def __init__(self, case):
+        self.cell = nn.LSTMCell(case.input_dim, case.output_dim)
+        self.converted = torch.from_numpy
+
+    def load(self, values):
+        self.cell.requires_grad_(False)
+        copy_weights(self.cell, "LSTM", values)
+
+    def begin(self):
+        self.state = None
+
+    def step(self, x_t):
+        self.state = self.cell(x_t, self.state)
+        return self.state[0]
+
+    def run(self, repeats):
+        with torch.inference_mode():
+            return super().run(repeats)
+
+
 class Torch:
-    """torch.nn.LSTM and GRU, and MUT1–3 of torchrecurrent."""
+    """torch.nn.LSTM and GRU, all layers of torchrecurrent, and a loop."""
 
     def __init__(self):
         if "BENCHMARK_THREADS" in os.environ:
@@ -83,11 +166,16 @@ class Torch:
     def program(self, case):
         if isinstance(case, whole_models.ModelCase):
             return TorchModel(case)
-        if case.layer.startswith("JZS"):
-            kind = getattr(torchrecurrent, case.layer.replace("JZS", "MUT"))
-        else:
-            kind = getattr(torch.nn, case.layer)
-        return TorchProgram(kind(case.input_dim, case.output_dim, batch_first=True), case)
+        if case.kind == "step":
+            return TorchStep(case)
+        if case.layer in (OWN_CELL, OWN_CELL_COMPILED):
+            return OwnCell(case)
+        sizes = case.input_dim, case.output_dim
+        if case.layer == BIDIRECTIONAL:
+            return BothWays(nn.LSTM(*sizes, batch_first=True, bidirectional=True), case)
+        name = THEIR_NAMES.get(case.layer, case.layer)
+        kind = getattr(torchrecurrent, name, None) or getattr(nn, name)
+        return TorchProgram(kind(*sizes, batch_first=True), case)
 
     def about(self):
         return [("torch", torch.__version__), ("torch threads", str(torch.get_num_threads())),

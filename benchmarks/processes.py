@@ -104,6 +104,9 @@ class Workers:
     def command(self, name):
         """How to start it: ours and Keras on our Theano in this Python, the others in their environments."""
         home = HOME_OF.get(name, name)
+        given = getattr(self.options, "pythons", {}).get(home)
+        if given:
+            return [str(given), str(HERE / "workers.py"), name]
         if name == "other-engine":
             return [str(self.options.other_engine), str(HERE / "workers.py"), name]
         python = python_of(self.options.peers / home, REQUIREMENTS[home]) if home in REQUIREMENTS else sys.executable

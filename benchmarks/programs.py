@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import whole_models
+from cases import data, weights
 from whole_models import MODELS
 
 
@@ -23,6 +24,32 @@ class Program:
     def run(self, repeats):
         """Seconds of each of some calls."""
         return timed(self.call, repeats)
+
+
+class StepProgram(Program):
+    """A step of an LSTM, for data that arrive one step at a time: it goes on where the last one has ended.
+
+    A library's own has `load(weights)`, `begin()`, which forgets all steps, and `step(x_t)`.
+    """
+
+    def set(self, case):
+        self.load(weights(case))
+        self.x_t = self.converted(np.ascontiguousarray(data(case)[0][:, 0]))
+        self.begin()
+        # So that what is compared comes of a state.
+        for _ in range(3):
+            self.call()
+
+    def converted(self, x_t):
+        return x_t
+
+    def call(self):
+        return self.step(self.x_t)
+
+    def stream(self, steps):
+        """Seconds of each step of a new stream."""
+        self.begin()
+        return self.run(steps)
 
 
 class ModelProgram:

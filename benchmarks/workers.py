@@ -44,6 +44,10 @@ class Worker:
         """Seconds of each call, or of a batch on average."""
         return self._ready(case_of(case)).run(repeats)
 
+    def stream(self, case, steps):
+        """Seconds of each step of a new stream of so many."""
+        return self._ready(case_of(case)).stream(steps)
+
     def watch(self, case, seconds):
         """When each training step of the next so many seconds ended, and how long it took."""
         return self._ready(case_of(case)).watch(seconds)

@@ -213,6 +213,65 @@ def test_targets_of_padding_and_of_forward_passes():
     assert verdict(results, "LSTM, every size and both")[::2] == ("0.97", "8 of 8")
 
 
+def cell(what, kind, ours, theirs, limit=0.4, over="torchrecurrent", **others):
+    """A row of `cells.py`, made up."""
+    return {"what": what, "over": over, "kind": kind, "limit": limit, "ours": ours, "theirs": theirs, "busy": 0.0,
+            "ratio": ours / theirs, "compiling": [1.25, 0.5], **others}  # fmt: skip
+
+
+def test_the_tables_of_cells():
+    import cells
+
+    found = [cell("MGU, small", "forward", 0.001, 0.01), cell("MGU, small", "train", 0.005, 0.01),
+             cell("MGU, large", "train", 0.03, 0.1, busy=0.2),
+             cell("own cell", "train", 0.02, 0.2, None, "a loop in PyTorch"),
+             {"what": "own cell", "over": "torch.compile of it", "kind": "train", "limit": 0.3,
+              "failure": "not compiled in 10 minutes"},
+             cell("model.step", "step", 0.00001, 0.000008, 1.0, "ONNX Runtime", compiling=[2.0, None])]  # fmt: skip
+    text = cells.as_text(found, {"processor": "A processor", "torch": "2.13", "ctypes": "1"})
+    assert "A processor; torch 2.13; 2" in text
+    assert "2 of 5 limits are met. Not met: MGU, small, train, over torchrecurrent (0.50, limit 0.4); model" in text
+    assert "Not measured: own cell, train, over torch.compile of it (not compiled in 10 minutes)." in text
+    assert ("| MGU | 0.10 (1.00 / 10.0) | **0.50** (5.00 / 10.0) |  | 0.30 (30.0 / 100) (others were busy) "
+            "| 1.2 / 1.2 |") in text  # fmt: skip
+    assert "| own cell | train | 20.0 | a loop in PyTorch | 200 | 0.10 |  |  | 1.2 | 0.5 |" in text
+    assert "| torch.compile of it |  | not compiled in 10 minutes | 0.3 | not measured |  |  |" in text
+    assert "| model.step | step | 0.0100 | ONNX Runtime | 0.0080 | 1.25 | 1.0 | **not met** | 2.0 |  |" in text
+    broken = {"what": "MGU, small", "over": "torchrecurrent", "kind": "train", "limit": 0.4, "failure": "it broke"}
+    text = cells.as_text([broken], {"processor": "A processor"})
+    assert "0 of 1 limits are met. Not measured: MGU, small, train, over torchrecurrent (it broke)." in text
+    assert "| MGU |  | failed |" in text and "## Others" not in text
+
+
+def test_the_rows_of_cells():
+    import cases
+    import cells
+    import of_theano
+
+    rows = list(cells.rows())
+    of_zoo = [row for row in rows if row.over == "torchrecurrent"]
+    # torchrecurrent 0.2.5 has so many layers.
+    assert len(of_zoo) == 41 * 4 and len(rows) == len(set(rows)) == len(of_zoo) + 9
+    assert all(row.limit == 0.4 and row.ours == row.theirs for row in of_zoo)
+    ours = of_theano.Ours()
+    for case in (row.ours for row in cells.others() if row.ours.kind != "step"):
+        layer, values = ours.layer(case), cases.weights(case)
+        assert [weight.shape for weight in layer.get_weights()] == [value.shape for value in values.values()]
+        assert [weight.name for weight in layer.weights] == [key.replace("_back", "") for key in values]
+
+
+def test_the_process_that_measures_ours_makes_steps():
+    import cases
+
+    case = cases.Case("LSTM", 1, 3, 4, 5, "step", "torch")
+    output, seconds = answers([{"do": "prepare", "case": case}, {"do": "stream", "case": case, "steps": 20}])
+    layer = rl.LSTM(4, 5, inner_activation="sigmoid", weights=list(cases.weights(case).values()))
+    model = rl.Sequential([layer])
+    model.compile("sgd", "mse")
+    assert_allclose(output["answer"], model.predict(np.repeat(cases.data(case)[0][:, :1], 4, axis=1))[0], rtol=1e-4)
+    assert len(seconds["answer"]) == 20 and min(seconds["answer"]) > 0
+
+
 def test_recovery_is_when_a_median_is_as_it_was():
     from measuring import WINDOW, recovery
 
