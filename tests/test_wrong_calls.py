@@ -242,6 +242,10 @@ ELSEWHERE = {
     "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),
     "Bidirectional.from_config.config": Kind(lambda: rl.Bidirectional(rl.GRU(2, 2)).get_config()),
     "Recurrent.weights": Kind(list, lambda value: is_empty(value, list)),
+    # It has no weights itself on which these could act.
+    **{f"Recurrent.{name}": Kind(lambda: 0.0, KINDS[name].accepts) for name in ("dropout_U", "gradient_clipping")},
+    **{f"Recurrent.{letter}_{what}": Kind(lambda: None, KINDS[f"{letter}_{what}"].accepts)
+       for letter in "WUb" for what in ("regularizer", "constraint")},
     **dict.fromkeys(["Layer.set_weights.weights", "Layer.match_weights.weights", "Layer.match_stored_weights.weights"],
                     Kind(lambda: rl.Dense(2, 2).get_weights())),
     "Recurrent.match_stored_weights.weights": Kind(lambda: rl.JZS1(2, 2).get_weights()),
