@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from compiled import BY_SCAN, IN_C, is_in_c
 from conftest import RECURRENT, masked_input
+from engines import change_flags
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
@@ -242,6 +243,12 @@ def gru(weights, x, kept_W, kept_U, stays):
         hh = np.tanh(x_t @ W_h + r * h * kept_U @ U_h + b_h)
         h = stays[0][t] * h + (1 - stays[0][t]) * (z * h + (1 - z) * hh)
     return h
+
+
+def test_zoneout_keeps_the_precision():
+    with change_flags(floatX="float32"):
+        layer = rl.GRU(3, 4, zoneout=0.1)
+        assert layer.get_output().dtype == layer.get_output(train=True).dtype == "float32"
 
 
 @pytest.mark.parametrize("name, loop", [("LSTM", lstm), ("GRU", gru)])

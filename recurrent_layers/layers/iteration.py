@@ -474,9 +474,12 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         """The states after a step, some of whose numbers stay; what is a state before it does so anyway."""
         if not self.zoneout:
             return states
-        shares = stays[:self.nb_states] if train else [np.asarray(self.zoneout, config.floatX)] * self.nb_states
-        return [state if any(state is other for other in states_tm1) else share * state_tm1 + (1 - share) * state
-                for state, state_tm1, share in zip(states, states_tm1, shares)]  # fmt: skip
+        if train:
+            shares = [(share, 1 - share) for share in stays[:self.nb_states]]
+        else:
+            shares = [[np.asarray(share, config.floatX) for share in (self.zoneout, 1 - self.zoneout)]] * self.nb_states
+        return [state if any(state is other for other in states_tm1) else old * state_tm1 + new * state
+                for state, state_tm1, (old, new) in zip(states, states_tm1, shares)]  # fmt: skip
 
 
 def _steps_before(handed_on, x):
