@@ -224,7 +224,7 @@ class TestHDF5Matrix:
         assert len(given) == 5 and given.shape == (5, 2) and given.dtype == "float64"
         assert_array_equal(given[key], array[key])
 
-    @pytest.mark.parametrize("key", [5, -6, [0, 5], np.array([9]), 0.5, [[0]]])
+    @pytest.mark.parametrize("key", [5, -6, [0, 5], np.array([9]), 0.5, [[0]], (0, 1)])
     def test_rows_that_are_not_there(self, path, key):
         with pytest.raises(IndexError, match="there are 5 rows|rows are asked for by"):
             HDF5Matrix(path, "X", 5, 10)[key]

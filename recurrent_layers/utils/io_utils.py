@@ -79,8 +79,8 @@ class HDF5Matrix:
             if step == 1:
                 return self._normalized(self.data[self.start + start:self.start + max(start, stop)])
             key = range(start, stop, step)
-        indices = array_of_numbers("indices", key)
-        if indices.dtype.kind not in "iu" and indices.size or indices.ndim > 1:
+        indices = None if isinstance(key, tuple) else array_of_numbers("indices", key)
+        if indices is None or indices.dtype.kind not in "iu" and indices.size or indices.ndim > 1:
             raise IndexError(f"rows are asked for by an integer, a slice or a list of indices, got {shown(key)}")
         indices = indices.astype("int64")
         if np.any((indices < -len(self)) | (indices >= len(self))):
