@@ -271,7 +271,8 @@ class _Step:
     def fits(self, x_t):
         """Whether it needs neither a conversion nor a closer look: an array of the right type, of finite numbers."""
         return (type(x_t) is np.ndarray and x_t.dtype == self._dtype and x_t.shape[1:] == self._sizes
-                and len(x_t) > 0 and math.isfinite(np.vdot(x_t, x_t)))  # fmt: skip
+                and len(x_t) > 0 and x_t.flags.c_contiguous and x_t.flags.aligned
+                and math.isfinite(np.vdot(x_t, x_t)))  # fmt: skip
 
     def __call__(self, x_t):
         return going_on(self._call(), "step", self.handed_on, [x_t[:, None]])[0]

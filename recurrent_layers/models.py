@@ -4,6 +4,8 @@ import contextlib
 import pprint
 import warnings
 
+import numpy as np
+
 from recurrent_layers import objectives, optimizers, training
 from recurrent_layers.batches import Generated, InOrder
 from recurrent_layers.callbacks import checked_callbacks
@@ -573,7 +575,8 @@ class Sequential(Layer):
             array = array_of_numbers("x_t", x_t)
             if not array.ndim:
                 raise ValueError(f"x_t must be an array, (nb_samples, input_dim), got {shown(x_t)}")
-            x_t = rows(self._input(array[:, None]))[:, 0]
+            # Copied, wherever it lies, as where numpy.broadcast_to has made it.
+            x_t = np.array(rows(self._input(array[:, None]))[:, 0])
         return step(x_t)
 
     @property

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import recurrent_layers as rl
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers.carrying import Carried
 
 TIMESTEPS = 7
 RNG = np.random.RandomState(0)
@@ -280,6 +281,33 @@ def test_a_wrong_step_changes_nothing(x_t, message):
     with pytest.raises(ValueError, match=message):
         model.step(x_t)
     assert model.step(ones(1)[:, 0]) == 2
+
+
+@pytest.mark.parametrize("repeated", [np.broadcast_to([1.0, -2.0, 3.0], (4, 3)),
+                                      np.broadcast_to([[1.0], [2.0]], (2, 3))])  # fmt: skip
+def test_a_step_may_lie_in_memory_as_it_likes(repeated):
+    """Theano would read what repeats itself beyond its end."""
+    model = rl.Sequential([rl.GRU(3, 4)])
+    model.compile("sgd", "mse", theano_mode="FAST_RUN")
+    assert_allclose(model.step(repeated), model.predict(np.array(repeated)[:, None]), rtol=1e-10)
+
+
+def test_layers_go_on_from_the_same_step_after_an_interruption(monkeypatch):
+    model = compiled(*(rl.SimpleRNN(1, 1, activation="linear", weights=[[[1.0]], [[1.0]], [0.0]], return_sequences=True)
+                       for _ in range(2)))  # fmt: skip
+    model.step(ones(1)[:, 0])
+    keep, calls = Carried.keep, []
+
+    def interrupted(carried, name, values):
+        calls.append(name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        keep(carried, name, values)
+
+    monkeypatch.setattr(Carried, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.step(ones(1)[:, 0])
+    assert model.step(ones(1)[:, 0]) == 1 + 2 + 3
 
 
 class OtherMasking(rl.Masking):

@@ -157,8 +157,16 @@ def going_on(function, name, handed_on, inputs):
     for carried in handed_on:
         arguments += carried.values(name, nb_samples)
     outputs = function(*arguments)
+    kept = []
     for carried in handed_on[::-1]:
         nb_others = len(outputs) - len(carried.variables)
-        carried.keep(name, outputs[nb_others:])
+        kept.append((carried, outputs[nb_others:]))
         outputs = outputs[:nb_others]
+    try:
+        for carried, values in kept:
+            carried.keep(name, values)
+    except BaseException:  # Such as Ctrl-C: all layers go on from the same step.
+        for carried, values in kept:
+            carried.keep(name, values)
+        raise
     return outputs
