@@ -160,8 +160,12 @@ def test_each_thread_goes_on_with_its_own():
     assert model.predict(ones(1)) == 4 and model.step(ones(1)[:, 0]) == 2
 
 
-def test_threads_step_at_the_same_time():
+@pytest.mark.parametrize("mode", [None, "FAST_RUN"])
+def test_threads_step_at_the_same_time(mode):
+    """In C each calls a copy of its own, by scan one waits for the other."""
     model, found = summing(stateful=False), {}
+    model.compile("sgd", "mse", theano_mode=mode)
+    assert model._functions.step(model).function.may_copy == (mode is not None)
 
     def serve(k):
         for _ in range(200):
@@ -380,6 +384,21 @@ def test_layers_that_cannot_be_stateful():
         rl.Bidirectional(rl.GRU(3, 4, stateful=True))
     with pytest.raises(ValueError, match="needs a model, which keeps its states"):
         rl.GRU(3, 4, stateful=True).get_output()
+
+
+class Halved(rl.SimpleDeepRNN):
+    """A cell that was written before there was `steps_before`."""
+
+    def inputs(self, x, mask):
+        return super().inputs(x / 2, mask)
+
+
+def test_a_cell_may_leave_out_its_place_in_time():
+    layer = Halved(3, 4)
+    halved, plain = compiled(layer), compiled(rl.SimpleDeepRNN(3, 4, weights=layer.get_weights()))
+    assert_allclose(halved.predict(X), plain.predict(X / 2), rtol=1e-10)
+    with pytest.raises(ValueError, match="Halved cannot be stateful"):
+        Halved(3, 4, stateful=True)
 
 
 class Clock(rl.SimpleRNN):

@@ -65,7 +65,7 @@ class SimpleDeepRNN(Recurrent):
                          weights, truncate_gradient, return_sequences, **options)
         self.Us = [getattr(self, name) for name in U_names]
 
-    def inputs(self, x, mask, steps_before):
+    def inputs(self, x, mask, steps_before=0):
         real = T.cast(T.ones_like(x[:, :, 0]) if mask is None else mask, 'int64')
         steps = T.cumsum(real, axis=0) - real + steps_before + (0 if self.initial_state is None else self.depth)
         return [x] + [T.ge(steps, i) for i in range(1, self.depth + 1)]
