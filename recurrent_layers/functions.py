@@ -141,6 +141,7 @@ class Turns:
             return function(*arguments)
         finally:
             self._end(key)
+            del key  # Before its turn: in what a weak reference calls, Ctrl-C is not heard.
 
     def write(self, function, *arguments):
         """Call a function when all others have ended, and let nobody begin until it has.
@@ -166,6 +167,7 @@ class Turns:
             return function(*arguments)
         finally:
             self._end(key)
+            del key  # Before its turn: in what a weak reference calls, Ctrl-C is not heard.
 
     def _end(self, key):
         self._readers.pop(key, None)

@@ -370,3 +370,12 @@ def test_a_turn_ends_with_its_call_however_that_is_interrupted(outer, monkeypatc
     thread = threading.Thread(target=turns.write, args=(int,))
     thread.start(), thread.join(60)
     assert not thread.is_alive()
+
+
+def test_nothing_of_a_turn_runs_where_an_interruption_would_be_lost(monkeypatch):
+    """What a weak reference calls cannot raise: a Ctrl-C that came then was printed and forgotten."""
+    forgotten = []
+    monkeypatch.setattr(Turns, "_forget", lambda turns, key: forgotten.append(key))
+    turns = Turns()
+    assert turns.read(len, [1]) == turns.write(len, [1]) == 1
+    assert not forgotten
