@@ -15,7 +15,7 @@ from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.base import one_output_for_each_layer
-from recurrent_layers.layers.carrying import HandedOn, going_on, in_time
+from recurrent_layers.layers.carrying import GoingOn, in_time
 from recurrent_layers.utils.arguments import shown
 
 
@@ -42,8 +42,8 @@ class Functions:
     """
 
     def __init__(self, model, optimizer, loss, class_mode, mode=None):
-        handed_on = HandedOn(lambda layer: getattr(layer, "stateful", False))
-        with one_output_for_each_layer(handed_on):
+        carried = []
+        with one_output_for_each_layer(carried):
             graphs, mean_loss = _graphs(model, loss, class_mode)
             params, regularizers, constraints, updates = model.get_params()
             for regularizer in regularizers:
@@ -52,7 +52,10 @@ class Functions:
         graphs["train"][2].extend(steps + updates)
 
         (self.input,), self.output, _ = graphs["predict"]
-        self._handed_on = {name: handed_on.by_train[name == "train"] for name in graphs}
+        self._carried, self.going_on = [one for train, one in carried if not train], GoingOn()
+        for name in graphs:
+            self.going_on.add(name, [one for train, one in carried if one.goes_on and train == (name == "train")])
+        _check_that_all_go_on(model, self.going_on.functions["predict"])
         self.memory = list(optimizer.memory) if params else []
         self.trainable = [layer.trainable for layer in model._all_layers()]
         self.turns = Turns()
@@ -62,33 +65,46 @@ class Functions:
         """The compiled function "train", "test" or "predict"; several threads may call it."""
         if name not in self._compiled:
             inputs, outputs, updates = self._graphs[name]
-            handed_on = self._handed_on[name]
-            function = self._compiled_anew(name, inputs, outputs, updates, handed_on, verbose)
-            if handed_on:
-                function = _GoesOn(function, name, handed_on, is_one=not isinstance(outputs, list))
+            carried, is_one = self.going_on.functions[name], not isinstance(outputs, list)
+            if carried:
+                inputs = inputs + [variable for one in carried for variable in one.variables]
+                outputs = ([outputs] if is_one else outputs) + [variable for one in carried for variable in one.after]
+            function = self._compiled_anew(name, inputs, outputs, updates, verbose=verbose)
+            if carried:
+                function = _GoesOn(function, name, self.going_on, is_one)
             self._compiled.setdefault(name, function)  # Another thread may have been faster: then it is that one's.
         return self._compiled[name]
 
-    def _compiled_anew(self, name, inputs, outputs, updates=(), handed_on=(), verbose=0):
-        for carried in handed_on:
-            inputs = inputs + carried.variables
-            outputs = (outputs if isinstance(outputs, list) else [outputs]) + carried.after
+    def _compiled_anew(self, name, inputs, outputs, updates=(), givens=(), verbose=0):
         with _announced(f"{engine.NAME} compiles the {name} function", verbose):
-            function = engine.function(inputs, outputs, updates=list(updates), mode=self._mode,
+            function = engine.function(inputs, outputs, updates=list(updates), givens=list(givens), mode=self._mode,
                                        allow_input_downcast=True, name=name, on_unused_input="ignore")
         return (_Alone if name == "train" else _Together)(function, self.turns)
 
     def step(self, model):
         """The compiled function of one step, which goes on where it has ended; see :class:`_Step`."""
         if "step" not in self._compiled:
-            layers = in_time(model)
-            handed_on = HandedOn(layers.__contains__)
-            with one_output_for_each_layer(handed_on):
-                X, y = model.get_input(False), model.get_output(False)
-            ends, handed_on = layers and not layers[-1].return_sequences, handed_on.by_train[False]
-            function = self._compiled_anew("step", [X], [y if ends else y[:, -1]], handed_on=handed_on)
-            self._compiled.setdefault("step", _Step(function, handed_on, model))
+            carried = in_time(model, self._carried)
+            (X,), y, _ = self._graphs["predict"]
+            inputs, givens = [X], []
+            for one in self._carried:
+                if one in carried:
+                    variables, places = one.in_place()
+                    inputs, givens = inputs + variables, givens + places
+                elif one.goes_on:
+                    givens += one.zeros(X.shape[0])
+            ends = carried and not carried[-1].layer.return_sequences
+            outputs = [y if ends else y[:, -1]] + [variable for one in carried for variable in one.after]
+            self.going_on.add("step", carried)
+            self._compiled.setdefault("step", _Step(self._compiled_anew("step", inputs, outputs, givens=givens),
+                                                    self.going_on, model))  # fmt: skip
         return self._compiled["step"]
+
+    def restore(self, model, kept):
+        """Go on with the states of another one, as :attr:`going_on` keeps them."""
+        if "step" in kept:
+            self.going_on.add("step", in_time(model, self._carried))
+        self.going_on.memory.kept.update(kept)
 
     def check_batches(self, name, nb_samples, batch_size):
         """Raise unless each batch has a sample for each state that a function goes on with.
@@ -101,14 +117,20 @@ class Functions:
         """
         first = min(nb_samples, batch_size)
         last = nb_samples % batch_size or first
-        if self._handed_on[name] and first != last:
+        if self.going_on.functions[name] and first != last:
             raise ValueError("a stateful model needs as many samples in each batch, but "
                              f"{nb_samples} samples in batches of {batch_size} leave {last} for the last; choose a "
                              "batch_size that divides their number")
-        for carried in self._handed_on[name]:
-            if carried.nb_samples(name) not in (None, first):
-                raise ValueError(f"the model goes on with the states of {carried.nb_samples(name)} samples, but there "
-                                 f"are {first} in a batch; to begin anew, call reset_states() first")
+        self.going_on.check(name, first)
+
+
+def _check_that_all_go_on(model, carried):
+    """Raise if a layer is `stateful`, but hands nothing on."""
+    layers = [one.layer for one in carried]
+    for layer in model._all_layers():
+        if getattr(layer, "stateful", False) and not hasattr(layer, "_all_layers") and layer not in layers:
+            raise ValueError(f"{type(layer).__name__}(stateful=True) has a loop of its own, which begins each batch "
+                             "anew: only the loop of Recurrent goes on")
 
 
 class Turns:
@@ -245,11 +267,11 @@ class _Together(_Alone):
 class _GoesOn:
     """A compiled function that goes on with the states in which its last call in the same thread has ended."""
 
-    def __init__(self, function, name, handed_on, is_one):
-        self.function, self.name, self.handed_on, self.is_one = function, name, handed_on, is_one
+    def __init__(self, function, name, going_on, is_one):
+        self.function, self.name, self.going_on, self.is_one = function, name, going_on, is_one
 
     def __call__(self, *inputs):
-        outputs = going_on(self.function, self.name, self.handed_on, inputs)
+        outputs = self.going_on.call(self.function, self.name, inputs)
         return outputs[0] if self.is_one else outputs
 
     def __getattr__(self, name):
@@ -263,8 +285,8 @@ class _Step:
     what the engine does around a call.
     """
 
-    def __init__(self, function, handed_on, model):
-        self.function, self.handed_on = function, handed_on
+    def __init__(self, function, going_on, model):
+        self.function, self.going_on = function, going_on
         X = model.get_input()
         is_plain = not model._first().takes_integers and model.expected_input_shape is not None
         self._dtype, self._sizes = np.dtype(X.dtype), model.expected_input_shape[2:] if is_plain else None
@@ -277,7 +299,7 @@ class _Step:
                 and math.isfinite(np.vdot(x_t, x_t)))  # fmt: skip
 
     def __call__(self, x_t):
-        return going_on(self._call(), "step", self.handed_on, [x_t[:, None]])[0]
+        return self.going_on.call(self._call(), "step", [x_t[:, None]])[0]
 
     def _call(self):
         if not hasattr(self._of_thread, "call"):

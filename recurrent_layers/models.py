@@ -22,7 +22,6 @@ from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers.base import Layer
-from recurrent_layers.layers.iteration import Recurrent
 from recurrent_layers.lengths import ByLength, Steps
 from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
@@ -243,15 +242,16 @@ class Sequential(Layer):
         return self._while_nobody_writes(self._state)
 
     def _state(self):
-        memory = trainable = None
+        memory = trainable = going_on = None
         if self._functions is not None:
+            going_on = self._functions.going_on.memory.kept
             memory = [variable.get_value() for variable in self._functions.memory]
             trainable = self._functions.trainable
-        return portable(dict(self.__dict__, _functions=None, _memory=memory, _trainable=trainable))
+        return portable(dict(self.__dict__, _functions=None, _memory=memory, _trainable=trainable, _going_on=going_on))
 
     def __setstate__(self, state):
         state = dict(state)
-        memory, as_compiled = state.pop("_memory"), state.pop("_trainable")
+        memory, as_compiled, going_on = state.pop("_memory"), state.pop("_trainable"), state.pop("_going_on", None)
         self.__dict__.update(state)
         if memory is None:
             return
@@ -265,6 +265,7 @@ class Sequential(Layer):
             layer.trainable = trainable
         for variable, value in zip(self._functions.memory, memory):
             variable.set_value(value)
+        self._functions.restore(self, going_on or {})
 
     # ---- training ---------------------------------------------------------------------------
 
@@ -582,7 +583,8 @@ class Sequential(Layer):
     @property
     def stateful(self):
         """Whether a layer goes on with the states in which the last batch has left it."""
-        return any(getattr(layer, "stateful", False) for layer in self._all_layers())
+        goes_on = self._functions is not None and self._functions.going_on.functions["predict"]
+        return bool(goes_on) or any(getattr(layer, "stateful", False) for layer in self.layers)
 
     def reset_states(self):
         """Let all layers begin anew at the next batch, and at the next step.
@@ -590,11 +592,10 @@ class Sequential(Layer):
         What layers go on with is kept for each thread, and separately for training (:meth:`fit`,
         :meth:`train_on_batch`), tests (:meth:`evaluate`, :meth:`test_on_batch`, validation in :meth:`fit`), predictions
         (:meth:`predict` and its like) and :meth:`step`: none of these touches what another goes on with. This resets
-        all of them in the thread that calls it, and none in others.
+        all of them in the thread that calls it, and none in others; so does :meth:`compile`, in all.
         """
-        for layer in self._all_layers():
-            if isinstance(layer, Recurrent):
-                layer.reset_states()
+        if self._functions is not None:
+            self._functions.going_on.reset()
 
     def predict_proba(self, X, batch_size=128, verbose=1):
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import recurrent_layers as rl
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.carrying import Carried
+from recurrent_layers.recurrence.show import explain
 
 TIMESTEPS = 7
 RNG = np.random.RandomState(0)
@@ -139,6 +139,65 @@ def test_a_sequence_in_pieces_is_learned_from_where_they_meet():
             found = model.predict(piece)
         accuracy[stateful] = np.mean(np.sign(found) == signs)
     assert accuracy[True] == 1 and accuracy[False] < 0.7
+
+
+# ---- Whose states they are ------------------------------------------------------------------------------------
+
+
+def test_models_that_share_a_layer_go_on_each_with_its_own():
+    first = summing()
+    layer, second = first.layers[0], rl.Sequential(first.layers)
+    second.compile("sgd", "mse")
+    assert first.predict(ones(3)) == 3 and second.predict(ones(1)) == 1 and first.step(ones(1)[:, 0]) == 1
+    assert second.step(2 * ones(1)[:, 0]) == 2 and first.step(ones(1)[:, 0]) == 2
+    first.reset_states()
+    assert first.predict(ones(1)) == 1 and second.predict(ones(1)) == 2
+    layer.reset_states()  # In both.
+    assert first.predict(ones(1)) == 1 and second.predict(ones(1)) == 1 and second.step(ones(1)[:, 0]) == 1
+
+
+def test_a_layer_may_begin_anew_alone():
+    first, second = (rl.SimpleRNN(1, 1, activation="linear", weights=[[[1.0]], [[1.0]], [0.0]], stateful=True,
+                                  return_sequences=True) for _ in range(2))  # fmt: skip
+    model = compiled(first, second)
+    assert model.predict(ones(1)) == 1 and model.predict(ones(1)) == 3 and model.step(ones(1)[:, 0]) == 1
+    second.reset_states()
+    assert model.predict(ones(1)) == 3 and model.step(ones(1)[:, 0]) == 2
+    again = pickle.loads(pickle.dumps(model))
+    again.layers[1].reset_states()
+    assert again.step(ones(1)[:, 0]) == 3 and again.predict(ones(1)) == 4
+
+
+def test_a_model_with_another_layer_begins_anew():
+    model = compiled(rl.GRU(3, 4, return_sequences=True))
+    model.step(X[:, 0])
+    model.add(rl.LSTM(4, 2))
+    model.compile("sgd", "mse")
+    for t in range(2):
+        assert_allclose(model.step(X[:, t]), model.predict(X[:, :t + 1]), rtol=1e-10)
+
+
+class Within(rl.Layer):
+    """A layer of a user's own around another one."""
+
+    input_ndim = 3
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.input, self.params = inner, T.tensor3(), inner.params
+
+    def get_output(self, train=False):
+        self.inner.input = self.get_input(train)
+        return self.inner.get_output(train)
+
+
+def test_a_layer_within_one_of_ones_own_goes_on_and_begins_anew():
+    model = compiled(Within(summing().layers[0]))
+    assert model.stateful and model.predict(ones(2)) == 2 and model.predict(ones(1)) == 3
+    model.reset_states()
+    assert model.predict(ones(1)) == 1
+    with pytest.raises(ValueError, match="shuffle=True would mix up"):
+        model.fit(ones(1), [[0.0]], nb_epoch=1, verbose=0)
 
 
 # ---- Threads and copies ---------------------------------------------------------------------------------------
@@ -296,27 +355,29 @@ def test_a_step_may_lie_in_memory_as_it_likes(repeated):
     assert_allclose(model.step(repeated), model.predict(np.array(repeated)[:, None]), rtol=1e-10)
 
 
-def test_layers_go_on_from_the_same_step_after_an_interruption(monkeypatch):
+def test_a_step_that_is_interrupted_has_not_been(monkeypatch):
     model = compiled(*(rl.SimpleRNN(1, 1, activation="linear", weights=[[[1.0]], [[1.0]], [0.0]], return_sequences=True)
                        for _ in range(2)))  # fmt: skip
     model.step(ones(1)[:, 0])
-    keep, calls = Carried.keep, []
+    step = model._functions.step(model)
 
-    def interrupted(carried, name, values):
-        calls.append(name)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        keep(carried, name, values)
+    def interrupted():
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(Carried, "keep", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(step, "_call", lambda: lambda *inputs: (step.function(*inputs), interrupted()))
         model.step(ones(1)[:, 0])
-    assert model.step(ones(1)[:, 0]) == 1 + 2 + 3
+    assert model.step(ones(1)[:, 0]) == 1 + 2
 
 
 class OtherMasking(rl.Masking):
     def get_output(self, train=False):
         return super().get_output(train)[:, ::-1]
+
+
+class OwnLoop(rl.SimpleRNN):
+    def get_output(self, train=False):
+        return T.dot(T.dot(self.get_input(train).sum(axis=1), self.W), self.U) + self.b
 
 
 class LooksAhead(rl.SimpleRNN):
@@ -327,11 +388,20 @@ class LooksAhead(rl.SimpleRNN):
 @pytest.mark.parametrize("layers", [
     lambda: [rl.GRU(3, 4, go_backwards=True)], lambda: [rl.Bidirectional(rl.GRU(3, 4))], lambda: [rl.Dense(3, 4)],
     lambda: [Twice(), rl.GRU(3, 4)], lambda: [OtherMasking(), rl.GRU(3, 4)], lambda: [LooksAhead(3, 4)],
+    lambda: [rl.Masking(), rl.Activation(lambda x: x - x.mean(axis=1, keepdims=True)), rl.GRU(3, 4)],
+    lambda: [rl.TimeDistributedDense(3, 3, activation=lambda x: x[:, ::-1]), rl.GRU(3, 4)], lambda: [OwnLoop(3, 4)],
     lambda: [rl.GRU(3, 3, return_sequences=True), rl.GRU(3, 3, initial_state=rl.GRU(3, 3))],
 ])  # fmt: skip
 def test_a_model_that_needs_other_steps_has_none(layers):
     with pytest.raises(ValueError, match="cannot be computed one step at a time"):
         compiled(*layers()).step(X[:, 0])
+
+
+def test_a_function_of_ones_own_may_be_said_to_look_at_one_step():
+    activation = rl.Activation(lambda x: T.maximum(0.1 * x, x))
+    activation.stepwise = True
+    model = compiled(rl.Masking(), activation, rl.GRU(3, 4))
+    assert_allclose([model.step(X[:, t]) for t in range(3)][-1], model.predict(X[:, :3]), rtol=1e-10)
 
 
 def test_a_step_that_runs_by_scan():
@@ -384,6 +454,17 @@ def test_layers_that_cannot_be_stateful():
         rl.Bidirectional(rl.GRU(3, 4, stateful=True))
     with pytest.raises(ValueError, match="needs a model, which keeps its states"):
         rl.GRU(3, 4, stateful=True).get_output()
+    with pytest.raises(ValueError, match="only 'learned' ones"):
+        rl.GRU(3, 4, stateful=True, initial_state=T.matrix())
+    with pytest.raises(ValueError, match=r"OwnLoop\(stateful=True\) has a loop of its own"):
+        compiled(OwnLoop(3, 4, stateful=True))
+
+
+def test_a_stateful_layer_may_stand_before_any_other_and_be_shown():
+    model = compiled(rl.GRU(3, 4, return_sequences=True, stateful=True), rl.Masking(), rl.Activation("tanh"),
+                     rl.LSTM(4, 2, stateful=True))  # fmt: skip
+    assert_allclose(in_steps(model, X)[:, -1], model.predict(X), rtol=1e-10)
+    assert "activation" in explain(rl.GRU(3, 4, stateful=True))
 
 
 class Halved(rl.SimpleDeepRNN):
@@ -425,13 +506,6 @@ def test_a_cell_that_asks_for_its_place_in_time_is_told():
         new = 1 / (1 + np.exp(-(X[:, t] * time[:, t, None] @ W + h @ U + b)))
         h = np.where(X[:, t].any(axis=1)[:, None], new, h)
         assert_allclose(whole[:, t], h, rtol=1e-10)
-
-
-def test_layers_of_an_older_version_have_states_too():
-    layer = rl.GRU(3, 4)
-    del layer._memory
-    layer.reset_states()
-    assert layer.memory.states == {} and layer.stateful is False
 
 
 def test_the_engine_says_where_an_error_is():

@@ -54,41 +54,58 @@ def _describe(names, shapes):
 class _Outputs(threading.local):
     """The outputs that were made; each thread builds graphs of its own."""
 
-    made = carry = None
+    made = carried = None
 
 
 _outputs = _Outputs()
 
 
 @contextlib.contextmanager
-def one_output_for_each_layer(carry=None):
+def one_output_for_each_layer(carried=None):
     """Make each layer's output once, however often it is asked for: else Dropout would drop anew each time.
 
     Parameters
     ----------
-    carry : callable, optional
-        Of a layer and of `train`: what takes its states from one call of a function to the next, or None.
+    carried : list, optional
+        Where to put what the recurrent layers hand on, as pairs of `train` and `Carried`; without it none may be
+        `stateful`.
     """
-    before = _outputs.made, _outputs.carry
-    _outputs.made, _outputs.carry = {}, carry
+    before = _outputs.made, _outputs.carried
+    _outputs.made, _outputs.carried = {}, carried
     try:
         yield
     finally:
-        _outputs.made, _outputs.carry = before
+        _outputs.made, _outputs.carried = before
 
 
-def carried(layer, train):
-    """What takes the states of a layer into the graph that is made, and out of it; None for nothing.
+def goes_on(layer):
+    """Whether a layer goes on with states that are kept for it.
 
     Raises
     ------
     ValueError
-        If the layer is `stateful`, and nobody asked what it hands on.
+        If it is `stateful`, and nobody keeps any.
     """
-    if _outputs.carry is None and getattr(layer, "stateful", False):
+    if layer.stateful and _outputs.carried is None:
         raise ValueError(f"{type(layer).__name__}(stateful=True) needs a model, which keeps its states; for a function "
                          "of your own, give the states by initial_state=[...] and take them by return_state=True")
-    return _outputs.carry and _outputs.carry(layer, train)
+    return layer.stateful
+
+
+def hand_on(train, carried):
+    """Say what a layer hands on, to who asked."""
+    if _outputs.carried is not None:
+        _outputs.carried.append((train, carried))
+
+
+class Said:
+    """What a class computes of a layer, unless that has an attribute of this name itself."""
+
+    def __init__(self, compute):
+        self.compute, self.__doc__ = compute, compute.__doc__
+
+    def __get__(self, layer, owner=None):
+        return self if layer is None else self.compute(layer)
 
 
 def made_once(key, make):
@@ -199,7 +216,9 @@ class Layer(PortableState):
         given, expected = layer.output_shape, self.expected_input_shape
         if given is not None and expected is not None:
             self._check_shape(tuple(given), f"{type(layer).__name__} gives")
-        if not self.supports_masked_input() and layer.get_output_mask() is not None:
+        with one_output_for_each_layer([]):
+            has_mask = not self.supports_masked_input() and layer.get_output_mask() is not None
+        if has_mask:
             raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one; "
                              "set return_sequences=False in the recurrent layer before it, or mask_zero=False in the "
                              "Embedding")

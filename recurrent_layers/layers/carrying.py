@@ -1,65 +1,79 @@
-"""What a recurrent layer hands on from one call of a compiled function to the next."""
+"""What recurrent layers hand on from one call of a compiled function to the next."""
 
 import threading
+import weakref
 
 import numpy as np
 
-from recurrent_layers.engine import config
+from recurrent_layers.engine import ViewOp, config
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.exchange.copies import portable
 from recurrent_layers.layers.base import Layer
 
 
 class Memory(threading.local):
-    """The states of a layer after the last call of each function, in the thread that made it.
+    """The states in which the last call of each function has left the layers, in the thread that made it.
 
-    A copy has those of the thread that copies.
+    Attributes
+    ----------
+    kept : dict of str to list
+        For each layer of a function its arrays, or None if it begins anew.
     """
 
     def __init__(self):
-        self.states = {}
+        self.kept = {}
 
-    def __reduce__(self):
-        return _memory, (portable(self.states),)
-
-
-def _memory(states):
-    memory = Memory()
-    memory.states.update(states)
-    return memory
+    def forget(self, layer, functions):
+        """Let a layer begin anew; `functions` says which layers each function has."""
+        for name, kept in self.kept.items():
+            self.kept[name] = [None if carried.layer is layer else values
+                               for carried, values in zip(functions[name], kept)]  # fmt: skip
 
 
 class Carried:
-    """The states of a layer in a graph: variables for those before it, and what they are after it.
+    """The states of a layer before a graph's first step, and after its last.
 
     Where there are states to begin with, or the layer needs its place in time, the number of steps that each sample has
-    had is handed on, too.
+    had is among them.
 
     Parameters
     ----------
     layer : Recurrent
+    first : list of symbolic variables
+        The states with which it begins.
+    nb_samples : symbolic variable
+    goes_on : bool
+        Whether it goes on with states that a function is given.
 
     Attributes
     ----------
     variables, after : lists of symbolic variables
-        As many of both; (nb_samples, n) each, and the numbers of steps (nb_samples,).
+        What stands for them before the first step, and what they are after the last: (nb_samples, n) each, and the
+        numbers of steps (nb_samples,).
     steps : symbolic variable or None
-        The numbers of steps before it.
+        The numbers of steps before.
     """
 
-    def __init__(self, layer):
-        self.layer = layer
-        self.states = [T.matrix(f"state_{k}") for k, _ in enumerate(layer.state_sizes, 1)]
-        self.steps = T.lvector("steps") if layer.initial_state is not None or layer.counts_steps else None
-        self.variables = self.states + ([] if self.steps is None else [self.steps])
-        self.after = None
+    def __init__(self, layer, first, nb_samples, goes_on):
+        self.layer, self.first, self.goes_on, self.after = layer, first, goes_on, None
+        self.begins_with_0, self.steps = layer.initial_state is None, None
+        if goes_on:
+            self.states = [T.matrix(f"state_{k}") for k, _ in enumerate(first, 1)]
+        else:
+            self.states = first if self.begins_with_0 else [ViewOp()(state) for state in first]
+        if layer.counts_steps or not self.begins_with_0:
+            self.steps = T.lvector("steps") if goes_on else T.zeros((nb_samples,), "int64")
+        self.variables = self.states + [self.steps] * (self.steps is not None)
 
-    def before(self, first):
-        """The states before the first step of a graph, where those before the first of all are `first`."""
-        if self.layer.initial_state is None:
-            return self.states
-        has_begun = T.gt(self.steps, 0).dimshuffle(0, 'x')
-        return [T.switch(has_begun, state, initial) for state, initial in zip(self.states, first)]
+    def before(self):
+        """The states before the first step."""
+        return self._begun(self.states, self.steps) if self.goes_on else self.states
+
+    def _begun(self, states, steps):
+        """States, but those with which the layer begins for samples that have had no steps."""
+        if self.begins_with_0:
+            return states
+        has_begun = T.gt(steps, 0).dimshuffle(0, 'x')
+        return [T.switch(has_begun, state, first) for state, first in zip(states, self.first)]
 
     def end(self, states, timesteps, mask):
         """Say what the states are after so many steps; a mask is (timesteps, nb_samples)."""
@@ -67,76 +81,54 @@ class Carried:
         if self.steps is not None:
             self.after.append(self.steps + (timesteps if mask is None else T.cast(mask, "int64").sum(axis=0)))
 
-    def nb_samples(self, function):
-        """Of how many samples the states are that the last call of a function has left; None without any."""
-        kept = self.layer.memory.states.get(function)
-        return None if kept is None else len(kept[0])
+    def in_place(self):
+        """Variables of a function, and what to put in the place of `variables` so that it goes on with them."""
+        if self.goes_on:
+            return self.variables, []
+        given = [T.matrix(f"state_{k}") for k, _ in enumerate(self.states, 1)]
+        steps = None if self.steps is None else T.lvector("steps")
+        places = list(zip(self.states, self._begun(given, steps)))
+        return given + [steps] * (steps is not None), places + [(self.steps, steps)] * (steps is not None)
 
-    def values(self, function, nb_samples):
-        """The arrays for `variables`: what the last call of a function has left, or zeros.
+    def values_at_first(self, nb_samples):
+        """The arrays for `variables` at the first call."""
+        values = [np.zeros((nb_samples, size), config.floatX) for size in self.layer.state_sizes]
+        return values + [np.zeros(nb_samples, "int64")] * (self.steps is not None)
 
-        Raises
-        ------
-        ValueError
-            If that one had another number of samples.
-        """
-        kept = self.layer.memory.states.get(function)
-        if kept is not None and len(kept[0]) != nb_samples:
-            raise ValueError(f"the model goes on with the states of {len(kept[0])} samples, but there are {nb_samples} "
-                             "in a batch; to begin anew, call reset_states() first")
-        if kept is None:
-            kept = [np.zeros((nb_samples, size), config.floatX) for size in self.layer.state_sizes]
-            kept += [] if self.steps is None else [np.zeros(nb_samples, "int64")]
-        return kept
-
-    def keep(self, function, values):
-        """Keep the values of `after` for the next call of a function in this thread."""
-        self.layer.memory.states[function] = values
+    def zeros(self, nb_samples):
+        """What to put in the place of `variables` so that the layer begins anew."""
+        sizes = [(nb_samples, size) for size in self.layer.state_sizes] + [(nb_samples,)] * (self.steps is not None)
+        return [(variable, T.zeros(size, variable.dtype)) for variable, size in zip(self.variables, sizes)]
 
 
-class HandedOn:
-    """Makes what takes the states of some layers from one call of a function to the next, see `Carried`.
+def in_time(model, carried):
+    """What the recurrent layers hand on that go through the steps of a model's input.
+
+    They are those up to the one that gives its last output only.
 
     Parameters
     ----------
-    is_chosen : callable
-        Of a layer, whether it is one of them.
-
-    Attributes
-    ----------
-    by_train : dict of bool to list of Carried
-        In the graphs for training and the others.
-    """
-
-    def __init__(self, is_chosen):
-        self.is_chosen, self.by_train = is_chosen, {False: [], True: []}
-
-    def __call__(self, layer, train):
-        if not self.is_chosen(layer):
-            return None
-        carried = Carried(layer)
-        self.by_train[train].append(carried)
-        return carried
-
-
-def in_time(model):
-    """The recurrent layers that go through the steps of a model's input: up to one that gives its last output only.
+    model : Sequential
+    carried : list of Carried
+        Those of the graph of its output.
 
     Raises
     ------
     ValueError
         If what is computed at a step needs more than that step and what has been before.
     """
-    found = []
+    found, of_layer = [], {one.layer: one for one in carried}
     for layer in model._all_layers():
         if hasattr(layer, "_all_layers"):
             continue
-        if not _is_stepwise(layer) or isinstance(getattr(layer, "initial_state", None), Layer):
+        is_recurrent = hasattr(layer, "return_sequences")
+        if (not _is_stepwise(layer) or is_recurrent and layer not in of_layer
+                or isinstance(getattr(layer, "initial_state", None), Layer)):  # fmt: skip
             raise ValueError(f"the model cannot be computed one step at a time: {type(layer).__name__} may need others "
-                             "than those that have been. If it is a layer of your own that does not, let it say so by "
-                             "`stepwise = True`; a cell's `inputs` may take `steps_before`")
-        if hasattr(layer, "return_sequences"):
-            found.append(layer)
+                             "than those that have been. If it does not, but is a layer of your own or has a function "
+                             "of your own, set its `stepwise` to True; a cell's `inputs` may take `steps_before`")
+        if is_recurrent:
+            found.append(of_layer[layer])
             if not layer.return_sequences:
                 break
     return found
@@ -150,23 +142,55 @@ def _is_stepwise(layer):
     return "stepwise" in vars(first) and layer.stepwise
 
 
-def going_on(function, name, handed_on, inputs):
-    """Call a function with the states that its last call by this name has left, and keep those that this one leaves."""
-    nb_samples = len(inputs[0])
-    arguments = [*inputs]
-    for carried in handed_on:
-        arguments += carried.values(name, nb_samples)
-    outputs = function(*arguments)
-    kept = []
-    for carried in handed_on[::-1]:
-        nb_others = len(outputs) - len(carried.variables)
-        kept.append((carried, outputs[nb_others:]))
-        outputs = outputs[:nb_others]
-    try:
-        for carried, values in kept:
-            carried.keep(name, values)
-    except BaseException:  # Such as Ctrl-C: all layers go on from the same step.
-        for carried, values in kept:
-            carried.keep(name, values)
-        raise
-    return outputs
+class GoingOn:
+    """The states that the functions of a model go on with.
+
+    Attributes
+    ----------
+    functions : dict of str to list of Carried
+        What each function hands on.
+    """
+
+    def __init__(self):
+        self.functions, self.memory = {}, Memory()
+
+    def add(self, name, carried):
+        """Say what a function hands on."""
+        self.functions.setdefault(name, carried)
+        for one in carried:
+            vars(one.layer).setdefault("_going_on", weakref.WeakSet()).add(self)
+
+    def reset(self, layer=None):
+        """Let a layer, or all, begin anew in this thread."""
+        if layer is None:
+            self.memory.kept.clear()
+        else:
+            self.memory.forget(layer, self.functions)
+
+    def check(self, name, nb_samples):
+        """Raise if the last call of a function had another number of samples."""
+        for values in self.memory.kept.get(name, ()):
+            if values is not None and len(values[0]) != nb_samples:
+                raise ValueError(f"the model goes on with the states of {len(values[0])} samples, but there are "
+                                 f"{nb_samples} in a batch; to begin anew, call reset_states() first")
+
+    def call(self, function, name, inputs):
+        """Call a function with the states that its last call has left, and keep those that this one leaves.
+
+        Raises
+        ------
+        ValueError
+            If that one had another number of samples.
+        """
+        nb_samples, arguments, all_carried = len(inputs[0]), [*inputs], self.functions[name]
+        self.check(name, nb_samples)
+        for carried, values in zip(all_carried, self.memory.kept.get(name) or [None] * len(all_carried)):
+            arguments += carried.values_at_first(nb_samples) if values is None else values
+        outputs = function(*arguments)
+        end = len(outputs) - len(arguments) + len(inputs)
+        outputs, after, kept = outputs[:end], outputs[end:], []
+        for carried in all_carried:
+            kept.append(after[:len(carried.variables)])
+            after = after[len(carried.variables):]
+        self.memory.kept[name] = kept  # All at once, also where a signal comes between.
+        return outputs

@@ -3,11 +3,17 @@
 from recurrent_layers import activations, constraints, initializations
 from recurrent_layers.engine import config
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer
+from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer, Said
 from recurrent_layers.utils.arguments import integer, number, text
+from recurrent_layers.utils.generic_utils import known_name
 
 __all__ = ["Activation", "Dense", "Dropout", "Layer", "MaskedLayer", "Masking", "RepeatVector",
            "TimeDistributedDense"]  # fmt: skip
+
+
+def _has_known_activation(layer):
+    """Whether the activation is one of ours: one of the user's own may look at several steps."""
+    return known_name(layer.activation, activations.KNOWN) is not None
 
 
 class Masking(MaskedLayer):
@@ -89,7 +95,7 @@ class Activation(MaskedLayer):
         If the name is not known, or `target` or `beta` is no number.
     """
 
-    stepwise = True
+    stepwise = Said(_has_known_activation)
 
     def __init__(self, activation, target=0, beta=0.1):
         super().__init__()
@@ -216,4 +222,4 @@ class TimeDistributedDense(_Affine, MaskedLayer):
     """
 
     input_ndim = 3
-    stepwise = True
+    stepwise = Said(_has_known_activation)

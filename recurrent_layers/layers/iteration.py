@@ -7,8 +7,8 @@ import numpy as np
 from recurrent_layers import activations, constraints, initializations, regularizers
 from recurrent_layers.engine import Variable, config, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, carried, made_once
-from recurrent_layers.layers.carrying import Memory
+from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, Said, goes_on, hand_on, made_once
+from recurrent_layers.layers.carrying import Carried
 from recurrent_layers.recurrence import scan
 from recurrent_layers.recurrence.graphs import with_clipped_sums, with_other_products
 from recurrent_layers.utils.arguments import flag, integer, items, number, shown
@@ -129,7 +129,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     dropout_W = dropout_U = zoneout = gradient_clipping = 0.0
     initial_state = W_regularizer = U_regularizer = b_regularizer = activity_regularizer = None
     W_constraint = U_constraint = b_constraint = None
-    _learned, _memory = (), None
+    _learned = ()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -165,12 +165,15 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             raise ValueError(f"{type(self).__name__} cannot be stateful: its own `inputs` may look at all steps, of "
                              "which it sees a part. If it needs no more than how many steps there have been, let it "
                              "take that as its parameter `steps_before`")
+        if self.stateful and not (initial_state is None or isinstance(initial_state, str)):
+            raise ValueError("stateful=True begins a batch with the states in which the one before has left the layer, "
+                             "and initial_state=... with these: only 'learned' ones, which are those before the first "
+                             "batch, go with stateful")
         self.dropout_W = number("dropout_W", dropout_W, least=0.0, below=1.0)
         self.dropout_U = number("dropout_U", dropout_U, least=0.0, below=1.0)
         self.zoneout = number("zoneout", zoneout, least=0.0, most=1.0)
         self.gradient_clipping = number("gradient_clipping", gradient_clipping, least=0.0)
         self.input = T.tensor3(type(self).__name__ + "_input")
-        self._memory = Memory()
 
         for name in self.draw_order() + list(self.non_trainable_names):
             setattr(self, name, self.add_weight(name, *self.initialization(name)))
@@ -300,7 +303,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     def __getstate__(self):
         state = super().__getstate__()
-        state.pop("_final_states", None)  # They belong to one graph.
+        for of_a_graph in ("_final_states", "_going_on"):
+            state.pop(of_a_graph, None)
         return state
 
     # ---- states that are handed on ----------------------------------------------------------
@@ -315,21 +319,15 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         """Whether a step needs nothing but its input, the states before it and how many steps there have been."""
         return type(self).inputs is Recurrent.inputs or self.counts_steps
 
-    @property
+    @Said
     def stepwise(self):
         """Whether the output at a step needs nothing of the steps that follow."""
         return self.may_go_on and not self.go_backwards
 
-    @property
-    def memory(self):
-        """The states that are handed on, for each function, in this thread."""
-        if self._memory is None:
-            self._memory = Memory()
-        return self._memory
-
     def reset_states(self):
-        """Begin anew at the next batch of this thread, whatever the batches before it have left."""
-        self.memory.states.clear()
+        """Begin anew at the next batch of this thread, in every model, whatever the batches before it have left."""
+        for going_on in list(vars(self).get("_going_on", ())):
+            going_on.reset(self)
 
     # ---- the loop ---------------------------------------------------------------------------
 
@@ -406,8 +404,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             mask = T.neq(mask, 0).dimshuffle(1, 0)
         if self.go_backwards:
             x, mask = x[::-1], None if mask is None else mask[::-1]
-        handed_on = carried(self, bool(train))
-        place = {"steps_before": _steps_before(handed_on, x)} if self.counts_steps else {}
+        carried = Carried(self, self._first_states(x.shape[1], train), x.shape[1], goes_on(self))
+        place = {"steps_before": carried.steps} if self.counts_steps else {}
         inputs = list(self.inputs(x, mask, **place))
         given = inputs + self._zoned_out(x, train) + [mask] * (mask is not None)
         # A size of 1 might be broadcastable, which nothing in a step is but the last axis of a column.
@@ -430,17 +428,14 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             return states if mask is None else [T.switch(of_step[-1], state, state_tm1)
                                                 for state, state_tm1 in zip(states, states_tm1)]
 
-        before = self._states_before(x.shape[1], train)
-        if handed_on is not None:
-            before = handed_on.before(before)
-        states, _ = scan(step, sequences, before, list(factors.values()),
+        states, _ = scan(step, sequences, carried.before(), list(factors.values()),
                          truncate_gradient=self.truncate_gradient, name=type(self).__name__, return_list=True)
-        if handed_on is not None:
-            handed_on.end([state[-1] for state in states], x.shape[0], mask)
+        carried.end([state[-1] for state in states], x.shape[0], mask)
+        hand_on(bool(train), carried)
         return states
 
-    def _states_before(self, nb_samples, train):
-        """The states before the first step."""
+    def _first_states(self, nb_samples, train):
+        """The states with which it begins."""
         if isinstance(self.initial_state, list):
             return [of_any_size(T.cast(state, config.floatX), 0, 1) for state in self.initial_state]
         if isinstance(self.initial_state, Recurrent):
@@ -480,11 +475,6 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             shares = [[np.asarray(share, config.floatX) for share in (self.zoneout, 1 - self.zoneout)]] * self.nb_states
         return [state if any(state is other for other in states_tm1) else old * state_tm1 + new * state
                 for state, state_tm1, (old, new) in zip(states, states_tm1, shares)]  # fmt: skip
-
-
-def _steps_before(handed_on, x):
-    """How many steps each sample has had before this input."""
-    return T.zeros((x.shape[1],), "int64") if handed_on is None else handed_on.steps
 
 
 def _rows(weight):

@@ -6,6 +6,7 @@ import re
 import sys
 
 from recurrent_layers import engine
+from recurrent_layers.layers.base import one_output_for_each_layer
 from recurrent_layers.recurrence import c_code, ops, tracing
 from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.program import Program
@@ -42,7 +43,7 @@ def explain(layer, gradient=True):
     """
     if isinstance(layer, type) or not callable(getattr(layer, "get_output", None)):
         raise ValueError(f"layer must be a layer, such as LSTM(64, 128), not {layer!r}")
-    with _names_of_steps():
+    with _names_of_steps(), one_output_for_each_layer([]):
         output = layer.get_output()
     nodes = [node for node in engine.io_toposort([], [output]) if isinstance(node.op, ops.Recurrence)]
     if not nodes:
