@@ -21,6 +21,8 @@ class Ahead:
     Parameters
     ----------
     generator : iterator
+    copy : callable
+        From a thing to one of its own, which the generator does not change when it makes the next.
     make : callable
         From the number of a thing, from 0, and the thing, to what is wanted of it.
     is_enough : callable
@@ -29,8 +31,8 @@ class Ahead:
     nb_threads : int
     """
 
-    def __init__(self, generator, make, is_enough, nb_threads):
-        self._generator, self._make, self._is_enough = generator, make, is_enough
+    def __init__(self, generator, copy, make, is_enough, nb_threads):
+        self._generator, self._copy, self._make, self._is_enough = generator, copy, make, is_enough
         self._within = threading.Lock()
         # Entering a condition can be interrupted when it has the lock; entering a lock cannot.
         self._lock = threading.RLock()
@@ -84,7 +86,7 @@ class Ahead:
                     return
                 number, thing, error = self._fetched, None, None
                 try:
-                    thing = next(self._generator)
+                    thing = self._copy(next(self._generator))
                     self._has_enough = self._is_enough(thing)
                 except StopIteration:
                     error = Ended()

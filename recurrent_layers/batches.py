@@ -34,6 +34,13 @@ class InOrder:
             yield self.samples[slice(ids.start, ids.stop) if isinstance(ids, range) else ids]
 
 
+def _copied(given):
+    """The same with arrays of its own: a generator may fill the same ones again."""
+    if type(given) in (tuple, list):
+        return type(given)(map(_copied, given))
+    return given.copy() if isinstance(given, np.ndarray) else given
+
+
 class Generated:
     """Batches that a generator gives.
 
@@ -55,7 +62,7 @@ class Generated:
 
     def __init__(self, name, generator, nb_samples, nb_epoch, samples_of, nb_worker):
         self.name, self.nb_samples, self._samples_of = name, nb_samples, samples_of
-        self._ahead = Ahead(generator, self._checked, self._is_enough, nb_worker)
+        self._ahead = Ahead(generator, _copied, self._checked, self._is_enough, nb_worker)
         self._epochs_left, self._counted, self._epoch = nb_epoch, 0, 0
         self._first = None
 

@@ -555,7 +555,7 @@ class Sequential(Layer):
         Returns
         -------
         numpy.ndarray
-            (nb_samples, output_dim).
+            Samples first: (nb_samples, output_dim), or what :meth:`predict` gives if that has no steps of the input.
 
         Raises
         ------

@@ -90,6 +90,19 @@ class TestGenerator:
         assert np.isclose(histories[0]["val_loss"][-1], model.evaluate(
             X, y, verbose=0, sample_weight=weights if weighted else None), rtol=1e-12)
 
+    def test_a_generator_may_fill_the_same_arrays_again(self, model):
+        X, y, _ = samples()
+
+        def refilled():
+            batch = np.empty_like(X[:8]), np.empty_like(y[:8])
+            while True:
+                for k in range(0, 40, 8):
+                    batch[0][:], batch[1][:] = X[k:k + 8], y[k:k + 8]
+                    yield batch
+
+        assert trained_alike(model, lambda: model.fit(X, y, batch_size=8, shuffle=False, nb_epoch=2, verbose=0),
+                             lambda: model.fit_generator(refilled(), 40, 2, verbose=0))
+
     def test_an_epoch_ends_with_the_batch_that_reaches_its_samples(self, model):
         X, y, _ = samples()
         sizes, each = [], Callback()

@@ -1,6 +1,8 @@
 """Data that need not be in memory: read, checked and split piece by piece."""
 
 import contextlib
+import copy
+import pickle
 import tracemalloc
 import warnings
 
@@ -213,6 +215,11 @@ class TestHDF5Matrix:
             file["group/y"] = np.arange(20) % 2
             file["names"] = [b"a", b"b"]
         return str(tmp_path / "data.h5")
+
+    @pytest.mark.parametrize("again", [copy.deepcopy, lambda given: pickle.loads(pickle.dumps(given))])
+    def test_a_copy_opens_the_file_again(self, path, again):
+        given = HDF5Matrix(path, "X", 5, 10)
+        assert_array_equal(again(given)[1:3], given[1:3])
 
     @pytest.mark.parametrize("key", [0, 4, -1, slice(2, 4), slice(None), slice(None, None, 2), slice(None, None, -1),
                                      [1, 3], [3, 1, 3], np.array([4, 0]), [], slice(3, 99)])  # fmt: skip

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 import recurrent_layers as rl
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers import zoo
 
 NB_SAMPLES, TIMESTEPS, INPUT_DIM, OUTPUT_DIM = 3, 6, 2, 4
 X = np.random.RandomState(0).randn(NB_SAMPLES, TIMESTEPS, INPUT_DIM)
@@ -384,6 +385,27 @@ def test_options_work_together(seed, tmp_path):
     model.save_weights(str(tmp_path / "weights.h5"))
     again.load_weights(str(tmp_path / "weights.h5"))
     assert_allclose(again.predict(x), model.predict(x), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_all_is_in_float32_if_that_is_asked_for(name):
+    with change_flags(floatX="float32"):
+        layer = getattr(rl, name)(INPUT_DIM, OUTPUT_DIM, zoneout=0.1, dropout_W=0.1, dropout_U=0.1,
+                                  gradient_clipping=1.0, initial_state="learned", W_regularizer="l2")
+        masked_input(layer, T.matrix())
+        outputs = [layer.get_output(train) for train in (False, True)]
+        gradients = T.grad(layer.regularizers[0](T.sum(outputs[1])), layer.params)
+    assert {variable.dtype for variable in outputs + gradients} == {"float32"}
+
+
+def test_a_single_number_is_no_bias():
+    layer = zoo.FastRNN(INPUT_DIM, OUTPUT_DIM, b_constraint="maxnorm", b_regularizer="l2")
+    held = [name for name, constraint in zip(layer.param_names, layer.get_params()[2])
+            if constraint is layer.b_constraint]  # fmt: skip
+    assert held == ["b"] and len(layer.regularizers) == 1
+    model = rl.Sequential([layer])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.train_on_batch(X, np.ones((NB_SAMPLES, OUTPUT_DIM))))
 
 
 # ---- Arguments of cells of one's own -------------------------------------------------------------------------

@@ -40,9 +40,9 @@ _OPTIONS = """
 go_backwards : bool
     Begin with the last step. The outputs are in the order in which they are computed.
 initial_state : symbolic variable, list of them, Recurrent, or "learned", optional
-    The states before the first step, each (nb_samples, output_dim): variables, one for each state; the last states of
-    another recurrent layer, which has as many; or parameters that are trained, the same for all samples, which begin
-    at 0 and come last in `params`. By default 0.
+    The states before the first step, each (nb_samples, n), mostly with n = output_dim: variables, one for each state;
+    the last states of another recurrent layer, which has as many; or parameters that are trained, the same for all
+    samples, which begin at 0 and come last in `params`. By default 0.
 return_state : bool
     Let :meth:`get_output` leave the states after the last step in `final_states`.
 stateful : bool
@@ -208,8 +208,13 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             raise ValueError(f"{what}; got {shown(given)}")
         return list(given)
 
+    def _kinds(self):
+        """The first letters of the names of `params`; what is a single number is of no kind, nor are first states."""
+        named = zip(self.param_names, self.params)
+        return [name[0] if weight.ndim else "" for name, weight in named] + [""] * len(self._learned)
+
     def _weights_of_kind(self, letter):
-        return [weight for name, weight in zip(self.param_names, self.params) if name[0] == letter]
+        return [weight for kind, weight in zip(self._kinds(), self.params) if kind == letter]
 
     def _hold(self, W_regularizer, U_regularizer, b_regularizer, activity_regularizer):
         """Put penalties on the weights of each kind, and on the output."""
@@ -225,8 +230,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
                  "b": constraints.get(b_constraint)}  # fmt: skip
         self.W_constraint, self.U_constraint, self.b_constraint = kinds.values()
         if any(kinds.values()):
-            names = list(self.param_names) + ["initial state"] * len(self._learned)
-            self.constraints = [kinds.get(name[0]) for name in names]
+            self.constraints = [kinds.get(kind) for kind in self._kinds()]
 
     def _refuse_what_does_nothing(self):
         """Raise if an option acts on weights of a kind of which there are none."""
@@ -381,7 +385,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     @property
     def final_states(self):
-        """The states after the last step, each (nb_samples, output_dim), as :meth:`get_output` has left them."""
+        """The states after the last step, each (nb_samples, n), as :meth:`get_output` has left them."""
         if not hasattr(self, "_final_states"):
             raise ValueError(f"{type(self).__name__} has final states after get_output, with return_state=True")
         return self._final_states

@@ -79,7 +79,7 @@ class FastRNN(Recurrent):
         h_t = sigmoid(alpha) * hh + sigmoid(beta) * h_tm1
 
     Weights: W, U, b, alpha, beta; alpha and beta are single numbers, at first -3 and 3 as in the authors' code, so
-    that most of the state is kept. What holds for biases by `b_regularizer` and `b_constraint` holds for beta, too.
+    that most of the state is kept.
 
     References
     ----------
@@ -593,7 +593,7 @@ class SGU(Recurrent):
         z = inner_activation(W_z.x_t + U_z.h_tm1 + b_z)
         h_t = (1 - z) * h_tm1 + z * out
 
-    The inner activation is hard_sigmoid by default.
+    The inner activation is hard_sigmoid by default, as that of Keras is; torchrecurrent has a sigmoid.
 
     Weights: W_g, b_g, U_g, b_Ug, W_z, U_z, b_z.
 
@@ -628,7 +628,7 @@ class DSGU(SGU):
         z = inner_activation(W_z.x_t + U_z.h_tm1 + b_z)
         h_t = (1 - z) * h_tm1 + z * out
 
-    The inner activation is hard_sigmoid by default.
+    The inner activation is hard_sigmoid by default, as that of Keras is; torchrecurrent has a sigmoid.
 
     Weights: W_g, b_g, U_g, b_Ug, W_z, U_z, b_z, U_o.
 
@@ -897,7 +897,7 @@ class NAS(Recurrent):
 
 
 class OriginalLSTM(Recurrent):
-    """The LSTM of 1997, without a forget gate.
+    """The LSTM of 1997, without a forget gate, and with one activation for all that the paper scales differently.
 
     ::
 
@@ -1218,7 +1218,8 @@ class TGRU(_StronglyTyped):
 
     The states are h, the output, and x_t, (nb_samples, input_dim).
 
-    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are drawn as W.
+    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are drawn as W, and no regularizer or
+    constraint of W acts on them.
 
     References
     ----------
@@ -1248,7 +1249,8 @@ class TLSTM(_StronglyTyped):
 
     The states are h, the output, which no step sees, c, and x_t, (nb_samples, input_dim).
 
-    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are drawn as W.
+    Weights: V_z, W_z, b_z, V_f, W_f, b_f, V_o, W_o, b_o; the matrices V are drawn as W, and no regularizer or
+    constraint of W acts on them.
 
     References
     ----------

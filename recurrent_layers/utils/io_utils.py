@@ -69,6 +69,11 @@ class HDF5Matrix:
         first = self[:1]
         self.shape, self.dtype, self.ndim = (end - start,) + first.shape[1:], first.dtype, first.ndim
 
+        self._arguments = datapath, dataset, start, end, normalizer
+
+    def __reduce__(self):  # The copy opens the file again.
+        return type(self), self._arguments
+
     def __len__(self):
         return self.end - self.start
 
