@@ -222,7 +222,7 @@ KINDS = {
     "X": array(4, 5, 2), "y": array(4, 1, example=lambda: np.zeros((4, 1))),
     "sample_weight": Kind(lambda: np.ones(4), lambda value: value is None),
     "class_weight": several(lambda: {0: 1.0, 1: 2.0}, number(least=0).accepts, range, np.ndarray).or_none(),
-    **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h", "steps_before", "carry"],
+    **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h", "steps_before"],
                     UNCHECKED),
     **dict.fromkeys(["s_tm1", "v_tm1", "x_tm1", "y_tm1", "z_tm1"], UNCHECKED),
     **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map"], UNCHECKED),
@@ -236,7 +236,8 @@ ELSEWHERE = {
     **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
     **dict.fromkeys([f"{cell}.initialization.name" for cell in (
         "Recurrent", "LSTM", "FastGRNN", "FastRNN", "IndRNN", "UnICORNN")], UNCHECKED),
-    **dict.fromkeys(["made_once.key", "made_once.make", "carried.layer", "carried.train", "TauGRU.step.h"], UNCHECKED),
+    **dict.fromkeys(["made_once.key", "made_once.make", "goes_on.layer", "hand_on.train", "hand_on.carried",
+                     "one_output_for_each_layer.carried", "Said.compute", "TauGRU.step.h"], UNCHECKED),
     **{f"{cell}.weights": UNCHECKED for cell in zoo.__all__}, "UnICORNN.alpha": number(least=0),
     "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
     "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),
