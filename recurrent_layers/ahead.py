@@ -3,10 +3,10 @@
 import contextlib
 import threading
 
+from recurrent_layers.functions import PATIENCE
+
 #: How many things may be fetched and not taken yet.
 SIZE = 10
-#: Seconds, after which those who wait look whether whom they wait for is still there.
-PATIENCE = 1.0
 
 
 class Ended(Exception):

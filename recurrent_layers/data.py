@@ -12,6 +12,7 @@ from recurrent_layers.utils.arrays import (
     check_integers,
     converted,
     first_not_finite,
+    in_any_order,
     is_finite,
     pieces,
     slices,
@@ -79,15 +80,11 @@ class Elsewhere:
         """Some rows, in memory: those of a slice, or of indices in any order."""
         if isinstance(part, slice):
             start, stop, _ = part.indices(len(self))
-            return self._read(slice(self.start + start, self.start + max(start, stop)), max(0, stop - start))
-        in_order, places = np.unique(part, return_inverse=True)
-        in_order = in_order + self.start
-        # Neighbours are faster to read as a slice; and HDF5 reads rows in their order only.
-        if in_order.size and in_order[-1] - in_order[0] == in_order.size - 1:
-            return self._read(slice(int(in_order[0]), int(in_order[-1]) + 1), in_order.size)[places]
-        return self._read(in_order, in_order.size)[places]
+            return self._read(slice(self.start + start, self.start + max(start, stop)))
+        return in_any_order(self._read, np.asarray(part) + self.start)
 
-    def _read(self, part, count):
+    def _read(self, part):
+        count = part.stop - part.start if isinstance(part, slice) else part.size
         read = array_of_numbers(self.name, np.asarray(self.array[part]))
         expected = (count,) + tuple(self.array.shape[1:])
         if read.shape != expected:

@@ -480,9 +480,7 @@ class Sequential(Layer):
 
     def _on_batch(self, name, X, y, accuracy, class_weight, sample_weight):
         accuracy, samples = flag("accuracy", accuracy), self._samples(X, y, sample_weight, class_weight)
-        functions = self._compiled()
-        functions.check_batches(name, len(samples), len(samples))
-        outputs = functions.get(name)(*samples[:])
+        outputs = self._compiled().get(name)(*samples[:])
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
 
     # ---- use --------------------------------------------------------------------------------
@@ -536,9 +534,8 @@ class Sequential(Layer):
 
     def predict_on_batch(self, X):
         """The output for one batch."""
-        X, functions = self._input(X), self._compiled()
-        functions.check_batches("predict", len(X), len(X))
-        return functions.get("predict")(rows(X))
+        X = self._input(X)
+        return self._compiled().get("predict")(rows(X))
 
     def step(self, x_t):
         """The output after one more step, for data that arrive one step at a time.

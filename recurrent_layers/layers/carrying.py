@@ -5,7 +5,7 @@ import weakref
 
 import numpy as np
 
-from recurrent_layers.engine import ViewOp, config
+from recurrent_layers.engine import ViewOp
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer
 
@@ -92,13 +92,15 @@ class Carried:
 
     def values_at_first(self, nb_samples):
         """The arrays for `variables` at the first call."""
-        values = [np.zeros((nb_samples, size), config.floatX) for size in self.layer.state_sizes]
-        return values + [np.zeros(nb_samples, "int64")] * (self.steps is not None)
+        return [np.zeros(shape, variable.dtype) for variable, shape in zip(self.variables, self._shapes(nb_samples))]
 
     def zeros(self, nb_samples):
         """What to put in the place of `variables` so that the layer begins anew."""
-        sizes = [(nb_samples, size) for size in self.layer.state_sizes] + [(nb_samples,)] * (self.steps is not None)
-        return [(variable, T.zeros(size, variable.dtype)) for variable, size in zip(self.variables, sizes)]
+        return [(variable, T.zeros(shape, variable.dtype))
+                for variable, shape in zip(self.variables, self._shapes(nb_samples))]  # fmt: skip
+
+    def _shapes(self, nb_samples):
+        return [(nb_samples, size) for size in self.layer.state_sizes] + [(nb_samples,)] * (self.steps is not None)
 
 
 def in_time(model, carried):

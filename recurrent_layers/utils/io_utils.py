@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 
 from recurrent_layers.utils.arguments import as_path, integer, shown, text
-from recurrent_layers.utils.arrays import array_of_numbers
+from recurrent_layers.utils.arrays import array_of_numbers, in_any_order
 
 
 class HDF5Matrix:
@@ -68,7 +68,6 @@ class HDF5Matrix:
         self.start, self.end, self.normalizer = start, end, normalizer
         first = self[:1]
         self.shape, self.dtype, self.ndim = (end - start,) + first.shape[1:], first.dtype, first.ndim
-
         self._arguments = datapath, dataset, start, end, normalizer
 
     def __reduce__(self):  # The copy opens the file again.
@@ -90,9 +89,7 @@ class HDF5Matrix:
         indices = indices.astype("int64")
         if np.any((indices < -len(self)) | (indices >= len(self))):
             raise IndexError(f"there are {len(self)} rows, asked for was {shown(key)}")
-        # HDF5 reads rows in their order only.
-        in_order, places = np.unique(np.where(indices < 0, indices + len(self), indices), return_inverse=True)
-        return self._normalized(self.data[in_order + self.start])[places.reshape(indices.shape)]
+        return in_any_order(lambda part: self._normalized(self.data[part]), indices % len(self) + self.start)
 
     def _normalized(self, rows):
         if self.normalizer is None:
