@@ -234,8 +234,12 @@ class TestGenerator:
             threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
             released.wait()
 
-        with pytest.raises(KeyboardInterrupt):
-            model.fit_generator(waiting(), 40, 1, verbose=0, callbacks=[Each(lambda each: trained.set())])
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell lets its background jobs ignore it.
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                model.fit_generator(waiting(), 40, 1, verbose=0, callbacks=[Each(lambda each: trained.set())])
+        finally:
+            signal.signal(signal.SIGINT, before)
         released.set()  # The thread was within the generator.
         for thread in fetching():
             thread.join(10)
