@@ -58,10 +58,12 @@ class Generated:
         From X, y and, if it is there, sample_weight to samples that fit the model.
     nb_worker : int
         How many threads fetch them.
+    nb_inputs : int
+        How many inputs the model has.
     """
 
-    def __init__(self, name, generator, nb_samples, nb_epoch, samples_of, nb_worker):
-        self.name, self.nb_samples, self._samples_of = name, nb_samples, samples_of
+    def __init__(self, name, generator, nb_samples, nb_epoch, samples_of, nb_worker, nb_inputs=1):
+        self.name, self.nb_samples, self._samples_of, self._nb_inputs = name, nb_samples, samples_of, nb_inputs
         self._ahead = Ahead(generator, _copied, self._checked, self._is_enough, nb_worker)
         self._epochs_left, self._counted, self._epoch = nb_epoch, 0, 0
         self._first = None
@@ -108,7 +110,7 @@ class Generated:
     def _is_enough(self, given):
         """Whether this batch is the last that is needed, as far as one sees before it is checked."""
         X = given[0] if isinstance(given, (tuple, list)) and given else ()
-        X = X[0] if isinstance(X, list) and len(X) == 1 and hasattr(X[0], "shape") else X
+        X = X[0] if isinstance(X, (list, tuple)) and len(X) == self._nb_inputs and hasattr(X[0], "shape") else X
         shape = (len(X),) if isinstance(X, (list, tuple)) else getattr(X, "shape", None)
         self._counted += shape[0] if isinstance(shape, tuple) and shape else 0
         if self._counted >= self.nb_samples:

@@ -20,30 +20,32 @@ from recurrent_layers.utils.arrays import (
 
 
 class Samples:
-    """Input, labels and weights that belong together; samples come first in each.
+    """Inputs, labels and weights that belong together; samples come first in each.
 
     Parameters
     ----------
-    X, y : numpy.ndarray or Elsewhere
-        As :func:`checked_input` and :func:`checked_labels` give them.
+    inputs : list of numpy.ndarray or Elsewhere
+        As :func:`checked_inputs` gives them.
+    y : numpy.ndarray or Elsewhere
+        As :func:`checked_labels` gives it.
     weights : Weights
     """
 
-    def __init__(self, X, y, weights):
-        self.X, self.y, self.weights = X, y, weights
+    def __init__(self, inputs, y, weights):
+        self.inputs, self.y, self.weights = inputs, y, weights
 
     def __len__(self):
-        return len(self.X)
+        return len(self.y)
 
     def __getitem__(self, part):
         """Some of them, as a function takes them: those that indices or a slice name."""
         y = self.y[part]
-        return rows(self.X, part), rows(y), self.weights.of(y, part)
+        return (*(rows(X, part) for X in self.inputs), rows(y), self.weights.of(y, part))
 
     def split(self, at):
         """Those before an index, and the others."""
-        return tuple(Samples(between(self.X, *ends), between(self.y, *ends), self.weights.between(*ends))
-                     for ends in ((0, at), (at, len(self))))
+        return tuple(Samples([between(X, *ends) for X in self.inputs], between(self.y, *ends),
+                             self.weights.between(*ends)) for ends in ((0, at), (at, len(self))))  # fmt: skip
 
 
 class Elsewhere:
@@ -125,6 +127,44 @@ def between(array, start, stop):
     return array.between(start, stop) if isinstance(array, Elsewhere) else array[start:stop]
 
 
+def checked_inputs(X, readers, ndims):
+    """Arrays that can be the inputs of a model.
+
+    Parameters
+    ----------
+    X : array_like, or list of them
+        A list where there are several.
+    readers : list of Layer
+        The layers that read them.
+    ndims : list of int
+        The dimensions of each.
+
+    Returns
+    -------
+    list of numpy.ndarray or Elsewhere
+
+    Raises
+    ------
+    ValueError
+        If there are not as many, or not as many samples in each, or one cannot be the input of its layer.
+    """
+    if len(readers) == 1:
+        return [checked_input(X, readers[0], ndims[0])]
+    if not isinstance(X, (list, tuple)) or len(X) != len(readers):
+        given = f"{len(X)} of them" if isinstance(X, (list, tuple)) else shown(X)
+        raise ValueError(f"the model has {len(readers)} inputs and needs a list of {len(readers)} arrays, "
+                         f"[X_1, X_2, ...], got {given}")
+    inputs = []
+    for k, (one, reader, ndim) in enumerate(zip(X, readers, ndims), 1):
+        try:
+            inputs.append(checked_input(one, reader, ndim))
+        except ValueError as error:
+            raise ValueError(f"input {k}: {error}") from error
+    if len(set(map(len, inputs))) > 1:
+        raise ValueError(f"all inputs need as many samples, got {', '.join(str(len(one)) for one in inputs)}")
+    return inputs
+
+
 def checked_input(X, layer, ndim):
     """An array that can be the input of a layer.
 
@@ -163,14 +203,14 @@ def checked_input(X, layer, ndim):
     return X
 
 
-def checked_labels(y, X, shape, loss):
+def checked_labels(y, inputs, shape, loss):
     """An array that can be the labels of an input.
 
     Parameters
     ----------
     y : array_like
-    X : array
-        As :func:`checked_input` gives it.
+    inputs : list of array
+        As :func:`checked_inputs` gives them.
     shape : tuple of int or None
         That of the model's output.
     loss : callable
@@ -185,10 +225,10 @@ def checked_labels(y, X, shape, loss):
         raise ValueError(f"the labels must be an array with those of each sample, got {shown(y)}")
     if y.ndim == 1:
         y = y.as_column() if isinstance(y, Elsewhere) else y[:, None]
-    if len(y) != len(X):
-        raise ValueError(f"there are {len(X)} samples, but {len(y)} labels")
-    if len(shape) == 3 and shape[1] is None and X.ndim > 1:
-        shape = (None, X.shape[1], shape[2])
+    if len(y) != len(inputs[0]):
+        raise ValueError(f"there are {len(inputs[0])} samples, but {len(y)} labels")
+    if len(shape) == 3 and shape[1] is None and len(inputs) == 1 and inputs[0].ndim > 1:
+        shape = (None, inputs[0].shape[1], shape[2])
     if len(shape) != y.ndim or any(size not in (None, given) for size, given in zip(shape, y.shape)):
         hint = ""
         if loss is objectives.categorical_crossentropy:

@@ -11,11 +11,12 @@ import weakref
 
 import numpy as np
 
-from recurrent_layers import engine
+from recurrent_layers import engine, objectives
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.base import one_output_for_each_layer
 from recurrent_layers.layers.carrying import GoingOn, in_time
+from recurrent_layers.layers.containers import Container
 from recurrent_layers.utils.arguments import shown
 
 
@@ -33,8 +34,10 @@ class Functions:
 
     Attributes
     ----------
-    input, output : symbolic variable
-        What goes into a prediction and what comes out.
+    inputs : list of symbolic variables
+        What goes into a prediction.
+    output : symbolic variable
+        What comes out of it.
     memory : list of shared variables
         What the optimizer remembers.
     trainable : list of bool
@@ -51,7 +54,7 @@ class Functions:
         steps = optimizer.get_updates(params, constraints, mean_loss) if params else []
         graphs["train"][2].extend(steps + updates)
 
-        (self.input,), self.output, _ = graphs["predict"]
+        self.inputs, self.output, _ = graphs["predict"]
         self._carried, self.going_on = [one for train, one in carried if not train], GoingOn()
         for name in graphs:
             self.going_on.add(name, [one for train, one in carried if one.goes_on and train == (name == "train")])
@@ -128,7 +131,7 @@ def _check_that_all_go_on(model, carried):
     """Raise if a layer is `stateful`, but hands nothing on."""
     layers = [one.layer for one in carried]
     for layer in model._all_layers():
-        if getattr(layer, "stateful", False) and not hasattr(layer, "_all_layers") and layer not in layers:
+        if getattr(layer, "stateful", False) and not isinstance(layer, Container) and layer not in layers:
             raise ValueError(f"{type(layer).__name__}(stateful=True) has a loop of its own, which begins each batch "
                              "anew: only the loop of Recurrent goes on")
 
@@ -288,7 +291,7 @@ class _Step:
     def __init__(self, function, going_on, model):
         self.function, self.going_on = function, going_on
         X = model.get_input()
-        is_plain = not model._first().takes_integers and model.expected_input_shape is not None
+        is_plain = not model._readers()[0].takes_integers and model.expected_input_shape is not None
         self._dtype, self._sizes = np.dtype(X.dtype), model.expected_input_shape[2:] if is_plain else None
         self._of_thread = threading.local()
 
@@ -316,17 +319,23 @@ WITH_FUNCTIONS_WITHIN = {"Scan", "OpFromGraph", "Recurrence", "RecurrenceGradien
 
 def _graphs(model, loss, class_mode):
     """The inputs, outputs and updates of each function, and the loss to train on."""
-    X, y_pred = model.get_input(False), model.get_output(False)
-    graphs = {"predict": ([X], y_pred, [])}
+    inputs, y_pred = _inputs_of(model, False), model.get_output(False)
+    graphs = {"predict": (inputs, y_pred, [])}
     y = T.TensorType(engine.config.floatX, (False,) * y_pred.ndim)("y")
     weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
     for name, train in (("test", False), ("train", True)):
         y_pred, mask = model.get_output(train), model.get_output_mask(train)
         counts = weights if mask is None else weights * mask
-        mean_loss = _weighted_mean(_finite_where_it_counts(loss, counts)(y, y_pred), counts)
+        of_loss = _seen_whole if loss in objectives.KNOWN.values() else _seen_in_rows
+        mean_loss = _weighted_mean(*of_loss(loss, y, y_pred, counts))
         accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), counts)
-        graphs[name] = ([model.get_input(train), y, weights], [mean_loss, accuracy, counts.sum()], [])
+        graphs[name] = ([*_inputs_of(model, train), y, weights], [mean_loss, accuracy, counts.sum()], [])
     return graphs, mean_loss
+
+
+def _inputs_of(model, train):
+    X = model.get_input(train)
+    return X if isinstance(X, list) else [X]
 
 
 def checked_mode(mode):
@@ -357,19 +366,19 @@ def _checked_loss(loss, values, y_pred):
     Raises
     ------
     ValueError
-        If it is not one number for each sample or step, nor one for all, or has no gradient.
+        If it is not one number for each row, nor one for all, or has no gradient.
     """
     name = getattr(loss, "__name__", shown(loss))
     if not isinstance(values, engine.Variable) or values.ndim not in (0, y_pred.ndim - 1):
         given = f"{values.ndim} dimensions" if isinstance(values, engine.Variable) else shown(values)
-        raise ValueError(f"the loss {name} gives {given} for outputs with {y_pred.ndim} dimensions: it must give a "
-                         "number for each sample, or step, as a mean over the last axis does")
+        raise ValueError(f"the loss {name} gives {given} for matrices, whose rows are samples, or their steps: it must "
+                         "give a number for each row, as a mean over the last axis does")
     if not _follows_from(y_pred, values):
         raise ValueError(f"the loss {name} has no gradient: nothing in it depends on the output but by comparisons, "
                          "whole numbers or not at all")
-    if values.ndim == 0 and y_pred.ndim > 1:
-        warnings.warn(f"the loss {name} gives one number for a whole batch, in which weights of samples, and masks, do "
-                      "not count; take the mean over the last axis only")
+    if values.ndim == 0:
+        warnings.warn(f"the loss {name} gives one number for all rows of a batch, so that weights of samples do not "
+                      "count; take the mean over the last axis only")
     return values
 
 
@@ -392,14 +401,17 @@ def _weighted_mean(values, weights):
     return T.sum(weights * values) / T.switch(T.gt(total, 0), total, 1)
 
 
-def _finite_where_it_counts(loss, weights):
-    """A loss that sees the target itself where the weight is 0, since 0 times infinity is NaN."""
+def _seen_whole(loss, y_true, y_pred, weights):
+    """A loss of ours, and what it weighs; it sees the target itself where the weight is 0: 0 times infinity is NaN."""
+    y_pred = T.switch(T.gt(weights, 0).dimshuffle(*range(weights.ndim), 'x'), y_pred, y_true)
+    return loss(y_true, y_pred), weights
 
-    def counted(y_true, y_pred):
-        y_pred = T.switch(T.gt(weights, 0).dimshuffle(*range(weights.ndim), 'x'), y_pred, y_true)
-        return _checked_loss(loss, loss(y_true, y_pred), y_pred)
 
-    return counted
+def _seen_in_rows(loss, y_true, y_pred, weights):
+    """A loss of the user's own, and what it weighs; it sees matrices, as in Keras 0.1: the rows that count."""
+    counts = T.gt(weights, 0).nonzero()
+    rows = y_pred[counts]
+    return _checked_loss(loss, loss(y_true[counts], rows), rows), weights[counts]
 
 
 def _hits(class_mode):

@@ -23,7 +23,11 @@ class Steps:
     """
 
     def __init__(self, model):
-        first, output = model._first(), model._compiled().output
+        readers, output = model._readers(), model._compiled().output
+        if len(readers) > 1:
+            raise ValueError("by_length needs a model with one input, whose steps it cuts, not with "
+                             f"{len(readers)}: leave by_length out")
+        first, = readers
         mask, of_output = first.get_output_mask(False), model.get_output_mask(False)
         if mask is None:
             raise ValueError("by_length needs a model whose first layer makes a mask from the input, but "
@@ -42,7 +46,7 @@ class Steps:
                 masks.append(layer.get_output_mask(False))
         if self.labels_have_steps:
             masks.append(of_output)
-        self._masks = engine.function([model._compiled().input], masks, mode=model.theano_mode,
+        self._masks = engine.function(model._compiled().inputs, masks, mode=model.theano_mode,
                                       allow_input_downcast=True, on_unused_input="ignore", name="masks")  # fmt: skip
 
     def of(self, X):
@@ -113,7 +117,7 @@ class ByLength:
     def __init__(self, samples, batch_size, shuffle, steps):
         self.samples, self.batch_size, self.shuffle = samples, batch_size, shuffle
         self.nb_samples = len(samples)
-        self._starts, self._stops, self._are_reversed = steps.of(samples.X)
+        self._starts, self._stops, self._are_reversed = steps.of(*samples.inputs)
         self._labels_have_steps = steps.labels_have_steps
         self._lengths = np.maximum(self._stops - self._starts, 0)
 

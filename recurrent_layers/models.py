@@ -1,6 +1,7 @@
 """A stack of layers with a loss and an optimizer: fit, predict, evaluate, save."""
 
 import contextlib
+import functools
 import pprint
 import warnings
 
@@ -13,7 +14,7 @@ from recurrent_layers.data import (
     Samples,
     Weights,
     checked_class_weight,
-    checked_input,
+    checked_inputs,
     checked_labels,
     rows,
     slice_X,
@@ -21,17 +22,17 @@ from recurrent_layers.data import (
 from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
-from recurrent_layers.layers.base import Layer
+from recurrent_layers.layers import containers
 from recurrent_layers.lengths import ByLength, Steps
-from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
+from recurrent_layers.utils.arguments import choice, flag, integer, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import custom_objects_known, known_name, not_too_deep
 
 __all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
 
 
-class Sequential(Layer):
-    """Layers, one after the other.
+class Sequential(containers.Sequential):
+    """Layers, one after the other, and how to train them.
 
     Parameters
     ----------
@@ -62,21 +63,16 @@ class Sequential(Layer):
     history = None
 
     def __init__(self, layers=()):
-        self.layers = []
         self.stop_training = False
         self._functions = None
-        try:
-            for layer in items("layers", layers, "layers, such as [LSTM(8, 32), Dense(32, 1)]"):
-                self.add(layer)
-        except Exception:
-            for layer in self.layers[1:]:  # There is no such model, so that they may stand in another one.
-                del layer._first().previous
-            raise
+        super().__init__(layers)
 
     # ---- as a layer -------------------------------------------------------------------------
 
     def add(self, layer):
         """Put a layer on top.
+
+        If the first layer has no input of its own, as `Dropout`, it reads what the first layer that has one would.
 
         Parameters
         ----------
@@ -91,75 +87,8 @@ class Sequential(Layer):
         -----
         A compiled model must be compiled again afterwards.
         """
-        if not isinstance(layer, Layer):
-            raise ValueError(f"add needs a layer, such as LSTM(8, 32), got {shown(layer)}")
-        if layer in self.layers or hasattr(layer._first(), "previous"):
-            raise ValueError(f"this {type(layer).__name__} already stands behind another layer or in this model; make "
-                             "a new one with from_config(layer.get_config()), and set_weights(layer.get_weights())")
-        if self.layers:
-            with not_too_deep():
-                layer.set_previous(self.layers[-1])
-        self.layers.append(layer)
+        super().add(layer)
         self._functions = None
-
-    def _joined(self, attribute):
-        return [item for layer in self.layers for item in getattr(layer, attribute)]
-
-    def _all_layers(self):
-        """The layers, and those of the models among them."""
-        return [one for layer in self.layers
-                for one in [layer] + (layer._all_layers() if isinstance(layer, Sequential) else [])]
-
-    def get_params(self):
-        """All that training needs, of the layers that are `trainable`; see :meth:`Layer.get_params`."""
-        parts = [layer.get_params() for layer in self.layers if layer.trainable]
-        return tuple([item for part in parts for item in part[k]] for k in range(4))
-
-    params = property(lambda self: self._joined("params"))
-    non_trainable_weights = property(lambda self: self._joined("non_trainable_weights"))
-    regularizers = property(lambda self: self._joined("regularizers"))
-    updates = property(lambda self: self._joined("updates"))
-    constraints = property(lambda self: [c for layer in self.layers for c in layer.get_params()[2]])
-    weights = property(lambda self: self._joined("weights"))
-    input = property(lambda self: self._bottom().input)
-    input_ndim = property(lambda self: self._bottom().input_ndim)
-    expected_input_shape = property(lambda self: self._bottom().expected_input_shape)
-    input_shape = property(lambda self: self._bottom().input_shape)
-    output_shape = property(lambda self: self._top().output_shape)
-
-    @input.setter
-    def input(self, variable):
-        self._bottom().input = variable
-
-    def _bottom(self):
-        if not self.layers:
-            raise ValueError("the model has no layers yet: add some first")
-        return self.layers[0]
-
-    def _top(self):
-        self._bottom()
-        return self.layers[-1]
-
-    def _first(self):
-        return self._bottom()._first()
-
-    def set_previous(self, layer, connection_map=None):
-        self._bottom().set_previous(layer)
-
-    def supports_masked_input(self):
-        return self._bottom().supports_masked_input()
-
-    def check_data(self, X):
-        self._bottom().check_data(X)
-
-    def get_input(self, train=False):
-        return self._bottom().get_input(train)
-
-    def get_output(self, train=False):
-        return self._top().get_output(train)
-
-    def get_output_mask(self, train=False):
-        return self._top().get_output_mask(train)
 
     def get_weights(self):
         """The values of all weights; see :meth:`Layer.get_weights`."""
@@ -174,26 +103,6 @@ class Sequential(Layer):
             super()._set(matched)
         else:
             self._functions.turns.write(super()._set, matched)
-
-    def match_weights(self, weights):
-        """Pair arrays with the variables they are meant for; see :meth:`Layer.match_weights`."""
-        return self._match(weights, "match_weights")
-
-    def match_stored_weights(self, weights):
-        """As :meth:`match_weights`, for arrays from a file; see :meth:`Layer.match_stored_weights`."""
-        return self._match(weights, "match_stored_weights")
-
-    def _match(self, weights, method):
-        weights = items("weights", weights, "arrays")
-        kind = "params" if len(weights) == len(self.params) else "weights"
-        if len(weights) != len(getattr(self, kind)):
-            raise ValueError(f"the model has {len(self.weights)} weights, got {len(weights)}")
-        matched = []
-        for layer in self.layers:
-            count = len(getattr(layer, kind))
-            matched += getattr(layer, method)(weights[:count])
-            weights = weights[count:]
-        return matched
 
     # ---- compilation ------------------------------------------------------------------------
 
@@ -222,7 +131,7 @@ class Sequential(Layer):
         -----
         A function is compiled when it is first used: the training step in :meth:`fit`, and so on.
         """
-        if hasattr(self._first(), "previous"):
+        if any(hasattr(one, "previous") for one in self._readers()):
             raise ValueError("this model stands in another one: compile that one")
         optimizer, loss = optimizers.get(optimizer), objectives.get(loss)
         class_mode = choice("class_mode", class_mode, "binary", "categorical")
@@ -269,15 +178,15 @@ class Sequential(Layer):
 
     # ---- training ---------------------------------------------------------------------------
 
-    def _input(self, X):
-        """An input that fits this model; see :func:`recurrent_layers.data.checked_input`."""
-        return checked_input(X, self, self._compiled().input.ndim)
+    def _inputs(self, X):
+        """Inputs that fit this model; see :func:`recurrent_layers.data.checked_inputs`."""
+        return checked_inputs(X, self._readers(), [variable.ndim for variable in self._compiled().inputs])
 
     def _samples(self, X, y, sample_weight=None, class_weight=None):
         """Samples that fit this model and its loss; see :mod:`recurrent_layers.data`."""
-        X = self._input(X)
-        y = checked_labels(y, X, self.output_shape or (None,) * self._compiled().output.ndim, self.loss)
-        return Samples(X, y, Weights(y, sample_weight, class_weight))
+        inputs = self._inputs(X)
+        y = checked_labels(y, inputs, self.output_shape or (None,) * self._compiled().output.ndim, self.loss)
+        return Samples(inputs, y, Weights(y, sample_weight, class_weight))
 
     def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
             validation_data=None, shuffle=True, show_accuracy=False, class_weight=None, sample_weight=None, *,
@@ -286,8 +195,9 @@ class Sequential(Layer):
 
         Parameters
         ----------
-        X : array_like
-            The input, samples first. It need not be in memory, and nor need `y` and `sample_weight`: of a
+        X : array_like, or list of them
+            The input, samples first; of a model with several inputs (see :class:`Merge`) a list with each. It need not
+            be in memory, and nor need `y` and `sample_weight`: of a
             `numpy.memmap`, a data set of HDF5, or anything else with a `shape`, a `dtype`, and rows by slices and by
             indices in their order, no more than a batch is read at once, or 16 MB to check it.
         y : array_like
@@ -439,19 +349,20 @@ class Sequential(Layer):
         def samples_of(X, y, sample_weight=None):
             return self._samples(X, y, sample_weight, class_weight)
 
-        validation = None
+        validation, nb_inputs = None, len(self._readers())
         with contextlib.ExitStack() as threads:
             if _is_iterator(validation_data):
                 if nb_val_samples is None:
                     raise ValueError("validation_data is a generator: pass nb_val_samples, the number of samples to "
                                      "validate on after each epoch")
                 validation = threads.enter_context(Generated("the generator of validation_data", validation_data,
-                                                             nb_val_samples, nb_epoch, self._samples, nb_val_worker))
+                                                             nb_val_samples, nb_epoch, self._samples, nb_val_worker,
+                                                             nb_inputs))
                 validation.begin()
             elif validation_data is not None:
                 validation = InOrder(self._validation_samples(validation_data, ", or a generator of them"), 128)
             batches = threads.enter_context(Generated("the generator", generator, nb_samples, nb_epoch, samples_of,
-                                                      nb_worker))  # fmt: skip
+                                                      nb_worker, nb_inputs))  # fmt: skip
             batches.begin()
             return self._fit(batches, validation, callbacks, None, nb_epoch, show_accuracy, verbose)
 
@@ -482,6 +393,21 @@ class Sequential(Layer):
         accuracy, samples = flag("accuracy", accuracy), self._samples(X, y, sample_weight, class_weight)
         outputs = self._compiled().get(name)(*samples[:])
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
+
+    # What scripts of the time call instead: as Theano's functions, with the inputs, labels and weights as arguments.
+    _predict = property(lambda self: lambda *inputs: self.predict_on_batch(_one_or_list(inputs)))
+    _train = property(lambda self: functools.partial(self._called_plainly, "train", False))
+    _train_with_acc = property(lambda self: functools.partial(self._called_plainly, "train", True))
+    _test = property(lambda self: functools.partial(self._called_plainly, "test", False))
+    _test_with_acc = property(lambda self: functools.partial(self._called_plainly, "test", True))
+
+    def _called_plainly(self, name, accuracy, *arguments):
+        count = len(self._readers())
+        if len(arguments) != count + 2:
+            raise TypeError(f"_{name} takes {count + 2} arguments, {count} of input, labels and weights, got "
+                            f"{len(arguments)}")
+        *inputs, y, weights = arguments
+        return self._on_batch(name, _one_or_list(inputs), y, accuracy, None, weights)
 
     # ---- use --------------------------------------------------------------------------------
 
@@ -527,15 +453,15 @@ class Sequential(Layer):
         numpy.ndarray
             Samples first, of `floatX`.
         """
-        functions, batch_size, X = self._compiled(), integer("batch_size", batch_size), self._input(X)
+        functions, batch_size, inputs = self._compiled(), integer("batch_size", batch_size), self._inputs(X)
         verbose = choice("verbose", verbose, 0, 1, 2)
-        functions.check_batches("predict", len(X), batch_size)
-        return training.predict(functions.get("predict", verbose), X, batch_size, verbose)
+        functions.check_batches("predict", len(inputs[0]), batch_size)
+        return training.predict(functions.get("predict", verbose), inputs, batch_size, verbose)
 
     def predict_on_batch(self, X):
         """The output for one batch."""
-        X = self._input(X)
-        return self._compiled().get("predict")(rows(X))
+        inputs = self._inputs(X)
+        return self._compiled().get("predict")(*map(rows, inputs))
 
     def step(self, x_t):
         """The output after one more step, for data that arrive one step at a time.
@@ -574,7 +500,7 @@ class Sequential(Layer):
             if not array.ndim:
                 raise ValueError(f"x_t must be an array, (nb_samples, input_dim), got {shown(x_t)}")
             # Copied, wherever it lies, as where numpy.broadcast_to has made it.
-            x_t = np.array(rows(self._input(array[:, None]))[:, 0])
+            x_t = np.array(rows(*self._inputs(array[:, None]))[:, 0])
         return step(x_t)
 
     @property
@@ -683,7 +609,7 @@ class Sequential(Layer):
     def get_config(self, verbose=0):
         """The layers' configs and, of a compiled model, how it is trained, as a dict; printed too if `verbose`."""
         verbose = choice("verbose", verbose, 0, 1, 2)
-        config = {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
+        config = super().get_config()
         if self._functions is not None:
             loss = known_name(self.loss, objectives.KNOWN) or self.loss
             config.update(optimizer=self.optimizer.get_config(), loss=loss, class_mode=self.class_mode,
@@ -700,13 +626,9 @@ class Sequential(Layer):
         """
         if not isinstance(config, dict) or config.get("name") not in ("Sequential", cls.__name__):
             raise ValueError(f"this is no config of a Sequential model: {shown(config)}")
-        layers = config.get("layers", ())
-        if not isinstance(layers, (list, tuple)):
-            raise ValueError(f"the layers of a model's config are a list, got {shown(layers)}")
         with not_too_deep(), custom_objects_known("custom_layers", custom_layers), \
                 custom_objects_known("custom_objects", custom_objects):  # fmt: skip
-            model = cls(Sequential.from_config(layer) if isinstance(layer, dict) and layer.get("name") == "Sequential"
-                        else configs.layer_from_config(layer) for layer in layers)  # fmt: skip
+            model = super().from_config(config)
             if "optimizer" in config:
                 model.compile(config["optimizer"], config.get("loss"), config.get("class_mode", "categorical"),
                               config.get("theano_mode"))  # fmt: skip
@@ -725,6 +647,10 @@ class Sequential(Layer):
         for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
             configs.check_name(thing)
         return configs.as_json(self.get_config())
+
+
+def _one_or_list(inputs):
+    return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
 def _is_iterator(value):
@@ -760,3 +686,7 @@ def model_from_json(json_string, custom_layers=None, custom_objects=None):
 def model_from_config(config, custom_layers=None, custom_objects=None):
     """As :func:`model_from_json`, from the dict that :meth:`Sequential.get_config` gave."""
     return Sequential.from_config(config, custom_layers, custom_objects)
+
+
+#: A stack within another layer comes back as one that can be trained, too.
+configs.LAYERS["Sequential"] = Sequential

@@ -111,7 +111,7 @@ def get(identifier):
 
 
 def check_labels(loss, y):
-    """Raise if labels cannot be meant for a loss, and warn if they are probably meant for another one.
+    """Warn of labels that are probably not meant for a loss; they are taken as they are, as in Keras.
 
     Parameters
     ----------
@@ -119,18 +119,11 @@ def check_labels(loss, y):
         A function of this module; nothing is asked of the labels of any other.
     y : array_like
         The targets, of shape ``(..., dim)``; they need not be in memory, and are looked at piece by piece.
-
-    Raises
-    ------
-    ValueError
-        If the labels lie outside the range for which the loss is defined.
     """
     if loss in (categorical_crossentropy, binary_crossentropy):
         if loss is categorical_crossentropy and y.shape[-1] == 1:
-            raise ValueError(
-                "categorical_crossentropy over a single output is always 0: use binary_crossentropy, "
-                "or one-hot labels (recurrent_layers.utils.np_utils.to_categorical)"
-            )
+            warnings.warn("categorical_crossentropy over a single output is always 0 and trains nothing: use "
+                          "binary_crossentropy, or one-hot labels (recurrent_layers.utils.np_utils.to_categorical)")
         lowest, highest, wanted = 0, 1, "labels from 0 to 1"
     elif loss in (hinge, squared_hinge):
         lowest, highest, wanted = -1, 1, "labels -1 and 1"
@@ -144,7 +137,7 @@ def check_labels(loss, y):
                                    for _, piece in pieces(y)))
     least, most = min(least), max(most)
     if least < lowest or most > highest:
-        raise ValueError(f"{loss.__name__} needs {wanted}, got {least:g} to {most:g}")
+        warnings.warn(f"{loss.__name__} is meant for {wanted}, got {least:g} to {most:g}")
     if loss in (hinge, squared_hinge) and least == 0 and all(is_0_or_1):
         warnings.warn(f"{loss.__name__} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map "
                       "them to -1 and 1 by 2 * y - 1")

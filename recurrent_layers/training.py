@@ -80,16 +80,17 @@ def evaluate(test, batches, verbose=0):
     return mean.values()
 
 
-def predict(function, X, batch_size, verbose=0):
+def predict(function, inputs, batch_size, verbose=0):
     """The outputs for all samples."""
-    if len(X) <= batch_size and not verbose:
-        return function(rows(X))
+    nb_samples = len(inputs[0])
+    if nb_samples <= batch_size and not verbose:
+        return function(*map(rows, inputs))
     outputs = None
-    parts = [slice(ids.start, ids.stop) for ids in cut(range(len(X)), batch_size)]
-    for part in _progress(parts, lambda part: part.stop - part.start, len(X), "predict", verbose):
-        batch = function(rows(X, part))
+    parts = [slice(ids.start, ids.stop) for ids in cut(range(nb_samples), batch_size)]
+    for part in _progress(parts, lambda part: part.stop - part.start, nb_samples, "predict", verbose):
+        batch = function(*(rows(X, part) for X in inputs))
         if outputs is None:
-            outputs = np.empty((len(X),) + batch.shape[1:], dtype=batch.dtype)
+            outputs = np.empty((nb_samples,) + batch.shape[1:], dtype=batch.dtype)
         outputs[part] = batch
     return outputs
 

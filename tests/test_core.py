@@ -12,6 +12,7 @@ from recurrent_layers import (
     Layer,
     Masking,
     RepeatVector,
+    Sequential,
     TimeDistributedDense,
     constraints,
     engine,
@@ -214,9 +215,30 @@ def test_wrong_weights():
         Dropout(0.5).set_weights([np.zeros(2)])
 
 
-def test_dense_after_a_sequence_says_what_to_do():
-    with pytest.raises(ValueError, match="Dense expects input with 2 dimensions.*TimeDistributedDense"):
-        Dense(3, 2).set_previous(GRU(2, 3, return_sequences=True))
+def test_dense_behind_a_sequence_acts_at_every_step():
+    """As in Keras 0.1, whose own addition_rnn was written so."""
+    model = Sequential([GRU(2, 3, return_sequences=True), Dense(3, 4, activation="softmax"), Dense(4, 2)])
+    model.compile("sgd", "mse")
+    assert model.output_shape == (None, None, 2)
+    X = np.random.RandomState(0).randn(5, 6, 2)
+    steps = Sequential([model.layers[0]])
+    steps.compile("sgd", "mse")
+    first, second = (layer.get_weights() for layer in model.layers[1:])
+    z = np.exp(steps.predict(X) @ first[0] + first[1])
+    expected = z / z.sum(axis=-1, keepdims=True) @ second[0] + second[1]
+    assert_allclose(model.predict(X), expected, rtol=1e-5)
+    assert_allclose([model.step(x_t) for x_t in X.transpose(1, 0, 2)], expected.transpose(1, 0, 2), rtol=1e-5)
+    assert_allclose(model.test_on_batch(X, np.zeros((5, 6, 2))), (expected ** 2).mean(), rtol=1e-5)
+
+
+def test_dense_behind_a_sequence_takes_no_mask_and_no_other_size():
+    layer = Dense(4, 2)
+    with pytest.raises(ValueError, match=r"Dense expects input of shape \(None, 4\).* but GRU gives \(None, 3\)"):
+        layer.set_previous(GRU(2, 3, return_sequences=True))
+    with pytest.raises(ValueError, match="Dense takes no mask"):
+        Sequential([Masking(), GRU(2, 4, return_sequences=True), layer])
+    with pytest.raises(ValueError, match="Dense expects input with 2 dimensions"):
+        layer.check_data(np.ones((2, 3, 4)))
 
 
 @pytest.mark.parametrize("layer", [

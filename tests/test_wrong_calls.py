@@ -31,14 +31,16 @@ from recurrent_layers.layers import zoo
 PACKAGE = pathlib.Path(rl.__file__).parent
 PUBLIC = [
     "activations", "callbacks", "constraints", "exchange.conversion", "exchange.weight_files", "initializations",
-    "layers.base", "layers.core", "layers.embeddings", "layers.recurrent", "layers.wrappers", "layers.zoo", "models",
-    "objectives", "optimizers", "preprocessing.sequence", "regularizers", "utils.io_utils", "utils.np_utils",
+    "layers.base", "layers.containers", "layers.core", "layers.embeddings", "layers.recurrent", "layers.wrappers",
+    "layers.zoo", "models", "objectives", "optimizers", "preprocessing.sequence", "regularizers", "utils.io_utils",
+    "utils.np_utils",
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies",
     "functions", "layers", "layers.carrying", "layers.iteration", "lengths", "preprocessing", "recurrence",
-    "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.generic_utils", "weight_files",
+    "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.generic_utils",
+    "weight_files",
 ]  # fmt: skip
 
 
@@ -146,6 +148,10 @@ def model():
     return made
 
 
+def merged():
+    return rl.Merge([rl.Dense(2, 2), rl.Dense(2, 2)])
+
+
 def optimizer():
     made = rl.optimizers.SGD()
     made.get_updates([WEIGHT], [abs], T.sum(WEIGHT))
@@ -237,11 +243,18 @@ ELSEWHERE = {
     **dict.fromkeys([f"{cell}.initialization.name" for cell in (
         "Recurrent", "LSTM", "FastGRNN", "FastRNN", "IndRNN", "UnICORNN")], UNCHECKED),
     **dict.fromkeys(["made_once.key", "made_once.make", "goes_on.layer", "hand_on.train", "hand_on.carried",
-                     "one_output_for_each_layer.carried", "Said.compute", "TauGRU.step.h"], UNCHECKED),
+                     "one_output_for_each_layer.carried", "Said.compute", "TauGRU.step.h",
+                     "output_of.layer", "output_of.train", "unchanged.value", "Merge.set_previous.layer"], UNCHECKED),
     **{f"{cell}.weights": UNCHECKED for cell in zoo.__all__}, "UnICORNN.alpha": number(least=0),
     "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
     "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),
     "Bidirectional.from_config.config": Kind(lambda: rl.Bidirectional(rl.GRU(2, 2)).get_config()),
+    "Merge.layers": Kind(lambda: [rl.Dense(2, 2), rl.Dense(2, 2)]), "Merge.mode": choice("sum", "mul", "concat", "ave"),
+    "Merge.concat_axis": integer(1, least=-2, most=1), "Merge.check_data.X": several(
+        lambda: [np.ones((2, 2))] * 2, array(None, 2).accepts),
+    "Merge.from_config.config": Kind(lambda: merged().get_config()),
+    "Container.match_weights.weights": Kind(lambda: merged().get_weights()),
+    "Container.match_stored_weights.weights": Kind(lambda: merged().get_weights()),
     "Recurrent.weights": Kind(list, lambda value: is_empty(value, list)),
     # It has no weights itself on which these could act.
     **{f"Recurrent.{name}": Kind(lambda: 0.0, KINDS[name].accepts) for name in ("dropout_U", "gradient_clipping")},
@@ -258,8 +271,6 @@ ELSEWHERE = {
     # Models
     "Sequential.add.layer": instance(lambda: rl.Dense(1, 3), rl.Layer),
     "Sequential.set_previous.layer": instance(lambda: rl.SimpleRNN(2, 2, return_sequences=True), rl.Layer),
-    **dict.fromkeys(["Sequential.match_weights.weights", "Sequential.match_stored_weights.weights"],
-                    Kind(lambda: model().get_weights())),
     "Sequential.get_output_mask.train": UNCHECKED, "Sequential.save_weights.filepath": NEW_PATH,
     **dict.fromkeys(["Sequential.fit.validation_data", "Sequential.fit_generator.validation_data"],
                     Kind(lambda: (np.ones((4, 5, 2)), np.ones((4, 1))), lambda value: value is None)),
@@ -312,6 +323,7 @@ INSTANCES = {
     "Embedding": lambda: rl.Embedding(2, 2, mask_zero=True),
     "Bidirectional": lambda: masked(rl.Bidirectional(rl.GRU(2, 2, return_sequences=True))),
     "Recurrent": lambda: masked(rl.JZS1(2, 2, return_sequences=True)), "Sequential": model, "Optimizer": optimizer,
+    "Container": merged, "Merge": merged,
     "CallbackList": callbacks.CallbackList, "History": lambda: trained(callbacks.History()),
     "WeightRegularizer": rl.regularizers.l2, "ActivityRegularizer": rl.regularizers.activity_l2,
 }  # fmt: skip

@@ -39,7 +39,7 @@ def as_json(config):
 def check_name(thing):
     """Raise if an object would come back from its config as one of ours, whose class has the same name."""
     ours = {**LAYERS, **optimizers.KNOWN}.get(type(thing).__name__, type(thing))
-    if ours is not type(thing):
+    if not issubclass(ours, type(thing)):  # A stack comes back as one that can be trained.
         raise ValueError(f"your class {type(thing).__qualname__} has the name of one of this library's, which it would "
                          "be when it is read again: give it another name")
 

@@ -1,5 +1,6 @@
-"""The layers: `core`, `embeddings`, `recurrent`, as in Keras 0.1, and `wrappers`; more cells are in `zoo`."""
+"""The layers: `containers`, `core`, `embeddings`, `recurrent`, as in Keras 0.1, and `wrappers`; more cells in `zoo`."""
 
+from recurrent_layers.layers.containers import Merge
 from recurrent_layers.layers.core import (
     Activation,
     Dense,
@@ -37,6 +38,7 @@ __all__ = [
     "Layer",
     "MaskedLayer",
     "Masking",
+    "Merge",
     "Recurrent",
     "RepeatVector",
     "SimpleDeepRNN",

@@ -1,6 +1,7 @@
 """What every layer has: an input, params, an output, a mask, weights, a config."""
 
 import contextlib
+import functools
 import inspect
 import threading
 
@@ -22,7 +23,7 @@ from recurrent_layers.utils.arrays import (
 from recurrent_layers.utils.generic_utils import known_name
 
 
-def _unchanged(value):
+def unchanged(value):
     """The constraint of a weight that has none."""
     return value
 
@@ -117,8 +118,60 @@ def made_once(key, make):
     return _outputs.made[key]
 
 
-def _output_of(layer, train):
+def output_of(layer, train):
+    """The output of a layer; within :func:`one_output_for_each_layer` made once."""
     return made_once((layer, bool(train)), lambda: layer.get_output(train=train))
+
+
+def _if_of_one_size(layer):
+    """What a layer that was made of one size may have been meant to be."""
+    if not layer._of_one_size:
+        return ""
+    name, input_dim = type(layer).__name__, layer.input_dim
+    return (f"; {name}({input_dim}) is {name}(input_dim={input_dim}, output_dim={layer.output_dim}), as in Keras 0.1, "
+            f"not the {name}(output_dim={input_dim}) of Keras 0.2 and later, which python -m recurrent_layers "
+            "--keras=0.3 script.py runs")
+
+
+#: What layers of Keras 0.2 and 0.3 take, by keyword.
+OF_LATER_KERAS = {"input_shape", "batch_input_shape", "input_dim", "input_length"}
+
+
+def _with_checked_style(init):
+    """The `__init__` of a layer, which says so if it is called as in Keras 0.2 and later.
+
+    Raises
+    ------
+    TypeError
+        If it is.
+    """
+    signature = inspect.signature(init)
+    sizes = [name for name in ("input_dim", "output_dim") if name in signature.parameters]
+    unknown = OF_LATER_KERAS - set(signature.parameters)
+
+    @functools.wraps(init)
+    def checked(layer, *arguments, **named):
+        if type(layer).__init__ is checked:
+            why = [f"{name}={shown(named[name])}" for name in sorted(unknown.intersection(named))]
+            try:
+                given = signature.bind(layer, *arguments, **named).arguments
+                layer._of_one_size = len(sizes) == 2 and "output_dim" not in given
+            except TypeError as error:
+                if len(sizes) == 2 and len(arguments) == 1 and "output_dim" not in named:
+                    why.append(str(error))
+            if why:
+                raise TypeError(_of_later_keras(type(layer).__name__, signature, sizes, arguments, named, why))
+        init(layer, *arguments, **named)
+
+    return checked
+
+
+def _of_later_keras(name, signature, sizes, arguments, named, why):
+    call = ", ".join([*map(shown, arguments), *(f"{key}={shown(value)}" for key, value in named.items())])
+    takes = ", ".join([key for key in signature.parameters if key != "self"][:len(sizes) or 1])
+    return (f"{name}({call}) is in the style of Keras 0.2 and later ({', '.join(why)}): write it as in Keras 0.1, "
+            f"{name}({takes}, ...), or run the script with Keras 0.3.3 itself, by pip install keras==0.3.3 and python "
+            "-m recurrent_layers --keras=0.3 script.py")
 
 
 class Layer(PortableState):
@@ -164,9 +217,19 @@ class Layer(PortableState):
     stepwise = False
     #: Read by the model of Keras 0.3, which our layers may stand in.
     cache_enabled = True
+    #: The shape that the layers behind this one ask for, where it reads the input of a model and any will do for it.
+    _shape_of_model = None
+
+    #: Whether it was made of one size, where there are two of which one has a default.
+    _of_one_size = False
 
     # For layers of one's own that do not call __init__.
     params = non_trainable_weights = regularizers = constraints = updates = ()
+
+    def __init_subclass__(cls, **named):
+        super().__init_subclass__(**named)
+        if "__init__" in vars(cls) and cls.__module__.startswith("recurrent_layers."):
+            cls.__init__ = _with_checked_style(cls.__init__)
 
     def __init__(self):
         self.params = []
@@ -180,7 +243,9 @@ class Layer(PortableState):
     @property
     def expected_input_shape(self):
         """The input shape that the layer asks for, with None where any size will do; or None."""
-        return None if self.input_ndim is None else (None,) * self.input_ndim
+        if self.input_ndim is None:
+            return self._shape_of_model
+        return (None,) * self.input_ndim
 
     @property
     def input_shape(self):
@@ -215,7 +280,10 @@ class Layer(PortableState):
                              f"{shown(layer)}")
         given, expected = layer.output_shape, self.expected_input_shape
         if given is not None and expected is not None:
-            self._check_shape(tuple(given), f"{type(layer).__name__} gives")
+            try:
+                self._check_shape(self._as_expected(tuple(given)), f"{type(layer).__name__} gives")
+            except ValueError as error:
+                raise ValueError(f"{error}{_if_of_one_size(layer)}{_if_of_one_size(self)}") from None
         with one_output_for_each_layer([]):
             has_mask = not self.supports_masked_input() and layer.get_output_mask() is not None
         if has_mask:
@@ -224,9 +292,17 @@ class Layer(PortableState):
                              "Embedding")
         self.previous = layer
 
-    def _first(self):
-        """The layer that reads what this one reads: itself, but for a model."""
-        return self
+    def _readers(self):
+        """The layers that read what this one reads: itself, but for what is made of layers."""
+        return [self]
+
+    def _all_layers(self):
+        """The layers that this one is made of, and those that these are made of."""
+        return []
+
+    def _as_expected(self, shape):
+        """The shape of another layer's output, but for axes that this one does not look at."""
+        return shape
 
     def _check_shape(self, given, giver):
         """Raise unless `given` agrees with `expected_input_shape` wherever both are known."""
@@ -286,7 +362,7 @@ class Layer(PortableState):
         """
         train = flag("train", train)
         if hasattr(self, "previous"):
-            X = _output_of(self.previous, train)
+            X = output_of(self.previous, train)
         elif hasattr(self, "input"):
             X = self.input
         else:
@@ -471,8 +547,8 @@ class Layer(PortableState):
         params, regularizers, constraints, updates : lists
             As many constraints as params.
         """
-        constraints = [constraint or _unchanged for constraint in self.constraints]
-        return (list(self.params), list(self.regularizers), constraints or [_unchanged] * len(self.params),
+        constraints = [constraint or unchanged for constraint in self.constraints]
+        return (list(self.params), list(self.regularizers), constraints or [unchanged] * len(self.params),
                 list(self.updates))
 
     # ---- config -----------------------------------------------------------------------------

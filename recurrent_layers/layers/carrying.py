@@ -121,8 +121,6 @@ def in_time(model, carried):
     """
     found, of_layer = [], {one.layer: one for one in carried}
     for layer in model._all_layers():
-        if hasattr(layer, "_all_layers"):
-            continue
         is_recurrent = hasattr(layer, "return_sequences")
         if (not _is_stepwise(layer) or is_recurrent and layer not in of_layer
                 or isinstance(getattr(layer, "initial_state", None), Layer)):  # fmt: skip

@@ -141,6 +141,8 @@ class RepeatVector(Layer):
 class _Affine(Layer):
     """activation(W.x + b) over the last axis, for any number of axes before it."""
 
+    stepwise = Said(lambda layer: _has_known_activation(layer) and len(layer.expected_input_shape) > 2)
+
     def __init__(self, input_dim, output_dim, init='glorot_uniform', activation='linear', weights=None, name=None,
                  W_regularizer=None, b_regularizer=None, activity_regularizer=None,
                  W_constraint=None, b_constraint=None):
@@ -150,7 +152,8 @@ class _Affine(Layer):
         self.init = initializations.get(init)
         self.activation = activations.get(activation)
         prefix = "" if name is None else text("name", name) + "_"
-        self.input = T.TensorType(config.floatX, (False,) * self.input_ndim)(type(self).__name__ + "_input")
+        ndim = len(self.expected_input_shape)
+        self.input = T.TensorType(config.floatX, (False,) * ndim)(type(self).__name__ + "_input")
         self.W = self.add_weight(prefix + "W", self.init, (self.input_dim, self.output_dim))
         self.b = self.add_weight(prefix + "b", initializations.zero, (self.output_dim,))
         self.params = [self.W, self.b]
@@ -162,10 +165,6 @@ class _Affine(Layer):
         self.constraints = [self.W_constraint, self.b_constraint]
         if weights is not None:
             self.set_weights(weights)
-
-    @property
-    def expected_input_shape(self):
-        return (None,) * (self.input_ndim - 1) + (self.input_dim,)
 
     @property
     def output_shape(self):
@@ -182,7 +181,8 @@ class Dense(_Affine):
 
         y = activation(W.x + b)
 
-    Input (nb_samples, input_dim), output (nb_samples, output_dim). Weights: W (input_dim, output_dim),
+    Input (nb_samples, input_dim), output (nb_samples, output_dim). Behind a layer that gives more axes, such as the
+    steps of one with `return_sequences`, it acts on the last axis, at every step. Weights: W (input_dim, output_dim),
     b (output_dim,).
 
     Parameters
@@ -207,11 +207,17 @@ class Dense(_Affine):
         If a size is not an integer of at least 1, a name is not known, or a weight does not fit.
     """
 
-    input_ndim = 2
+    @property
+    def expected_input_shape(self):
+        shape = self.previous.output_shape if hasattr(self, "previous") else None
+        return (None,) * (1 if shape is None else len(shape) - 1) + (self.input_dim,)
+
+    def _as_expected(self, shape):
+        return shape[:1] + shape[1:][-1:]
 
 
 class TimeDistributedDense(_Affine, MaskedLayer):
-    """The same :class:`Dense` at every step.
+    """The same :class:`Dense` at every step, which takes and hands on a mask.
 
     ::
 
@@ -222,4 +228,7 @@ class TimeDistributedDense(_Affine, MaskedLayer):
     """
 
     input_ndim = 3
-    stepwise = Said(_has_known_activation)
+
+    @property
+    def expected_input_shape(self):
+        return (None, None, self.input_dim)

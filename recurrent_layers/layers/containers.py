@@ -1,0 +1,344 @@
+"""Layers made of layers: one after the other, or several side by side."""
+
+import functools
+import operator
+import warnings
+
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers.base import Layer, MaskedLayer, output_of, unchanged
+from recurrent_layers.utils.arguments import choice, integer, items, shown
+from recurrent_layers.utils.generic_utils import not_too_deep
+
+__all__ = ["Merge", "Sequential"]
+
+
+class Container(Layer):
+    """A layer that is made of others: the params, penalties, weights and so on of its `layers` are its own."""
+
+    def __init__(self):
+        self.layers = []
+
+    def _joined(self, attribute):
+        return [item for layer in self.layers for item in getattr(layer, attribute)]
+
+    def _all_layers(self):
+        return [one for layer in self.layers for one in [layer, *layer._all_layers()]]
+
+    def get_params(self):
+        """All that training needs, of the layers that are `trainable`; see :meth:`Layer.get_params`.
+
+        A weight that several of them have is there once.
+        """
+        parts = [self._params_of(layer) for layer in self.layers if layer.trainable]
+        params, regularizers, constraints, updates = ([item for part in parts for item in part[k]] for k in range(4))
+        constraint_of = {}
+        for param, constraint in zip(params, constraints):
+            constraint_of.setdefault(param, constraint)
+        return list(constraint_of), regularizers, list(constraint_of.values()), updates
+
+    def _params_of(self, layer):
+        return layer.get_params()
+
+    params = property(lambda self: self._joined("params"))
+    non_trainable_weights = property(lambda self: self._joined("non_trainable_weights"))
+    regularizers = property(lambda self: self._joined("regularizers"))
+    updates = property(lambda self: self._joined("updates"))
+    constraints = property(lambda self: [c for layer in self.layers for c in layer.get_params()[2]])
+    weights = property(lambda self: self._joined("weights"))
+
+    def match_weights(self, weights):
+        """Pair arrays with the variables they are meant for; see :meth:`Layer.match_weights`."""
+        return self._match(weights, "match_weights")
+
+    def match_stored_weights(self, weights):
+        """As :meth:`match_weights`, for arrays from a file; see :meth:`Layer.match_stored_weights`."""
+        return self._match(weights, "match_stored_weights")
+
+    def _match(self, weights, method):
+        weights = items("weights", weights, "arrays")
+        kind = "params" if len(weights) == len(self.params) else "weights"
+        if len(weights) != len(getattr(self, kind)):
+            raise ValueError(f"the model has {len(self.weights)} weights, got {len(weights)}")
+        matched = []
+        for layer in self.layers:
+            count = len(getattr(layer, kind))
+            matched += getattr(layer, method)(weights[:count])
+            weights = weights[count:]
+        return matched
+
+
+class Sequential(Container):
+    """Layers, one after the other, as one layer.
+
+    To train them, see :class:`recurrent_layers.models.Sequential`.
+
+    Parameters
+    ----------
+    layers : iterable of Layer, optional
+        Layers to begin with, as by :meth:`add`.
+
+    Attributes
+    ----------
+    layers : list of Layer
+    """
+
+    #: It is as its layers are, each of which is asked.
+    stepwise = True
+
+    # Of stacks that were pickled before there was this: none of their layers has fewer params since.
+    _added = ()
+
+    def __init__(self, layers=()):
+        super().__init__()
+        self._added = []
+        try:
+            for layer in items("layers", layers, "layers, such as [LSTM(8, 32), Dense(32, 1)]"):
+                self.add(layer)
+        except Exception:
+            for layer in self.layers[1:]:  # There is no such model, so that they may stand in another one.
+                for one in layer._readers():
+                    del one.previous
+            raise
+
+    def add(self, layer):
+        """Put a layer on top.
+
+        If the first layer has no input of its own, as `Dropout`, it reads what the first layer that has one would.
+
+        Parameters
+        ----------
+        layer : Layer
+
+        Raises
+        ------
+        ValueError
+            If it does not fit the layer below; the model is as it was then.
+        """
+        if not isinstance(layer, Layer):
+            raise ValueError(f"add needs a layer, such as LSTM(8, 32), got {shown(layer)}")
+        if layer in self.layers or any(hasattr(one, "previous") for one in layer._readers()):
+            raise ValueError(f"this {type(layer).__name__} already stands behind another layer or in this model; make "
+                             "a new one with from_config(layer.get_config()), and set_weights(layer.get_weights())")
+        if self.layers:
+            with not_too_deep():
+                layer.set_previous(self.layers[-1])
+            self._give_input_of(layer)
+        self.layers.append(layer)
+        self._added.append([] if isinstance(layer, Container) else list(layer.params))  # That knows its own.
+
+    def _give_input_of(self, layer):
+        """Let the first layer, if it has no input, read what another one would, unless shapes change between them."""
+        first, other = self._readers(), layer._readers()[0]
+        if len(first) > 1 or hasattr(first[0], "input") or not hasattr(other, "input"):
+            return
+        shapes = {type(one).output_shape for one in [first[0], *self.layers] if not isinstance(one, Container)}
+        if shapes <= {MaskedLayer.output_shape, Layer.output_shape}:
+            first[0].input = other.input.type(f"{type(first[0]).__name__}_input")
+            first[0].takes_integers = other.takes_integers
+            if shapes == {MaskedLayer.output_shape}:
+                first[0]._shape_of_model = other.expected_input_shape
+
+    def _params_of(self, layer):
+        """What training needs of a layer, with the params that it had when it was added, which Keras 0.1 trained."""
+        params, regularizers, constraints, updates = layer.get_params()
+        added = dict(zip(map(id, self.layers), self._added)).get(id(layer), [])
+        gone = [k for k, param in enumerate(added) if param not in layer.params]
+        if gone:
+            warnings.warn(f"{type(layer).__name__}.params has been changed after the layer was added. As in Keras 0.1, "
+                          "those that it had then are trained nevertheless: to keep them as they are, change them "
+                          "before, or set its `trainable` to False before compile", stacklevel=2)
+            held = layer.constraints if len(layer.constraints) == len(added) else [None] * len(added)
+            params = params + [added[k] for k in gone]
+            constraints = constraints[:len(params) - len(gone)] + [held[k] or unchanged for k in gone]
+        return params, regularizers, constraints, updates
+
+    input = property(lambda self: self._bottom().input)
+    input_ndim = property(lambda self: self._bottom().input_ndim)
+    expected_input_shape = property(lambda self: self._bottom().expected_input_shape)
+    input_shape = property(lambda self: self._bottom().input_shape)
+    output_shape = property(lambda self: self._top().output_shape)
+
+    @input.setter
+    def input(self, variable):
+        self._bottom().input = variable
+
+    def _bottom(self):
+        if not self.layers:
+            raise ValueError("the model has no layers yet: add some first")
+        return self.layers[0]
+
+    def _top(self):
+        self._bottom()
+        return self.layers[-1]
+
+    def _readers(self):
+        return self._bottom()._readers()
+
+    def set_previous(self, layer, connection_map=None):
+        self._bottom().set_previous(layer)
+
+    def supports_masked_input(self):
+        return self._bottom().supports_masked_input()
+
+    def check_data(self, X):
+        self._bottom().check_data(X)
+
+    def get_input(self, train=False):
+        return self._bottom().get_input(train)
+
+    def get_output(self, train=False):
+        return self._top().get_output(train)
+
+    def get_output_mask(self, train=False):
+        return self._top().get_output_mask(train)
+
+    def get_config(self):
+        """The configs of the layers, as a dict; see :meth:`Layer.get_config`."""
+        return {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
+
+    @classmethod
+    def from_config(cls, config):
+        """Make a stack from what :meth:`get_config` gave; see :meth:`Layer.from_config`."""
+        return cls(_layers_of(config, cls.__name__))
+
+
+def _layers_of(config, name):
+    """The layers of a config."""
+    from recurrent_layers.exchange.configs import layer_from_config  # It needs all layers, these too.
+
+    layers = config.get("layers", ()) if isinstance(config, dict) else None
+    if not isinstance(layers, (list, tuple)):
+        raise ValueError(f"this is no config of {name}, a dict with a list of layers: {shown(config)}")
+    return [layer_from_config(layer) for layer in layers]
+
+
+class Merge(Container):
+    """The outputs of several models, or layers, as one: the first layer of a model with several inputs.
+
+    ::
+
+        y = x_1 + x_2 + ...          sum          y = x_1 * x_2 * ...          mul
+        y = (x_1 + ... + x_n) / n    ave          y = [x_1, x_2, ...]          concat, along concat_axis
+
+    The model takes a list of arrays, one for each input, in the order of the models: ``fit([X_1, X_2], y)``.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        Two or more, each a model, mostly.
+    mode : {"sum", "mul", "concat", "ave"}
+    concat_axis : int
+        The axis along which "concat" puts the outputs, samples being axis 0; by default the last.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two, one is no layer or stands behind another one, there is no such `mode`, or their
+        output shapes do not fit.
+
+    Notes
+    -----
+    It hands on no masks, as in Keras 0.1: what follows takes padding for real. There is a warning if there are any.
+
+    Examples
+    --------
+    >>> words, image = Sequential([Embedding(1000, 64), JZS1(64, 32)]), Sequential([Dense(512, 32)])
+    >>> model = Sequential([Merge([image, words], mode="concat"), Dense(64, 10, activation="softmax")])
+    >>> model.compile("adam", "categorical_crossentropy")
+    >>> history = model.fit([X_image, X_words], y)
+    """
+
+    def __init__(self, layers, mode="sum", concat_axis=-1):
+        super().__init__()
+        layers = items("layers", layers, "models to merge, such as [left, right]")
+        self.mode = choice("mode", mode, "sum", "mul", "concat", "ave")
+        self.concat_axis = integer("concat_axis", concat_axis, least=-10)
+        if len(layers) < 2 or not all(isinstance(layer, Layer) for layer in layers):
+            raise ValueError(f"Merge needs two or more models or layers, got {shown(layers)}")
+        if any(hasattr(one, "previous") for layer in layers for one in layer._readers()):
+            raise ValueError("Merge needs models that begin with an input of their own, but one of these stands behind "
+                             "another layer")
+        self.layers = layers
+        self._check_shapes()
+        if any(layer.get_output_mask() is not None for layer in layers):
+            warnings.warn("Merge hands on no mask, as in Keras 0.1: what follows takes padding for real", stacklevel=2)
+
+    def _axis(self, ndim):
+        return self.concat_axis % ndim
+
+    def _check_shapes(self):
+        shapes = [layer.output_shape for layer in self.layers]
+        known = [shape for shape in shapes if shape is not None]
+        fit = len(set(map(len, known))) < 2
+        if fit and known:
+            ndim = len(known[0])
+            if self.mode == "concat" and not 0 < self._axis(ndim) or not -ndim <= self.concat_axis < ndim:
+                raise ValueError(f"concat_axis must be from 1 to {ndim - 1}, or from -1 to {1 - ndim}, for outputs "
+                                 f"with {ndim} dimensions, got {self.concat_axis}: axis 0 are the samples")
+            joined = self._axis(ndim) if self.mode == "concat" else None
+            fit = all(len(set(sizes) - {None}) < 2 for axis, sizes in enumerate(zip(*known)) if axis != joined)
+        if not fit:
+            given = ", ".join(f"{type(layer).__name__} {shape}" for layer, shape in zip(self.layers, shapes))
+            raise ValueError(f"Merge by {self.mode!r} needs outputs whose shapes fit, got {given}")
+
+    @property
+    def output_shape(self):
+        shapes = [layer.output_shape for layer in self.layers]
+        if any(shape is None for shape in shapes):
+            return None
+        merged = [next((size for size in sizes if size is not None), None) for sizes in zip(*shapes)]
+        if self.mode == "concat":
+            axis = self._axis(len(merged))
+            sizes = [shape[axis] for shape in shapes]
+            merged[axis] = None if None in sizes else sum(sizes)
+        return tuple(merged)
+
+    def _readers(self):
+        found = []
+        for one in (one for layer in self.layers for one in layer._readers()):
+            if one not in found:
+                found.append(one)
+        return found
+
+    @property
+    def input(self):
+        """The list of inputs; as :meth:`get_input`."""
+        return self.get_input()
+
+    def set_previous(self, layer, connection_map=None):
+        """Raise: it reads what its models do.
+
+        Raises
+        ------
+        ValueError
+        """
+        raise ValueError("Merge reads what the models do that it merges: it can be the first layer of a model only")
+
+    def check_data(self, X):
+        """Raise if a list of arrays cannot be the inputs; see :meth:`Layer.check_data`."""
+        readers, X = self._readers(), items("the inputs", X, "arrays, one for each")
+        if len(X) != len(readers):
+            raise ValueError(f"there are {len(readers)} inputs, got {len(X)} arrays")
+        for one, array in zip(readers, X):
+            one.check_data(array)
+
+    def get_input(self, train=False):
+        """The list of the symbolic inputs of all models, each once."""
+        return [one.get_input(train) for one in self._readers()]
+
+    def get_output(self, train=False):
+        outputs = [output_of(layer, train) for layer in self.layers]
+        if self.mode == "concat":
+            return T.concatenate(outputs, axis=self._axis(outputs[0].ndim))
+        merged = functools.reduce(operator.mul if self.mode == "mul" else operator.add, outputs)
+        return merged / len(outputs) if self.mode == "ave" else merged
+
+    def get_config(self):
+        return {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers],
+                "mode": self.mode, "concat_axis": self.concat_axis}  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config):
+        """Make such a layer from what `get_config` gave; see :meth:`Layer.from_config`."""
+        layers = _layers_of(config, cls.__name__)
+        return super().from_config(dict(config, layers=layers))
