@@ -18,10 +18,12 @@ from recurrent_layers.layers import *
 from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json
 from recurrent_layers.recurrence import show, speed_up_scan
+from recurrent_layers.scripts import as_keras
 
 __all__ = list(_layer_names) + [
     "Sequential",
     "activations",
+    "as_keras",
     "callbacks",
     "constraints",
     "initializations",

@@ -1,5 +1,9 @@
-"""`python -m recurrent_layers`: what computes here, on what, and how fast; `show LSTM`: the code of a layer."""
+"""`python -m recurrent_layers`: what computes here, on what, and how fast.
+
+With `show LSTM` it shows the code of a layer, with `script.py` it runs a script of 2015 as it is.
+"""
 import argparse
+import os
 import sys
 import textwrap
 import time
@@ -7,7 +11,7 @@ import time
 import numpy
 
 import recurrent_layers
-from recurrent_layers import engine
+from recurrent_layers import engine, scripts
 from recurrent_layers.engine import tensor
 from recurrent_layers.layers import recurrent, zoo
 
@@ -16,9 +20,18 @@ ZOO = {f"zoo.{name}": getattr(zoo, name) for name in zoo.__all__}
 
 
 def main(arguments=None) -> None:
-    """Print the report of the engine and the speed of a matrix product, or the code of a layer."""
-    parser = argparse.ArgumentParser(prog="python -m recurrent_layers",
-                                     description="Show what computes here, on what, and how fast.")
+    """Print the report of the engine and the speed of a matrix product, or the code of a layer; or run a script."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    version, rest = None, arguments
+    if rest and rest[0].startswith("--keras="):
+        version, rest = rest[0][len("--keras="):], rest[1:]
+    if version is not None or rest and (rest[0].endswith(".py") or os.path.isfile(rest[0])):
+        if not rest or version not in (None, "0.1", "0.3"):
+            raise SystemExit("usage: python -m recurrent_layers [--keras=0.1|0.3] script.py [arguments of the script]")
+        return scripts.run(rest[0], rest[1:], version)
+    parser = argparse.ArgumentParser(
+        prog="python -m recurrent_layers", description="Show what computes here, on what, and how fast; or, with "
+        "[--keras=0.1|0.3] script.py [arguments], run a script that imports keras and theano as they were in 2015.")
     parser.add_argument("--no-benchmark", action="store_true", help="do not measure how fast it multiplies")
     commands = parser.add_subparsers(dest="command")
     shown = commands.add_parser("show", help="show the C code that is written for the step of a layer",
@@ -29,6 +42,7 @@ def main(arguments=None) -> None:
     shown.add_argument("--output-dim", type=int, default=128)
     shown.add_argument("--no-gradient", action="store_true", help="only the forward steps")
     options = parser.parse_args(arguments)
+    scripts.say_what_is_wrong()
     if options.command == "show":
         layer = {**RECURRENT, **ZOO}[options.layer](options.input_dim, options.output_dim)
         recurrent_layers.show(layer, gradient=not options.no_gradient)

@@ -39,7 +39,7 @@ PUBLIC = [
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies",
     "functions", "layers", "layers.carrying", "layers.iteration", "lengths", "preprocessing", "recurrence",
-    "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.generic_utils",
+    "scripts", "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.generic_utils",
     "weight_files",
 ]  # fmt: skip
 

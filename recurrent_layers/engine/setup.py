@@ -83,6 +83,7 @@ class Setup(NamedTuple):
     blas: Blas
     threads: threads.Library
     was_first: bool
+    complaint: str
 
 
 _setup: Optional[Setup] = None
@@ -117,6 +118,9 @@ def prepare() -> Setup:
         blas = machine.find_blas(user, compiler)
         ours = default_flags(engine, user, compiler, blas)
         overrides, complaint = cache.overrides(engine, user)
+        passed_over, about_gpu = without_gpu(engine, user)
+        overrides.update(passed_over)
+        complaint = f"{about_gpu} {complaint}".strip()
         _import(engine, ours, overrides)
         ours.update(overrides)
         complaint = f"{complaint} {complaint_about_machine(engine, user, compiler, blas)}".strip()
@@ -129,10 +133,16 @@ def prepare() -> Setup:
         ours["blas.ldflags"] = engine.get("blas.ldflags")
     if engine.get("cxx") and not library.name:
         complaint = f"{complaint} Recurrences run by scan, which is much slower: {library.problem}".strip()
-    _setup = Setup(engine, user, ours, compiler, blas, library, was_first)
-    if complaint:
+    _setup = Setup(engine, user, ours, compiler, blas, library, was_first, complaint)
+    if complaint and not is_run_by_name():
         warnings.warn(complaint, RuntimeWarning, stacklevel=3)
     return _setup
+
+
+def is_run_by_name() -> bool:
+    """Whether Python runs this package, as `python -m recurrent_layers`, which says itself what there is to say."""
+    call = getattr(sys, "orig_argv", [])
+    return any(pair == ("-m", "recurrent_layers") for pair in zip(call, call[1:]))
 
 
 def choose(environment) -> Engine:
@@ -204,6 +214,19 @@ def default_flags(engine: Engine, user, compiler: Compiler, blas: Blas) -> Dict[
         flags["linker"] = "cvm"  # Its own default is numba, which knows nothing of our C code.
     # In files, names ignore case.
     return {name: value for name, value in flags.items() if {name, name.lower()}.isdisjoint(user)}
+
+
+def without_gpu(engine: Engine, user) -> Tuple[Dict[str, str], str]:
+    """Flags in the place of those that ask for a GPU that there cannot be, and what to say about it.
+
+    Theano 1.0 has no `device=gpu` any more, and fails; its successor `cuda` needs pygpu.
+    """
+    device = user.get("device", "cpu")
+    has_pygpu = device.startswith("cuda") and importlib.util.find_spec("pygpu") is not None
+    if engine.module != "theano" or not device.startswith(("gpu", "cuda", "opencl")) or has_pygpu:
+        return {}, ""
+    return ({"device": "cpu", "force_device": "False", "init_gpu_device": ""},
+            f"device={device} is passed over: all runs on the CPU.")
 
 
 def joined_flags(engine: Engine, ours, theirs: str, overrides) -> str:

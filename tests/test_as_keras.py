@@ -1,0 +1,226 @@
+"""`python -m recurrent_layers script.py` and `as_keras`: what `keras` and `theano` mean, and what is said about it."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from other_processes import compiling, said
+
+import recurrent_layers as rl
+from recurrent_layers import engine, scripts
+
+ON_THEANO = engine.NAME == "Theano"
+
+
+def ran(path, *arguments, source=None, options=(), **environment):
+    """What a script has left, which is written first if there is a source."""
+    if source is not None:
+        path.write_text(textwrap.dedent(source))
+    return subprocess.run([sys.executable, "-m", "recurrent_layers", *options, str(path), *arguments],
+                          capture_output=True, text=True, env=dict(os.environ, **environment))  # fmt: skip
+
+
+def with_flag(flag):
+    """The environment's flags for Theano, and one more."""
+    return dict(THEANO_FLAGS=f"{os.environ.get('THEANO_FLAGS', '')},{flag}")
+
+
+class TestStyle:
+    @pytest.mark.parametrize("source, version", [
+        ("model.add(LSTM(64, 128))", "0.1"), ("model.add(LSTM(128, input_dim=64))", "0.3"),
+        ("model.add(LSTM(output_dim=128, input_dim=64))", "0.1"), ("model.add(LSTM(output_dim=128))", "0.3"),
+        ("model.add(Dense(64, 10, activation='softmax'))", "0.1"), ("model.add(Dense(10, 'uniform'))", "0.3"),
+        ("model.add(Dense(10, activation='softmax'))", "0.3"), ("Dense(n_in, n_out, 'glorot_normal')", "0.1"),
+        ("model.add(LSTM(HIDDEN, return_sequences=True))", "0.3"), ("x = Embedding(1000, 64, input_length=10)", "0.3"),
+        ("x = Embedding(1000, 64)", "0.1"), ("x = Dropout(0.5, input_shape=(3,))", "0.3"), ("x = Dropout(0.5)", "0.1"),
+        ("RNN = recurrent.GRU\\nmodel.add(RNN(12, 128))", "0.1"), ("RNN = recurrent.GRU\\nmodel.add(RNN(128))", "0.3"),
+        ("from keras.layers.recurrent import GRU as Cell\\nCell(32, input_dim=8)", "0.3"),
+        ("from keras.layers.recurrent import JZS1", "0.1"), ("from keras import backend as K", "0.3"),
+        ("import keras.utils.theano_utils", "0.1"), ("model.add(Reshape(3, 4))", "0.1"),
+        ("model.add(BatchNormalization((64,)))", "0.1"), ("model.add(BatchNormalization())", "0.3"),
+        ("LSTM(*sizes)", "0.1"), ("LSTM(**options)", "0.1"), ("import numpy", "0.1"),
+        # What most of it says.
+        ("LSTM(64, 128)\\nDense(128, 64)\\nDense(10)", "0.1"), ("LSTM(64, 128)\\nDense(64)\\nDense(10)", "0.3"),
+    ])  # fmt: skip
+    def test_it_is_seen(self, source, version):
+        assert scripts.style_of(ast.parse(source.replace("\\n", "\n"))).version == version
+
+    def test_the_reason_names_a_line(self):
+        style = scripts.style_of(ast.parse("import numpy\n\nmodel.add(LSTM(128, input_dim=64))"))
+        assert style.reason == "LSTM with one size in line 3"
+
+
+class TestRunning:
+    def test_keras_is_this_library_and_theano_works_before_it(self, tmp_path):
+        (tmp_path / "beside.py").write_text("NUMBER = 42")
+        result = ran(tmp_path / "old.py", "a", "-b", source="""
+            from __future__ import print_function
+            import sys
+            import theano
+            import theano.tensor as T
+            import beside
+            import keras
+            import keras.layers.core
+            from keras.models import Sequential
+            from keras.layers.recurrent import GRU as Cell
+            from keras.utils import np_utils
+            from keras import objectives
+
+            def main():
+                x = T.matrix()
+                double = theano.function([x], 2 * x, mode="FAST_COMPILE")
+                print(double([[1.5]])[0, 0], sys.argv[1:], __file__ == sys.argv[0], beside.NUMBER)
+                print(Sequential.__module__, Cell(3, 4).output_dim, keras.layers.core.Dense.__module__)
+                print(np_utils.to_categorical([0, 1]).shape, objectives.mse.__name__)
+
+            if __name__ == "__main__":
+                main()
+                sys.exit(7)
+            """)
+        assert result.returncode == 7, result.stderr
+        assert result.stdout.splitlines() == [
+            "3.0 ['a', '-b'] True 42", "recurrent_layers.models 4 recurrent_layers.layers.core",
+            "(2, 2) mean_squared_error"]  # fmt: skip
+        first = result.stderr.splitlines()[0]
+        assert first.startswith(f"recurrent_layers: keras is recurrent_layers here, theano is {engine.NAME} (")
+        assert "old.py is in the style of Keras 0.1: Cell with two sizes in line " in first
+
+    def test_what_is_told_counts(self, tmp_path):
+        source = "from keras.layers.recurrent import LSTM\nprint(LSTM(64).output_dim)"
+        result = ran(tmp_path / "script.py", source=source, options=["--keras=0.1"])
+        assert result.stdout == "128\n" and "--keras=0.1" in result.stderr.splitlines()[0]
+
+    @pytest.mark.skipif(not ON_THEANO, reason="Keras 0.3.3 runs on Theano only")
+    def test_keras_itself(self, tmp_path):
+        (tmp_path / ".keras").mkdir()
+        (tmp_path / ".keras" / "keras.json").write_text(json.dumps(
+            {"epsilon": 1e-7, "floatx": "float32", "backend": "tensorflow"}))  # fmt: skip
+        result = ran(tmp_path / "script.py", **dict(compiling(), HOME=str(tmp_path)), source="""
+            import numpy as np
+            from keras.models import Sequential
+            from keras.layers.recurrent import LSTM
+            from keras.layers.core import Dense
+            from keras import backend as K
+            model = Sequential()
+            model.add(LSTM(4, input_shape=(5, 3)))
+            model.add(Dense(1))
+            model.compile("sgd", "mse")
+            ops = [type(node.op).__name__ for node in K.function([model.get_input()], model.get_output()).function
+                   .maker.fgraph.apply_nodes]
+            print(Sequential.__module__, "Loops" in ops, "Scan" in ops)
+            """)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == "keras.models True False\n"
+        assert result.stderr.startswith("recurrent_layers: keras is Keras 0.3.3 here, theano is Theano (")
+
+    @pytest.mark.skipif(ON_THEANO, reason="Keras 0.3.3 runs on Theano")
+    def test_without_keras_itself_it_says_what_is_needed(self, tmp_path):
+        result = ran(tmp_path / "script.py", source="from keras.layers.recurrent import LSTM\nLSTM(4, input_dim=3)")
+        assert result.returncode == 1 and result.stdout == ""
+        assert "needs Keras 0.3.3 itself (LSTM with one size in line 2)" in result.stderr.splitlines()[-1]
+        assert "Python 3.8 to 3.11" in result.stderr
+
+    def test_python_2(self, tmp_path):
+        result = ran(tmp_path / "script.py", source="import sys\nprint 'x'")
+        assert result.returncode == 1 and result.stdout == ""
+        assert "script.py, line 2 is no Python 3: Missing parentheses" in result.stderr
+        assert "futurize -w" in result.stderr and "Traceback" not in result.stderr
+
+    @pytest.mark.parametrize("options, name, message", [
+        ([], "none.py", "cannot read .*none.py: No such file"), (["--keras=2"], "script.py", "usage: python -m"),
+        (["--keras=0.1"], "", "cannot read"),
+    ])  # fmt: skip
+    def test_what_cannot_be_run(self, options, name, message, tmp_path):
+        (tmp_path / "script.py").write_text("print(1)")
+        result = ran(tmp_path / name, options=options)
+        assert result.returncode == 1 and result.stdout == "" and "Traceback" not in result.stderr
+        assert re.search(message, result.stderr)
+
+    def test_an_error_of_the_script_is_its_own(self, tmp_path):
+        result = ran(tmp_path / "script.py", source="import keras\nprint(1)\nkeras.nothing")
+        assert result.returncode == 1 and result.stdout == "1\n"
+        assert result.stderr.splitlines()[-1] == "AttributeError: module 'recurrent_layers' has no attribute 'nothing'"
+
+    def test_a_module_that_is_not_there_is_missing_by_its_name(self, tmp_path):
+        result = ran(tmp_path / "script.py", source="from keras.layers.local import LocallyConnected1D",
+                     options=["--keras=0.1"])  # fmt: skip
+        assert "ModuleNotFoundError: there is no keras.layers.local in recurrent_layers" in result.stderr
+
+    @pytest.mark.skipif(not ON_THEANO, reason="PyTensor does not read Theano's flags")
+    @pytest.mark.parametrize("device", ["gpu", "gpu0", "cuda0"])
+    def test_a_gpu_is_passed_over_with_one_line(self, device, tmp_path):
+        source = "import theano, keras\nprint(theano.config.device)"
+        result = ran(tmp_path / "script.py", source=source, **with_flag(f"device={device}"))
+        assert result.stdout == "cpu\n"
+        assert [line for line in result.stderr.splitlines() if "device" in line] == [
+            f"recurrent_layers: device={device} is passed over: all runs on the CPU."]  # fmt: skip
+        assert len(result.stderr.splitlines()) == 2 and result.stderr.startswith("recurrent_layers: keras is")
+
+
+class TestAsKeras:
+    def test_in_a_notebook(self):
+        assert said("""
+        import recurrent_layers
+        recurrent_layers.as_keras()
+        recurrent_layers.as_keras()
+        import theano.tensor as T
+        from keras.layers import recurrent
+        import keras
+        layer = keras.layers.recurrent.JZS1(2, 3)
+        print(recurrent is recurrent_layers.layers.recurrent, keras is recurrent_layers, layer.output_dim)
+        """) == "True True 3"
+
+    def test_not_behind_another_keras(self):
+        assert "was imported as keras before; call as_keras first" in said("""
+        import sys, types
+        import recurrent_layers
+        sys.modules["keras"] = types.ModuleType("keras")
+        try:
+            recurrent_layers.as_keras()
+        except RuntimeError as error:
+            print(error)
+        """)
+
+    @pytest.mark.parametrize("version", [None, 0.1, "1.0", "keras"])
+    def test_versions(self, version):
+        with pytest.raises(ValueError, match="version must be"):
+            rl.as_keras(version)
+
+
+class TestTheStyleOfLaterKeras:
+    """Never a layer of another size in silence."""
+
+    @pytest.mark.parametrize("make, message", [
+        (lambda: rl.LSTM(128, input_dim=64), r"^LSTM\(128, input_dim=64\) is in the style of Keras 0.2 and later"),
+        (lambda: rl.LSTM(32, input_shape=(10, 3)), r"it as in Keras 0.1, LSTM\(input_dim, output_dim, ...\), or run"),
+        (lambda: rl.Dense(10, activation="softmax"), r"^Dense\(10, activation='softmax'\) is .*python -m recurrent_"),
+        (lambda: rl.TimeDistributedDense(3), "in the style of Keras 0.2"),
+        (lambda: rl.JZS1(3, input_length=2), r"JZS1\(input_dim, output_dim"),
+        (lambda: rl.Embedding(10, 3, input_length=4), r"\(input_length=4\)"),
+        (lambda: rl.Dropout(0.5, input_shape=(3,)), r"write it as in Keras 0.1, Dropout\(p, ...\)"),
+    ])  # fmt: skip
+    def test_it_is_said_in_one_sentence(self, make, message):
+        with pytest.raises(TypeError, match=message) as raised:
+            make()
+        assert ". " not in str(raised.value).replace("...", "") and "pip install keras==0.3.3" in str(raised.value)
+
+    @pytest.mark.parametrize("layers", [
+        lambda: [rl.LSTM(100), rl.Dense(100, 1)], lambda: [rl.Embedding(9, 100), rl.LSTM(128), rl.Dense(128, 1)],
+    ], ids=["behind it", "before it"])  # fmt: skip
+    def test_a_layer_of_one_size_says_so_where_it_does_not_fit(self, layers):
+        with pytest.raises(ValueError, match=r"LSTM\(1..\) is LSTM\(input_dim=1.., output_dim=128\), as in Keras 0.1"):
+            rl.Sequential(layers())
+
+    def test_a_layer_of_two_sizes_does_not(self):
+        with pytest.raises(ValueError) as raised:
+            rl.Sequential([rl.LSTM(100, 128), rl.Dense(100, 1)])
+        assert "Keras 0.2" not in str(raised.value)
+
+    def test_another_mistake_is_left_to_python(self):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'retrun_sequences'"):
+            rl.LSTM(3, 4, retrun_sequences=True)
