@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
 from recurrent_layers.layers import *
 from recurrent_layers.layers import __all__ as _layer_names
-from recurrent_layers.models import Sequential, model_from_config, model_from_json
+from recurrent_layers.models import Sequential, model_from_config, model_from_json, model_from_yaml
 from recurrent_layers.recurrence import show, speed_up_scan
 from recurrent_layers.scripts import as_keras
 
@@ -29,6 +29,7 @@ __all__ = list(_layer_names) + [
     "initializations",
     "model_from_config",
     "model_from_json",
+    "model_from_yaml",
     "objectives",
     "optimizers",
     "regularizers",

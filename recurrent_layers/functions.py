@@ -321,10 +321,10 @@ def _graphs(model, loss, class_mode):
     """The inputs, outputs and updates of each function, and the loss to train on."""
     inputs, y_pred = _inputs_of(model, False), model.get_output(False)
     graphs = {"predict": (inputs, y_pred, [])}
-    y = T.TensorType(engine.config.floatX, (False,) * y_pred.ndim)("y")
-    weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
     for name, train in (("test", False), ("train", True)):
         y_pred, mask = model.get_output(train), model.get_output_mask(train)
+        y = T.TensorType(engine.config.floatX, (False,) * y_pred.ndim)("y")
+        weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
         counts = weights if mask is None else weights * mask
         of_loss = _seen_whole if loss in objectives.KNOWN.values() else _seen_in_rows
         mean_loss = _weighted_mean(*of_loss(loss, y, y_pred, counts))

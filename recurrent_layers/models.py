@@ -28,7 +28,7 @@ from recurrent_layers.utils.arguments import choice, flag, integer, number, show
 from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import custom_objects_known, known_name, not_too_deep
 
-__all__ = ["Sequential", "model_from_config", "model_from_json", "slice_X"]
+__all__ = ["Sequential", "model_from_config", "model_from_json", "model_from_yaml", "slice_X"]
 
 
 class Sequential(containers.Sequential):
@@ -182,10 +182,11 @@ class Sequential(containers.Sequential):
         """Inputs that fit this model; see :func:`recurrent_layers.data.checked_inputs`."""
         return checked_inputs(X, self._readers(), [variable.ndim for variable in self._compiled().inputs])
 
-    def _samples(self, X, y, sample_weight=None, class_weight=None):
+    def _samples(self, X, y, sample_weight=None, class_weight=None, train=False):
         """Samples that fit this model and its loss; see :mod:`recurrent_layers.data`."""
         inputs = self._inputs(X)
-        y = checked_labels(y, inputs, self.output_shape or (None,) * self._compiled().output.ndim, self.loss)
+        shape = self.trained_output_shape if train else self.output_shape
+        y = checked_labels(y, inputs, shape or (None,) * self._compiled().output.ndim, self.loss)
         return Samples(inputs, y, Weights(y, sample_weight, class_weight))
 
     def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
@@ -253,7 +254,7 @@ class Sequential(containers.Sequential):
             raise ValueError('shuffle="batch" keeps neighbours together, by_length those of about the same length: '
                              "pass shuffle=True or False, or leave by_length out")
         validation_split = number("validation_split", validation_split, least=0.0, below=1.0)
-        samples, validation = self._samples(X, y, sample_weight, class_weight), None
+        samples, validation = self._samples(X, y, sample_weight, class_weight, train=True), None
         callbacks = [] if callbacks is None else checked_callbacks(callbacks)
         if validation_data is not None:
             validation = self._validation_samples(validation_data)
@@ -263,6 +264,10 @@ class Sequential(containers.Sequential):
                 raise ValueError(f"validation_split={validation_split} of {len(samples)} samples leaves none to train "
                                  "or to validate on")
             samples, validation = samples.split(split)
+            if self.trained_output_shape != self.output_shape:
+                raise ValueError(f"validation_split needs labels that are those of predictions, too: here training has "
+                                 f"outputs {self.trained_output_shape}, but predictions {self.output_shape}; pass "
+                                 "validation_data")
             # The weights of classes are for training only.
             validation.weights = validation.weights.without_classes()
         if (shuffle or by_length) and self.stateful:
@@ -347,7 +352,7 @@ class Sequential(containers.Sequential):
                              f"`yield` gives it when it is called, got {shown(generator)}")
 
         def samples_of(X, y, sample_weight=None):
-            return self._samples(X, y, sample_weight, class_weight)
+            return self._samples(X, y, sample_weight, class_weight, train=True)
 
         validation, nb_inputs = None, len(self._readers())
         with contextlib.ExitStack() as threads:
@@ -390,7 +395,8 @@ class Sequential(containers.Sequential):
         return self._on_batch("test", X, y, accuracy, None, sample_weight)
 
     def _on_batch(self, name, X, y, accuracy, class_weight, sample_weight):
-        accuracy, samples = flag("accuracy", accuracy), self._samples(X, y, sample_weight, class_weight)
+        accuracy = flag("accuracy", accuracy)
+        samples = self._samples(X, y, sample_weight, class_weight, train=name == "train")
         outputs = self._compiled().get(name)(*samples[:])
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
 
@@ -634,19 +640,46 @@ class Sequential(containers.Sequential):
                               config.get("theano_mode"))  # fmt: skip
         return model
 
-    def to_json(self):
+    def to_json(self, **options):
         """The architecture as JSON, for :func:`model_from_json`; the weights are not in it.
 
         Functions of your own stand in it by their names.
+
+        Parameters
+        ----------
+        **options
+            For :func:`json.dumps`, such as `indent`.
 
         Raises
         ------
         ValueError
             If a function of your own has no name, as a lambda, or one that a function of this library has.
         """
+        return configs.as_json(self._config_to_store(), **options)
+
+    def to_yaml(self, **options):
+        """The architecture as YAML, for :func:`model_from_yaml`; the weights are not in it.
+
+        It needs PyYAML: ``pip install pyyaml``.
+
+        Parameters
+        ----------
+        **options
+            For :func:`yaml.dump`, such as `indent`.
+
+        Raises
+        ------
+        ImportError
+            If there is no PyYAML.
+        ValueError
+            As :meth:`to_json` does.
+        """
+        return configs.as_yaml(self._config_to_store(), **options)
+
+    def _config_to_store(self):
         for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
             configs.check_name(thing)
-        return configs.as_json(self.get_config())
+        return self.get_config()
 
 
 def _one_or_list(inputs):
@@ -681,6 +714,30 @@ def model_from_json(json_string, custom_layers=None, custom_objects=None):
         weights would need more memory than there is.
     """
     return model_from_config(configs.from_json(json_string), custom_layers, custom_objects)
+
+
+def model_from_yaml(yaml_string, custom_layers=None, custom_objects=None):
+    """Make a model from YAML; see :func:`model_from_json`.
+
+    Parameters
+    ----------
+    yaml_string : str
+        What :meth:`Sequential.to_yaml` gave.
+    custom_layers : dict of str to class, optional
+    custom_objects : dict of str to callable, optional
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    ImportError
+        If there is no PyYAML.
+    ValueError
+        As :func:`model_from_json` does. No code in it is run, whatever stands there.
+    """
+    return model_from_config(configs.from_yaml(yaml_string), custom_layers, custom_objects)
 
 
 def model_from_config(config, custom_layers=None, custom_objects=None):

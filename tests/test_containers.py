@@ -1,6 +1,8 @@
 """Models of several inputs, models that begin with any layer, and what scripts of the time did with models."""
 
+import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from recurrent_layers import (
     JZS1,
     LSTM,
     Activation,
+    AutoEncoder,
     Dense,
     Dropout,
     Embedding,
@@ -20,6 +23,7 @@ from recurrent_layers import (
     Sequential,
     SimpleRNN,
     model_from_json,
+    model_from_yaml,
 )
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers import containers
@@ -361,6 +365,73 @@ class TestWhatScriptsDid:
         }[loss].mean()  # fmt: skip
         with pytest.warns(UserWarning, match=f"^{loss} "):
             assert_allclose(model.test_on_batch(X, y), by_hand, rtol=1e-4, atol=2e-7)
+
+
+class TestAutoEncoder:
+    def test_it_learns_its_input_and_gives_codes(self):
+        encoder = Sequential([Dense(6, 4, activation="tanh"), Dense(4, 2)])
+        model = compiled([AutoEncoder(encoder, Dense(2, 6), output_reconstruction=False)])
+        X = np.random.RandomState(0).randn(30, 2) @ np.random.RandomState(1).randn(2, 6)
+        reconstruction = compiled([AutoEncoder(_like(encoder), _like(model.layers[0].decoder))])
+        assert reconstruction.output_shape == (None, 6) and model.output_shape == (None, 2)
+        expected = ((reconstruction.predict(X) - X) ** 2).mean()
+        assert_allclose(model.train_on_batch(X, X), expected, rtol=1e-5)
+        history = model.fit(X, X, batch_size=5, nb_epoch=40, verbose=0)
+        assert history.history["loss"][-1] < 0.3 * expected
+        W, b, V, c = encoder.get_weights()
+        assert_allclose(model.predict(X), np.tanh(X @ W + b) @ V + c, rtol=1e-4, atol=1e-5)
+        with pytest.raises(ValueError, match="validation_split needs labels that are those of predictions"):
+            model.fit(X, X, validation_split=0.5, verbose=0)
+        with pytest.raises(ValueError, match=r"the shape of the output, \(None, 2\), got \(30, 6\)"):
+            model.evaluate(X, X)
+
+    def test_sequences(self):
+        decoder = Sequential([RepeatVector(5), GRU(4, 2, return_sequences=True)])
+        model = compiled([AutoEncoder(LSTM(2, 4), decoder)])
+        X = np.random.RandomState(0).randn(3, 5, 2)
+        before = model.get_weights()
+        model.train_on_batch(X, X)
+        assert model.predict(X).shape == (3, 5, 2)
+        assert all(not np.array_equal(old, new) for old, new in zip(before, model.get_weights()))
+        for again in (model_from_json(model.to_json()), pickle.loads(pickle.dumps(model))):
+            again.set_weights(model.get_weights())
+            assert_allclose(again.predict(X), model.predict(X), rtol=1e-6)
+
+    def test_a_config_of_keras(self):
+        layer = AutoEncoder(Dense(3, 2), Dense(2, 3))
+        config = layer.get_config()
+        config["encoder_config"], config["decoder_config"] = config.pop("encoder"), config.pop("decoder")
+        assert AutoEncoder.from_config(config).get_config() == layer.get_config()
+
+    def test_what_does_nothing_says_so(self):
+        with pytest.warns(UserWarning, match="tie_weights=True does nothing"):
+            AutoEncoder(Dense(3, 2), Dense(2, 3), tie_weights=True)
+
+
+class TestYaml:
+    def test_it_comes_back(self):
+        model = two_inputs()
+        again = model_from_yaml(model.to_yaml(indent=4))
+        assert again.to_json() == model.to_json() and json.loads(model.to_json(indent=2)) == json.loads(model.to_json())
+
+    def test_tuples_as_keras_wrote_them(self):
+        text = "{name: Sequential, layers: !!python/tuple [{name: Dense, input_dim: 2, output_dim: !!python/long '3'}]}"
+        assert model_from_yaml(text).output_shape == (None, 3)
+
+    @pytest.mark.parametrize("text, message", [
+        ("!!python/object/apply:os.getcwd []", "no YAML of a model: could not determine a constructor"),
+        ("{", "no YAML of a model"), ("[1]", "no config of"), (3, "is a string, got 3"),
+        ("{name: Sequential, layers: [{name: !!python/name:os.system ''}]}", "no YAML of a model"),
+        ("[" * 10**5, "than Python can follow"),
+    ], ids=range(6))  # fmt: skip
+    def test_what_is_none(self, text, message):
+        with pytest.raises(ValueError, match=message):
+            model_from_yaml(text)
+
+    def test_without_its_library_it_says_what_is_needed(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "yaml", None)
+        with pytest.raises(ImportError, match="pip install pyyaml"):
+            Sequential([Dense(1, 1)]).to_yaml()
 
 
 class TestAStack:

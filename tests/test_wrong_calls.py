@@ -152,6 +152,10 @@ def merged():
     return rl.Merge([rl.Dense(2, 2), rl.Dense(2, 2)])
 
 
+def encoded():
+    return rl.AutoEncoder(rl.Dense(2, 2), rl.Dense(2, 2))
+
+
 def optimizer():
     made = rl.optimizers.SGD()
     made.get_updates([WEIGHT], [abs], T.sum(WEIGHT))
@@ -249,6 +253,12 @@ ELSEWHERE = {
     "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
     "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),
     "Bidirectional.from_config.config": Kind(lambda: rl.Bidirectional(rl.GRU(2, 2)).get_config()),
+    **dict.fromkeys(["AutoEncoder.encoder", "AutoEncoder.decoder"], Kind(lambda: rl.Dense(2, 2))),
+    "AutoEncoder.output_reconstruction": FLAG,
+    "AutoEncoder.tie_weights": choice(False), "AutoEncoder.weights": weights_of(encoded),
+    "AutoEncoder.from_config.config": Kind(lambda: encoded().get_config()),
+    "AutoEncoder.get_output_mask.train": UNCHECKED, "model_from_yaml.yaml_string": Kind(lambda: model().to_yaml()),
+    **dict.fromkeys(["Sequential.to_json.options", "Sequential.to_yaml.options"], UNCHECKED),
     "Merge.layers": Kind(lambda: [rl.Dense(2, 2), rl.Dense(2, 2)]), "Merge.mode": choice("sum", "mul", "concat", "ave"),
     "Merge.concat_axis": integer(1, least=-2, most=1), "Merge.check_data.X": several(
         lambda: [np.ones((2, 2))] * 2, array(None, 2).accepts),
@@ -323,7 +333,7 @@ INSTANCES = {
     "Embedding": lambda: rl.Embedding(2, 2, mask_zero=True),
     "Bidirectional": lambda: masked(rl.Bidirectional(rl.GRU(2, 2, return_sequences=True))),
     "Recurrent": lambda: masked(rl.JZS1(2, 2, return_sequences=True)), "Sequential": model, "Optimizer": optimizer,
-    "Container": merged, "Merge": merged,
+    "Container": merged, "Merge": merged, "AutoEncoder": encoded,
     "CallbackList": callbacks.CallbackList, "History": lambda: trained(callbacks.History()),
     "WeightRegularizer": rl.regularizers.l2, "ActivityRegularizer": rl.regularizers.activity_l2,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Models as plain data and as JSON."""
+"""Models as plain data, as JSON and as YAML."""
 
 import json
 
@@ -14,8 +14,8 @@ OURS = {name for known in (LAYERS, activations.KNOWN, constraints.KNOWN, initial
                            optimizers.KNOWN, regularizers.KNOWN) for name in known}  # fmt: skip
 
 
-def as_json(config):
-    """A config as JSON.
+def as_json(config, **options):
+    """A config as JSON; `options` are for `json.dumps`.
 
     Raises
     ------
@@ -33,7 +33,56 @@ def as_json(config):
                          "your own that has a name which none of ours has, or keep the architecture in Python and save "
                          "the weights only")
 
-    return json.dumps(config, default=plain)
+    return json.dumps(config, **dict(options, default=plain))
+
+
+def as_yaml(config, **options):
+    """A config as YAML; `options` are for `yaml.dump`.
+
+    Raises
+    ------
+    ImportError
+        If there is no PyYAML.
+    ValueError
+        As :func:`as_json` does.
+    """
+    return _yaml().safe_dump(json.loads(as_json(config)), **options)
+
+
+def _yaml():
+    try:
+        import yaml
+    except ImportError:
+        raise ImportError("models as YAML need PyYAML: pip install pyyaml; or use JSON") from None
+    return yaml
+
+
+def from_yaml(text):
+    """The config that YAML holds, as Keras wrote it too, with tuples; no code in it is run.
+
+    Raises
+    ------
+    ImportError
+        If there is no PyYAML.
+    ValueError
+        If it is no YAML, or holds something else than plain data.
+    """
+    yaml = _yaml()
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise ValueError(f"YAML of a model is a string, got {shown(text)}")
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    plain = "tag:yaml.org,2002:python/"
+    Loader.add_constructor(plain + "tuple", lambda loader, node: tuple(loader.construct_sequence(node, deep=True)))
+    Loader.add_constructor(plain + "unicode", yaml.SafeLoader.construct_yaml_str)
+    Loader.add_constructor(plain + "long", yaml.SafeLoader.construct_yaml_int)
+    try:
+        with not_too_deep():
+            return yaml.load(text, Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"this is no YAML of a model: {error}") from error
 
 
 def check_name(thing):

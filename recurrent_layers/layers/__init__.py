@@ -1,6 +1,6 @@
 """The layers: `containers`, `core`, `embeddings`, `recurrent`, as in Keras 0.1, and `wrappers`; more cells in `zoo`."""
 
-from recurrent_layers.layers.containers import Merge
+from recurrent_layers.layers.containers import AutoEncoder, Merge
 from recurrent_layers.layers.core import (
     Activation,
     Dense,
@@ -26,6 +26,7 @@ from recurrent_layers.layers.wrappers import Bidirectional
 
 __all__ = [
     "Activation",
+    "AutoEncoder",
     "Bidirectional",
     "Dense",
     "Dropout",

@@ -150,7 +150,7 @@ def _with_checked_style(init):
     unknown = OF_LATER_KERAS - set(signature.parameters)
 
     @functools.wraps(init)
-    def checked(layer, *arguments, **named):
+    def checked(layer, /, *arguments, **named):
         if type(layer).__init__ is checked:
             why = [f"{name}={shown(named[name])}" for name in sorted(unknown.intersection(named))]
             try:
@@ -260,6 +260,11 @@ class Layer(PortableState):
         That of a layer of your own with its own `get_output` is unknown, unless it says it here.
         """
         return self.input_shape if type(self).get_output is Layer.get_output else None
+
+    @property
+    def trained_output_shape(self):
+        """Shape of the output while training, for which the labels are; another one in an AutoEncoder only."""
+        return self.output_shape
 
     def set_previous(self, layer, connection_map=None):
         """Read from another layer's output.

@@ -6,10 +6,10 @@ import warnings
 
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer, output_of, unchanged
-from recurrent_layers.utils.arguments import choice, integer, items, shown
+from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.generic_utils import not_too_deep
 
-__all__ = ["Merge", "Sequential"]
+__all__ = ["AutoEncoder", "Merge", "Sequential"]
 
 
 class Container(Layer):
@@ -95,10 +95,14 @@ class Sequential(Container):
             for layer in items("layers", layers, "layers, such as [LSTM(8, 32), Dense(32, 1)]"):
                 self.add(layer)
         except Exception:
-            for layer in self.layers[1:]:  # There is no such model, so that they may stand in another one.
-                for one in layer._readers():
-                    del one.previous
+            self._let_go()
             raise
+
+    def _let_go(self):
+        """Undo what `add` has done to layers: there is no such stack, so that they may stand in another one."""
+        for layer in self.layers[1:]:
+            for one in layer._readers():
+                del one.previous
 
     def add(self, layer):
         """Put a layer on top.
@@ -157,6 +161,7 @@ class Sequential(Container):
     expected_input_shape = property(lambda self: self._bottom().expected_input_shape)
     input_shape = property(lambda self: self._bottom().input_shape)
     output_shape = property(lambda self: self._top().output_shape)
+    trained_output_shape = property(lambda self: self._top().trained_output_shape)
 
     @input.setter
     def input(self, variable):
@@ -342,3 +347,89 @@ class Merge(Container):
         """Make such a layer from what `get_config` gave; see :meth:`Layer.from_config`."""
         layers = _layers_of(config, cls.__name__)
         return super().from_config(dict(config, layers=layers))
+
+
+class AutoEncoder(Sequential):
+    """An encoder, and a decoder that finds the input again in what it gives.
+
+    ::
+
+        training:   y = decoder(encoder(x))
+        otherwise:  the same, or encoder(x) without output_reconstruction
+
+    Train it on its own input: ``fit(X, X)``. Weights: those of the encoder, then those of the decoder.
+
+    Parameters
+    ----------
+    encoder, decoder : Layer
+        Layers, or stacks of them.
+    output_reconstruction : bool
+        Whether predictions are reconstructions of the input, or what the encoder makes of it.
+    tie_weights : bool
+        Did nothing in Keras 0.1, and does nothing here; there is a warning if it is true.
+    weights : list of numpy.ndarray, optional
+        Weights to begin with.
+
+    Raises
+    ------
+    ValueError
+        If one is no layer or stands behind another one, they do not fit, or a weight does not fit.
+
+    Examples
+    --------
+    >>> encoder = Sequential([LSTM(8, 32)])
+    >>> decoder = Sequential([RepeatVector(20), LSTM(32, 8, return_sequences=True)])
+    >>> model = Sequential([AutoEncoder(encoder, decoder, output_reconstruction=False)])
+    >>> model.compile("adam", "mse")
+    >>> history = model.fit(X, X)
+    >>> codes = model.predict(X)
+    """
+
+    #: An output of a step needs all of them.
+    stepwise = False
+
+    def __init__(self, encoder, decoder, output_reconstruction=True, tie_weights=False, weights=None):
+        output_reconstruction = flag("output_reconstruction", output_reconstruction)
+        tie_weights = flag("tie_weights", tie_weights)
+        super().__init__([encoder, decoder])
+        self.encoder, self.decoder = encoder, decoder
+        self.output_reconstruction, self.tie_weights = output_reconstruction, tie_weights
+        if weights is not None:
+            try:
+                self.set_weights(weights)
+            except Exception:
+                self._let_go()
+                raise
+        if tie_weights:
+            warnings.warn("tie_weights=True does nothing, as in Keras 0.1: the decoder has weights of its own",
+                          stacklevel=3)
+
+    def _of(self, train):
+        """The layer whose output is that of this one."""
+        return self.decoder if train or self.output_reconstruction else self.encoder
+
+    @property
+    def output_shape(self):
+        return self._of(train=False).output_shape
+
+    @property
+    def trained_output_shape(self):
+        return self.decoder.output_shape
+
+    def get_output(self, train=False):
+        return output_of(self._of(train), train)
+
+    def get_output_mask(self, train=False):
+        return self._of(train).get_output_mask(train)
+
+    def get_config(self):
+        return {"name": type(self).__name__, "encoder": self.encoder.get_config(), "decoder": self.decoder.get_config(),
+                "output_reconstruction": self.output_reconstruction, "tie_weights": self.tie_weights}  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config):
+        """Make such a layer from what `get_config` gave, here or in Keras; see :meth:`Layer.from_config`."""
+        names = {"encoder_config": "encoder", "decoder_config": "decoder"}
+        config = {names.get(name, name): value for name, value in config.items()} if isinstance(config, dict) else {}
+        encoder, decoder = _layers_of(dict(layers=[config.get("encoder"), config.get("decoder")]), cls.__name__)
+        return super(Sequential, cls).from_config(dict(config, encoder=encoder, decoder=decoder))
