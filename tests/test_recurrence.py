@@ -101,6 +101,29 @@ def test_elementwise_activations_run_in_c(activation):
     check(SimpleRNN(4, 20, activation=ACTIVATIONS[activation]), masked=False)
 
 
+@pytest.mark.parametrize("name, function, by_numpy", [
+    ("tanh", T.tanh, np.tanh), ("sigmoid", engine.nnet.sigmoid, lambda x: 1 / (1 + np.exp(-x))), ("exp", T.exp, np.exp),
+    ("softplus", engine.nnet.softplus, lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))),
+    ("log", lambda x: T.log(abs(x)), lambda x: np.log(abs(x))),
+    ("log1p", lambda x: T.log1p(abs(x)), lambda x: np.log1p(abs(x))),
+])  # fmt: skip
+@pytest.mark.parametrize("floatX", ["float32", "float64"])
+def test_functions_of_a_number_are_right_everywhere(name, function, by_numpy, floatX):
+    """Small and large, infinite and NaN, as many as fill the vectors of the processor and some more."""
+    # Beyond it `sigmoid` and `exp` leave the range of float32 that is not denormal.
+    ends = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 1e-7, 20.0, -20.0, 87.0, -87.0]
+    x = np.concatenate([ends, np.linspace(-30, 30, 512), np.geomspace(1e-10, 80, 131)]).astype(floatX)
+    with change_flags(floatX=floatX):
+        layer = SimpleRNN(1, len(x), activation=function, init="zero", inner_init="zero")
+        layer.b.set_value(x)
+        compute = engine.function([layer.input], layer.get_output(), mode=IN_C)
+    assert is_in_c(compute)
+    with np.errstate(all="ignore"):
+        expected = by_numpy(x.astype("longdouble"))
+    found, eps = compute(np.zeros((1, 1, 1), floatX))[0], np.finfo(floatX).eps
+    np.testing.assert_allclose(found, expected.astype(floatX), rtol=8 * eps, atol=0)
+
+
 @pytest.mark.parametrize("activation", ["softmax", lambda x: x - x.mean(axis=1, keepdims=True)])
 def test_activations_of_whole_rows_run_in_c(activation):
     check(SimpleRNN(4, 20, activation=activation), masked=False)

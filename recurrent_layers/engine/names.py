@@ -54,6 +54,7 @@ NAMES = [
     "Scan",
     "Shape",
     "Sigmoid",
+    "Softplus",
     "Softmax",
     "SpecifyShape",
     "Subtensor",

@@ -25,7 +25,7 @@ from pytensor.graph.traversal import ancestors, graph_inputs, io_toposort
 from pytensor.graph.utils import InconsistencyError, MethodNotDefined
 from pytensor.link.c import op as c_op
 from pytensor.raise_op import Assert
-from pytensor.scalar.math import Sigmoid
+from pytensor.scalar.math import Sigmoid, Softplus
 from pytensor.scan.basic import scan as _scan
 from pytensor.scan.op import Scan
 from pytensor.tensor.basic import Alloc, Join, MakeVector

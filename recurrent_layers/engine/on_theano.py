@@ -18,6 +18,7 @@ from theano.tensor import Alloc, Dot, Join, MaxAndArgmax, Reshape, Rop, nnet
 from theano.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 from theano.tensor.nnet.nnet import LogSoftmax, Softmax
 from theano.tensor.nnet.sigm import ScalarSigmoid as Sigmoid
+from theano.tensor.nnet.sigm import ScalarSoftplus as Softplus
 from theano.tensor.opt import Assert, MakeVector
 from theano.tensor.subtensor import IncSubtensor, Subtensor, get_idx_list
 

@@ -9,15 +9,23 @@
 #if __GLIBC_PREREQ(2, 22)
 extern "C" __attribute__((simd("notinbranch"))) float expf(float) noexcept;
 extern "C" __attribute__((simd("notinbranch"))) double exp(double) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) float logf(float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) double log(double) noexcept;
 #endif
 #if __GLIBC_PREREQ(2, 35)
 extern "C" __attribute__((simd("notinbranch"))) float tanhf(float) noexcept;
 extern "C" __attribute__((simd("notinbranch"))) double tanh(double) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) float log1pf(float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) double log1p(double) noexcept;
 #endif
 #endif
 
 static inline float exponential(float x) { return expf(x); }
 static inline double exponential(double x) { return exp(x); }
+static inline float logarithm(float x) { return logf(x); }
+static inline double logarithm(double x) { return log(x); }
+static inline float logarithm_of_1_plus(float x) { return log1pf(x); }
+static inline double logarithm_of_1_plus(double x) { return log1p(x); }
 static inline float hyperbolic_tangent(float x) { return tanhf(x); }
 static inline double hyperbolic_tangent(double x) { return tanh(x); }
 static inline float square_root(float x) { return sqrtf(x); }

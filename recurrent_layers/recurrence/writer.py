@@ -5,7 +5,7 @@ import itertools
 import math
 from typing import NamedTuple
 
-from recurrent_layers.engine import MethodNotDefined, Sigmoid
+from recurrent_layers.engine import MethodNotDefined, Sigmoid, Softplus
 from recurrent_layers.engine import scalar as _scalar
 from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.program import ancestors
@@ -33,9 +33,12 @@ EXPRESSIONS_OF_REALS = {
     _scalar.TrueDiv: "{} / {}".format,
     _scalar.Abs: "absolute({})".format,
     _scalar.Exp: "exponential({})".format,
+    _scalar.Log: "logarithm({})".format,
+    _scalar.Log1p: "logarithm_of_1_plus({})".format,
     _scalar.Sqrt: "square_root({})".format,
     _scalar.Tanh: "hyperbolic_tangent({})".format,
     Sigmoid: "real(1) / (real(1) + exponential(-{}))".format,
+    Softplus: "({0} > 0 ? {0} : 0) + logarithm_of_1_plus(exponential(-absolute({0})))".format,
 }
 
 
