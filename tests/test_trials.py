@@ -203,6 +203,7 @@ def test_calls_are_of_all_that_is_public():
     names = {name for name, _, _, _ in calls.public()}
     assert {"rl.LSTM", "rl.Sequential.fit", "rl.Sequential.set_weights", "rl.model_from_json", "conversion.from_torch",
             "rl.optimizers.get", "rl.callbacks.EarlyStopping", "sequence.pad_sequences"} <= names  # fmt: skip
+    assert "rl.Dense.stepwise" not in names, "it is no method"
 
 
 @pytest.mark.parametrize("call, replaced, kind", [

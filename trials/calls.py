@@ -101,7 +101,8 @@ def public():
             key = getattr(routine, "__qualname__", "") + str(getattr(routine, "__module__", ""))
             # A model has methods that layers have, too, but does more in them.
             is_new = key not in seen or item is rl.Sequential
-            if not method.startswith(("_", "on_")) and "recurrent_layers" in key and is_new:
+            # What computes an attribute looks like a routine to `inspect`.
+            if callable(routine) and not method.startswith(("_", "on_")) and "recurrent_layers" in key and is_new:
                 seen.add(key)
                 yield f"{place}.{name}.{method}", f"{place}.{name}", f"it.{method}", getattr(item, method)
 
