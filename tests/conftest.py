@@ -23,8 +23,8 @@ import recurrent_layers as rl
 
 # What is asked in these is what becomes of a step, and so the compiler may optimize nothing, which takes half the time.
 # That its optimizations change no numbers is asked in others, of all layers and of what is drawn.
-QUICKLY = ["test_docs.py", "test_in_keras.py", "test_keras_in_c.py", "test_options.py", "test_origins.py",
-           "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
+QUICKLY = ["test_docs.py", "test_in_keras.py", "test_keras_in_c.py", "test_layers.py", "test_options.py",
+           "test_origins.py", "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
 # Of one engine only, or of the Keras that runs on it.
 ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
 collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO

@@ -31,9 +31,9 @@ from recurrent_layers.layers import zoo
 PACKAGE = pathlib.Path(rl.__file__).parent
 PUBLIC = [
     "activations", "callbacks", "constraints", "exchange.conversion", "exchange.weight_files", "initializations",
-    "layers.base", "layers.containers", "layers.core", "layers.embeddings", "layers.recurrent", "layers.wrappers",
-    "layers.zoo", "models", "objectives", "optimizers", "preprocessing.sequence", "regularizers", "utils.io_utils",
-    "utils.np_utils",
+    "layers.advanced_activations", "layers.base", "layers.containers", "layers.core", "layers.embeddings",
+    "layers.noise", "layers.normalization", "layers.recurrent", "layers.wrappers", "layers.zoo", "models", "objectives",
+    "optimizers", "preprocessing.sequence", "regularizers", "utils.io_utils", "utils.np_utils",
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
 INTERNAL = [
@@ -168,6 +168,12 @@ def masked(layer):
     return layer
 
 
+def behind(layer):
+    """A layer that has no input of its own."""
+    layer.set_previous(rl.Dense(2, 2))
+    return layer
+
+
 def trained(history):
     history.on_train_begin()
     history.on_epoch_end(0, {"loss": 1.0})
@@ -196,14 +202,17 @@ KINDS = {
     "pad": integer(1, least=0), "delay": integer(2),
     "samples_per_epoch": integer(4), "nb_val_samples": integer(4).or_none(), "nb_worker": integer(2),
     "nb_val_worker": integer(2).or_none(),
+    "nb_feature": integer(2), "proj_dim": integer(2),
     "nb_classes": integer(9, least=9).or_none(), "maxlen": integer(2).or_none(),
     "shape": Kind(lambda: (2, 2), lambda value: all(map(integer(2).accepts, (
         value if isinstance(value, (list, tuple, range)) else [value])))),
+    "input_shape": Kind(lambda: (2,), lambda value: integer(2).accepts(value) or isinstance(value, (
+        list, tuple, range)) and len(value) > 0 and all(map(integer(2).accepts, value))),
     # Numbers
-    **dict.fromkeys(["mask_value", "scale", "target", "beta"], number()),
+    **dict.fromkeys(["mask_value", "scale", "target", "beta", "alpha_init", "beta_init", "theta"], number()),
     **dict.fromkeys(["l", "l1", "l2", "m", "lr", "decay", "clipnorm", "clipvalue", "epsilon", "gradient_clipping"],
                     number(least=0)),
-    **dict.fromkeys(["dt", "gamma"], number(least=0)),
+    **dict.fromkeys(["dt", "gamma", "sigma"], number(least=0)),
     **dict.fromkeys(["p", "rho", "momentum", "zoneout", "alpha", "update_coefficient", "reset_coefficient"],
                     number(least=0, most=1)),
     **dict.fromkeys(["beta_1", "beta_2", "dropout_W", "dropout_U"], number(least=0, below=1)),
@@ -241,8 +250,22 @@ KINDS = {
 ELSEWHERE = {
     # Layers
     **{f"{cls.__name__}.weights": weights_of(lambda cls=cls: cls(2, 2)) for cls in (
-        rl.SimpleRNN, rl.GRU, rl.LSTM, rl.JZS1, rl.JZS2, rl.JZS3, rl.Dense, rl.TimeDistributedDense, rl.Embedding)},
+        rl.SimpleRNN, rl.GRU, rl.LSTM, rl.JZS1, rl.JZS2, rl.JZS3, rl.Dense, rl.TimeDistributedDense, rl.Embedding,
+        rl.WordContextProduct)},
+    **{f"{cls.__name__}.weights": weights_of(lambda cls=cls: cls((2,))) for cls in (
+        rl.PReLU, rl.ParametricSoftplus, rl.BatchNormalization)},
     "SimpleDeepRNN.weights": weights_of(lambda: rl.SimpleDeepRNN(2, 2, depth=2)),
+    "MaxoutDense.weights": weights_of(lambda: rl.MaxoutDense(2, 2, nb_feature=2)),
+    "LeakyReLU.alpha": number(), "GaussianDropout.p": number(least=0, below=1),
+    "BatchNormalization.mode": choice(0, 1), "TimeDistributedMerge.mode": choice("sum", "mul", "ave"),
+    "Permute.dims": Kind(lambda: (2, 1), lambda value: isinstance(value, (list, tuple, range)) and len(value) > 0 and
+                         all(map(integer(1).accepts, value)) and sorted(value) == list(range(1, len(value) + 1))),
+    "Lambda.function": ACTIVATION,
+    "Lambda.output_shape": Kind(lambda: (2,), lambda value: value is None or (
+        callable(value) and not inspect.isclass(value)) or isinstance(value, (list, tuple, range, np.ndarray)) and
+        getattr(value, "ndim", 1) == 1 and all(one is None or integer(1).accepts(one) for one in value)),
+    # They stand for themselves, without a name; and what it is given, it never reads.
+    **dict.fromkeys(["Reshape.dims", *(f"LRN2D.{name}" for name in ("alpha", "k", "beta", "n"))], UNCHECKED),
     **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
     **dict.fromkeys([f"{cell}.initialization.name" for cell in (
         "Recurrent", "LSTM", "FastGRNN", "FastRNN", "IndRNN", "UnICORNN")], UNCHECKED),
@@ -277,7 +300,8 @@ ELSEWHERE = {
     "Layer.add_regularizer.target": instance(lambda: WEIGHT, engine.Variable),
     "Layer.from_config.config": Kind(lambda: rl.Dense(2, 2).get_config()), "Layer.get_output_mask.train": UNCHECKED,
     "Layer.check_data.X": array(None, 2),
-    "Embedding.check_data.X": Kind(lambda: [[0, 1]], lambda value: is_array(value, 0, 1) and np.ndim(value) == 2),
+    **dict.fromkeys(["Embedding.check_data.X", "WordContextProduct.check_data.X"], Kind(
+        lambda: [[0, 1]], lambda value: is_array(value, 0, 1) and np.ndim(value) == 2)),
     # Models
     "Sequential.add.layer": instance(lambda: rl.Dense(1, 3), rl.Layer),
     "Sequential.set_previous.layer": instance(lambda: rl.SimpleRNN(2, 2, return_sequences=True), rl.Layer),
@@ -330,7 +354,15 @@ INSTANCES = {
     "Layer": lambda: rl.Dense(2, 2), "MaskedLayer": lambda: masked(rl.Activation("tanh")),
     "Masking": lambda: masked(rl.Masking()), "Dropout": lambda: masked(rl.Dropout(0.5)),
     "Activation": lambda: masked(rl.Activation("tanh")), "RepeatVector": lambda: rl.RepeatVector(2),
-    "Embedding": lambda: rl.Embedding(2, 2, mask_zero=True),
+    "Embedding": lambda: rl.Embedding(2, 2, mask_zero=True), "WordContextProduct": lambda: rl.WordContextProduct(2, 2),
+    **{cls.__name__: lambda cls=cls: masked(cls()) for cls in (
+        rl.LeakyReLU, rl.ThresholdedLinear, rl.ThresholdedReLU)},
+    **{cls.__name__: lambda cls=cls: masked(cls(0.5)) for cls in (rl.GaussianDropout, rl.GaussianNoise)},
+    **{cls.__name__: lambda cls=cls: masked(cls((2,))) for cls in (rl.PReLU, rl.ParametricSoftplus)},
+    **{type(make()).__name__: lambda make=make: behind(make()) for make in (
+        rl.Flatten, lambda: rl.Reshape(-1), lambda: rl.Lambda("tanh"))},
+    "BatchNormalization": lambda: rl.BatchNormalization((2,)), "MaxoutDense": lambda: rl.MaxoutDense(2, 2),
+    "Permute": lambda: rl.Permute((2, 1)), "TimeDistributedMerge": rl.TimeDistributedMerge,
     "Bidirectional": lambda: masked(rl.Bidirectional(rl.GRU(2, 2, return_sequences=True))),
     "Recurrent": lambda: masked(rl.JZS1(2, 2, return_sequences=True)), "Sequential": model, "Optimizer": optimizer,
     "Container": merged, "Merge": merged, "AutoEncoder": encoded,

@@ -46,7 +46,7 @@ VALID = {
     "input_dim": "2", "output_dim": "3", "p": "0.5", "n": "3", "activation": "'tanh'", "X": "np.zeros((4, 5, 2))",
     "y": "np.zeros((4, 1))", "optimizer": "'adam'", "loss": "'mse'", "weights": "it.get_weights()",
     "filepath": "'weights.h5'", "layer": "rl.Dense(1, 2)", "config": "it.get_config()", "shape": "(2, 2)",
-    "name": "'W'", "init": "'zero'",
+    "name": "'W'", "init": "'zero'", "input_shape": "(2,)", "dims": "(2, 1)", "sigma": "0.5",
     "schedule": "lambda epoch: 0.1", "value": "0.5", "logs": "{}", "path": "'table.csv'",
     "value_list": "it.get_state()", "callback": "rl.callbacks.History()", "identifier": "None",
     "sequences": "[[1], [1, 2]]", "json_string": "model().to_json()",
@@ -65,6 +65,7 @@ OF_ONE = {
     "rl.Sequential.set_previous": {"layer": "rl.GRU(1, 2, return_sequences=True)"},
     "rl.Dense.check_data": {"X": "np.zeros((4, 2))"}, "rl.Dense.add_weight": {"init": "rl.initializations.zero"},
     "rl.Embedding.check_data": {"X": "np.zeros((4, 5), int)"},
+    "rl.PReLU.check_data": {"X": "np.zeros((4, 2))"}, "rl.WordContextProduct.check_data": {"X": "np.ones((4, 2), int)"},
 }  # fmt: skip
 # Expressions of the engine, which itself says what it does not take.
 SYMBOLIC = {"x", "y_true", "y_pred", "params", "constraints", "target"}

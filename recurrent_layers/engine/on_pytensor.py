@@ -231,6 +231,11 @@ class RandomStreams:
         _, _, drawn = self.next("uniform", size=size, dtype="float32")
         return tensor.cast(drawn < np.float32(p), dtype)
 
+    def normal(self, size, avg, std, dtype):
+        """Normal, with this mean and standard deviation."""
+        _, _, drawn = self.next("normal", size=size, dtype=dtype)
+        return np.asarray(avg, dtype) + np.asarray(std, dtype) * drawn
+
 
 def _relu(x):
     return 0.5 * (x + abs(x))  # As Theano does: at 0 the gradient is 1/2.

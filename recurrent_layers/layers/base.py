@@ -283,8 +283,8 @@ class Layer(PortableState):
         if inspect.isclass(layer) or not hasattr(layer, "get_output") or layer is self:
             raise ValueError(f"{type(self).__name__}.set_previous needs another layer, such as LSTM(8, 32), got "
                              f"{shown(layer)}")
-        given, expected = layer.output_shape, self.expected_input_shape
-        if given is not None and expected is not None:
+        given = layer.output_shape
+        if given is not None:
             try:
                 self._check_shape(self._as_expected(tuple(given)), f"{type(layer).__name__} gives")
             except ValueError as error:
@@ -312,6 +312,8 @@ class Layer(PortableState):
     def _check_shape(self, given, giver):
         """Raise unless `given` agrees with `expected_input_shape` wherever both are known."""
         expected, name = self.expected_input_shape, type(self).__name__
+        if expected is None:
+            return
         if len(given) != len(expected):
             hint = {
                 (2, 3): "; set return_sequences=True in the recurrent layer before it, or put RepeatVector between",
@@ -338,8 +340,7 @@ class Layer(PortableState):
             an infinity or a number that is infinite in `floatX`, or an integer that `floatX` would round.
         """
         X = array_of_numbers(f"the input of {type(self).__name__}", X)
-        if self.expected_input_shape is not None:
-            self._check_shape(tuple(X.shape), "got an array with")
+        self._check_shape(tuple(X.shape), "got an array with")
         floatX, name = engine.config.floatX, type(self).__name__
         if not is_finite(X, floatX):
             count, first, number = first_not_finite(X, floatX)
@@ -584,7 +585,7 @@ class Layer(PortableState):
         """
         if not isinstance(config, dict):
             raise ValueError(f"{cls.__name__}.from_config needs a dict, as get_config gives it, got {shown(config)}")
-        known = inspect.signature(cls).parameters
+        known, several = inspect.signature(cls).parameters, []
         arguments = {key: value for key, value in config.items() if key != "name"}
         unknown = sorted(str(key) for key, value in arguments.items() if key not in known and value is not None)
         if unknown:
@@ -593,7 +594,10 @@ class Layer(PortableState):
                    and parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
         if missing:
             raise ValueError(f"{cls.__name__} needs {', '.join(missing)}, which this config does not have")
-        return cls(**{key: value for key, value in arguments.items() if key in known})
+        for key, parameter in known.items():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                several = items(key, arguments.pop(key, ()), "arguments")
+        return cls(*several, **{key: value for key, value in arguments.items() if key in known})
 
 
 class MaskedLayer(Layer):
@@ -613,6 +617,42 @@ class MaskedLayer(Layer):
 
     def get_output_mask(self, train=False):
         return self.get_input_mask(train)
+
+
+class OfOneShape(Layer):
+    """A layer that is made for samples of one shape, which its weights have, too.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        The shape of a sample.
+
+    Attributes
+    ----------
+    sample_shape : tuple of int
+        The same; `input_shape` has the samples, too, as in all layers.
+
+    Raises
+    ------
+    ValueError
+        If it is no shape, or has no sizes.
+    """
+
+    def __init__(self, input_shape):
+        super().__init__()
+        self.sample_shape = sizes("input_shape", input_shape)
+        if not self.sample_shape:
+            raise ValueError("input_shape must have a size or more, such as (128,), got ()")
+        broadcastable = (False,) * (1 + len(self.sample_shape))
+        self.input = T.TensorType(engine.config.floatX, broadcastable)(f"{type(self).__name__}_input")
+
+    @property
+    def expected_input_shape(self):
+        return (None,) + self.sample_shape
+
+    def get_config(self):
+        """The class's name and its arguments; see :meth:`Layer.get_config`."""
+        return dict(super().get_config(), input_shape=self.sample_shape)
 
 
 class DrawsNumbers(Layer):

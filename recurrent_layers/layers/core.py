@@ -1,14 +1,21 @@
 """The layers around the recurrent ones."""
 
-from recurrent_layers import activations, constraints, initializations
+import contextlib
+import math
+import numbers
+
+import numpy as np
+
+from recurrent_layers import activations, constraints, engine, initializations, regularizers
 from recurrent_layers.engine import config
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer, Said
-from recurrent_layers.utils.arguments import integer, number, text
-from recurrent_layers.utils.generic_utils import known_name
+from recurrent_layers.utils.arguments import choice, integer, items, number, shown, text
+from recurrent_layers.utils.generic_utils import known_name, lookup
 
-__all__ = ["Activation", "Dense", "Dropout", "Layer", "MaskedLayer", "Masking", "RepeatVector",
-           "TimeDistributedDense"]  # fmt: skip
+__all__ = ["Activation", "ActivityRegularization", "Dense", "Dropout", "Flatten", "Lambda", "Layer", "MaskedLayer",
+           "Masking", "MaxoutDense", "Permute", "RepeatVector", "Reshape", "TimeDistributedDense",
+           "TimeDistributedMerge"]  # fmt: skip
 
 
 def _has_known_activation(layer):
@@ -138,6 +145,253 @@ class RepeatVector(Layer):
         return T.alloc(X.dimshuffle(0, 'x', 1), X.shape[0], self.n, X.shape[1])
 
 
+class Reshape(Layer):
+    """Give the numbers of each sample another shape, row by row: (nb_samples, ...) to (nb_samples, *dims).
+
+    Parameters
+    ----------
+    *dims : int
+        The new shape of a sample: `Reshape(4, 3)`, or `Reshape((4, 3))`. One of them may be -1, as many as there are
+        numbers left.
+
+    Raises
+    ------
+    ValueError
+        If a size is not an integer of at least 1, none is given, or several are -1; in :meth:`set_previous` if a
+        sample has not as many numbers.
+
+    Notes
+    -----
+    It has no shape of its own to begin with, and so no input: as the first layer of a model, set its `input`. It takes
+    no mask.
+    """
+
+    def __init__(self, *dims):
+        super().__init__()
+        given = dims[0] if len(dims) == 1 and not isinstance(dims[0], numbers.Integral) else dims
+        self.dims = tuple(integer("a size in dims", size, or_minus_1="what is left")
+                          for size in items("dims", given, "sizes"))  # fmt: skip
+        if not self.dims or self.dims.count(-1) > 1:
+            raise ValueError(f"dims must be sizes, such as Reshape(4, 3), of which at most one is -1, got {self.dims}")
+
+    def _known(self):
+        """How many numbers the sizes ask for, but for -1."""
+        return math.prod(size for size in self.dims if size != -1)
+
+    def _check_shape(self, given, giver):
+        if None not in given[1:]:
+            there, known = math.prod(given[1:]), self._known()
+            if there % known if -1 in self.dims else there != known:
+                raise ValueError(f"Reshape{self.dims} expects {'a multiple of ' * (-1 in self.dims)}{known} numbers in "
+                                 f"each sample, but {giver} {given}")
+
+    @property
+    def output_shape(self):
+        given = self.input_shape or (None, None)
+        left = None if None in given[1:] else math.prod(given[1:]) // self._known()
+        return given[:1] + tuple(left if size == -1 else size for size in self.dims)
+
+    def get_output(self, train=False):
+        X = self.get_input(train)
+        return T.reshape(X, (X.shape[0],) + self.dims)
+
+
+class Flatten(Layer):
+    """Put all numbers of a sample into a vector, row by row: (nb_samples, ...) to (nb_samples, dim).
+
+    Notes
+    -----
+    As for :class:`Reshape`.
+    """
+
+    @property
+    def output_shape(self):
+        given = self.input_shape or (None, None)
+        return given[:1] + (None if None in given[1:] else math.prod(given[1:]),)
+
+    def get_output(self, train=False):
+        return T.flatten(self.get_input(train), 2)
+
+
+class Permute(Layer):
+    """Put the axes of each sample into another order: (nb_samples, a, b) to (nb_samples, b, a) by `Permute((2, 1))`.
+
+    Parameters
+    ----------
+    dims : tuple of int
+        The axes in their new order, counted from 1; that of the samples stays.
+
+    Raises
+    ------
+    ValueError
+        If they are not 1, 2, ..., n in some order.
+    """
+
+    def __init__(self, dims):
+        super().__init__()
+        self.dims = tuple(integer("an axis in dims", axis) for axis in items("dims", dims, "axes"))
+        if not self.dims or sorted(self.dims) != list(range(1, 1 + len(self.dims))):
+            raise ValueError("dims must be all axes but that of the samples, counted from 1, in some order, such as "
+                             f"(2, 1), got {self.dims}")
+        self.input_ndim = 1 + len(self.dims)
+        self.input = T.TensorType(config.floatX, (False,) * self.input_ndim)("Permute_input")
+
+    @property
+    def output_shape(self):
+        return self.input_shape[:1] + tuple(self.input_shape[axis] for axis in self.dims)
+
+    def get_output(self, train=False):
+        return self.get_input(train).dimshuffle(0, *self.dims)
+
+
+class TimeDistributedMerge(Layer):
+    """One vector from those of all steps: (nb_samples, timesteps, dim) to (nb_samples, dim).
+
+    Parameters
+    ----------
+    mode : {"sum", "mul", "ave"}
+        Take their sum, their product or their average.
+
+    Raises
+    ------
+    ValueError
+        If there is no such mode.
+
+    Notes
+    -----
+    It takes no mask, as in Keras: padding would count.
+    """
+
+    input_ndim = 3
+
+    def __init__(self, mode='sum'):
+        super().__init__()
+        self.mode = choice("mode", mode, "sum", "mul", "ave")
+        self.input = T.tensor3("TimeDistributedMerge_input")
+
+    @property
+    def output_shape(self):
+        nb_samples, _, dim = self.input_shape
+        return (nb_samples, dim)
+
+    def get_output(self, train=False):
+        X = self.get_input(train)
+        return {"sum": T.sum, "mul": T.prod, "ave": T.mean}[self.mode](X, axis=1)
+
+
+class ActivityRegularization(Layer):
+    """Give on what comes in, with a penalty on it in the loss.
+
+    ::
+
+        loss + l1 sum(mean(abs(x))) + l2 sum(mean(x^2)),   means over the samples
+
+    Parameters
+    ----------
+    l1, l2 : float
+        The factors of the two.
+
+    Raises
+    ------
+    ValueError
+        If one is negative or no number.
+
+    Notes
+    -----
+    It takes no mask, as in Keras: padding would count.
+    """
+
+    stepwise = True
+
+    def __init__(self, l1=0., l2=0.):
+        super().__init__()
+        regularizer = self.add_regularizer(regularizers.ActivityRegularizer(l1=l1, l2=l2), self)
+        self.l1, self.l2 = regularizer.l1, regularizer.l2
+
+
+class Lambda(Layer):
+    """Apply a function of one's own to the input, without weights.
+
+    Parameters
+    ----------
+    function : callable
+        From the symbolic input to the symbolic output; or the name of an activation.
+    output_shape : tuple, callable or None
+        The shape of a sample of the output; or a function from the input's shape to the output's, both with samples,
+        where None is a size that is not fixed. By default it is found by trying, and unknown where that fails; then
+        the model does not know whether the layer behind it, or the labels, fit.
+
+    Raises
+    ------
+    ValueError
+        If `function` is not callable, `output_shape` is none of these, or one of both is a name that is not known; in
+        :meth:`get_output` if the function gives no symbolic variable.
+
+    Notes
+    -----
+    It takes no mask, as in Keras. In JSON functions stand by their names, to be given to
+    :func:`recurrent_layers.model_from_json` as `custom_objects`. If the output at a step is made of that step alone,
+    set `stepwise` to True for :meth:`Sequential.step`.
+
+    Examples
+    --------
+    >>> model = Sequential([LSTM(8, 32, return_sequences=True), Lambda(lambda x: x[:, -1]), Dense(32, 1)])
+    """
+
+    def __init__(self, function, output_shape=None):
+        super().__init__()
+        self.function = lookup(function, activations.KNOWN, "function")
+        if callable(output_shape) or isinstance(output_shape, str):
+            self._shape = lookup(output_shape, {}, "function from a shape to another")
+        else:
+            self._shape = None if output_shape is None else _shape("output_shape", output_shape)
+        self._found = {}
+
+    @property
+    def output_shape(self):
+        given = self.input_shape
+        if isinstance(self._shape, tuple):
+            return (given[0] if given else None,) + self._shape
+        if given is None:
+            return None
+        if self._shape is not None:
+            return _shape("what output_shape gives", self._shape(given))
+        if given not in self._found:
+            self._found[given] = _shape_of(self.function, given)
+        return self._found[given]
+
+    def get_output(self, train=False):
+        y = self.function(self.get_input(train))
+        if not isinstance(y, engine.Variable):
+            raise ValueError(f"the function of a Lambda must give a symbolic variable, got {shown(y)}")
+        return y
+
+    def get_config(self):
+        """The class's name and its arguments; see :meth:`Layer.get_config`."""
+        function = known_name(self.function, activations.KNOWN) or self.function
+        return {"name": type(self).__name__, "function": function, "output_shape": self._shape}
+
+
+def _shape(name, value):
+    """A shape in which None is a size that is not fixed."""
+    return tuple(None if size is None else integer(f"a size in {name}", size)
+                 for size in items(name, value, "integers, or None where a size is not fixed"))  # fmt: skip
+
+
+def _shape_of(function, given):
+    """The shape that a function gives for another one, with None where it is not fixed; None if it cannot be found.
+
+    It is computed for two inputs, which differ in all sizes that are not fixed.
+    """
+    with contextlib.suppress(Exception):  # Whatever a function of the user's own raises, it raises again in use.
+        x = T.TensorType(config.floatX, (False,) * len(given))()
+        shape_for = engine.function([x], function(x).shape, mode="FAST_COMPILE", on_unused_input="ignore")
+        first, second = ([int(size) for size in shape_for(np.ones([other if size is None else size for size in given],
+                                                                  config.floatX))] for other in (7, 11))
+        return tuple(size if size == other else None for size, other in zip(first, second))
+    return None
+
+
 class _Affine(Layer):
     """activation(W.x + b) over the last axis, for any number of axes before it."""
 
@@ -154,8 +408,8 @@ class _Affine(Layer):
         prefix = "" if name is None else text("name", name) + "_"
         ndim = len(self.expected_input_shape)
         self.input = T.TensorType(config.floatX, (False,) * ndim)(type(self).__name__ + "_input")
-        self.W = self.add_weight(prefix + "W", self.init, (self.input_dim, self.output_dim))
-        self.b = self.add_weight(prefix + "b", initializations.zero, (self.output_dim,))
+        self.W = self.add_weight(prefix + "W", self.init, self._pieces() + (self.input_dim, self.output_dim))
+        self.b = self.add_weight(prefix + "b", initializations.zero, self._pieces() + (self.output_dim,))
         self.params = [self.W, self.b]
         self.W_regularizer = self.add_regularizer(W_regularizer, self.W)
         self.b_regularizer = self.add_regularizer(b_regularizer, self.b)
@@ -165,6 +419,14 @@ class _Affine(Layer):
         self.constraints = [self.W_constraint, self.b_constraint]
         if weights is not None:
             self.set_weights(weights)
+
+    def _pieces(self):
+        """The first axis of the weights, where there are several of each."""
+        return ()
+
+    @property
+    def expected_input_shape(self):
+        return (None,) * (self.input_ndim - 1) + (self.input_dim,)
 
     @property
     def output_shape(self):
@@ -229,6 +491,51 @@ class TimeDistributedDense(_Affine, MaskedLayer):
 
     input_ndim = 3
 
-    @property
-    def expected_input_shape(self):
-        return (None, None, self.input_dim)
+
+
+class MaxoutDense(_Affine):
+    """The largest of several linear functions, unit by unit (Goodfellow et al. 2013, arXiv:1302.4389).
+
+    ::
+
+        y = max(W_1.x + b_1, ..., W_n.x + b_n),   n = nb_feature
+
+    Input (nb_samples, input_dim), output (nb_samples, output_dim). Weights: W (nb_feature, input_dim, output_dim),
+    b (nb_feature, output_dim).
+
+    Parameters
+    ----------
+    input_dim, output_dim : int
+        Sizes of the input and of the output.
+    nb_feature : int
+        How many functions there are for each unit.
+    init : str or callable
+        Initialization of W; b begins at 0.
+    weights : list of numpy.ndarray, optional
+        Weights to begin with: [W, b].
+    W_regularizer, b_regularizer, activity_regularizer : Regularizer or str, optional
+        Penalties on W, on b and on the output, see :mod:`recurrent_layers.regularizers`.
+    W_constraint, b_constraint : callable or str, optional
+        What W and b are held to, see :mod:`recurrent_layers.constraints`.
+
+    Raises
+    ------
+    ValueError
+        If a size is not an integer of at least 1, a name is not known, or a weight does not fit.
+    """
+
+    input_ndim = 2
+
+    def __init__(self, input_dim, output_dim, nb_feature=4, init='glorot_uniform', weights=None,
+                 W_regularizer=None, b_regularizer=None, activity_regularizer=None,
+                 W_constraint=None, b_constraint=None):
+        self.nb_feature = integer("nb_feature", nb_feature)
+        super().__init__(input_dim, output_dim, init, weights=weights, W_regularizer=W_regularizer,
+                         b_regularizer=b_regularizer, activity_regularizer=activity_regularizer,
+                         W_constraint=W_constraint, b_constraint=b_constraint)
+
+    def _pieces(self):
+        return (self.nb_feature,)
+
+    def get_output(self, train=False):
+        return T.max(T.dot(self._input_of_floatX(train), self.W) + self.b, axis=1)

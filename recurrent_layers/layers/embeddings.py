@@ -2,10 +2,20 @@
 
 import numpy as np
 
-from recurrent_layers import constraints, initializations
+from recurrent_layers import activations, constraints, initializations
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer
 from recurrent_layers.utils.arguments import flag, integer
+
+
+def _check_range(layer, X):
+    """Raise unless all numbers are integers from 0 to input_dim - 1."""
+    X, name = np.asarray(X), type(layer).__name__
+    if X.dtype.kind == "f" and not np.array_equal(X, np.floor(X)):
+        raise ValueError(f"{name} needs integers, got an array of {X.dtype} with fractions")
+    if X.size and (X.min() < 0 or X.max() >= layer.input_dim):
+        raise ValueError(f"{name}(input_dim={layer.input_dim}) takes integers from 0 to {layer.input_dim - 1}, "
+                         f"got {X.min():g} to {X.max():g}")
 
 
 class Embedding(Layer):
@@ -66,15 +76,75 @@ class Embedding(Layer):
 
     def check_data(self, X):
         super().check_data(X)
-        X = np.asarray(X)
-        if X.dtype.kind == "f" and not np.array_equal(X, np.floor(X)):
-            raise ValueError(f"Embedding needs integers, got an array of {X.dtype} with fractions")
-        if X.size and (X.min() < 0 or X.max() >= self.input_dim):
-            raise ValueError(f"Embedding(input_dim={self.input_dim}) takes integers from 0 to {self.input_dim - 1}, "
-                             f"got {X.min():g} to {X.max():g}")
+        _check_range(self, X)
 
     def get_output(self, train=False):
         return self.W[T.cast(self.get_input(train), "int32")]
 
     def get_output_mask(self, train=False):
         return T.neq(self.get_input(train), 0) if self.mask_zero else None
+
+
+class WordContextProduct(Layer):
+    """How well two words go together: the product of their vectors, of which each word has two.
+
+    ::
+
+        y = activation(sum(W_w[pivot] * W_c[context]))
+
+    Input of shape (nb_samples, 2), integers from 0 to input_dim - 1, a word (the pivot) and one of its context, gives
+    output of shape (nb_samples, 1). Weights: W_w and W_c, (input_dim, proj_dim) each.
+
+    Parameters
+    ----------
+    input_dim : int
+        Number of different words.
+    proj_dim : int
+        Size of the vectors.
+    init : str or callable
+        Initialization of both weights.
+    activation : str or callable
+    weights : list of numpy.ndarray, optional
+        Weights to begin with: [W_w, W_c].
+
+    Raises
+    ------
+    ValueError
+        If a size is not an integer of at least 1, a name is not known, or a weight does not fit.
+
+    References
+    ----------
+    Mikolov et al. (2013), "Efficient Estimation of Word Representations in Vector Space", arXiv:1301.3781.
+    """
+
+    input_ndim = 2
+    takes_integers = True
+
+    def __init__(self, input_dim, proj_dim=128, init='uniform', activation='sigmoid', weights=None):
+        super().__init__()
+        self.input_dim = integer("input_dim", input_dim)
+        self.proj_dim = integer("proj_dim", proj_dim)
+        self.init = initializations.get(init)
+        self.activation = activations.get(activation)
+        self.input = T.imatrix("WordContextProduct_input")
+        self.W_w, self.W_c = (self.add_weight(name, self.init, (self.input_dim, self.proj_dim))
+                              for name in ("W_w", "W_c"))  # fmt: skip
+        self.params = [self.W_w, self.W_c]
+        if weights is not None:
+            self.set_weights(weights)
+
+    @property
+    def expected_input_shape(self):
+        return (None, 2)
+
+    @property
+    def output_shape(self):
+        return (self.input_shape[0], 1)
+
+    def check_data(self, X):
+        super().check_data(X)
+        _check_range(self, X)
+
+    def get_output(self, train=False):
+        X = T.cast(self.get_input(train), "int32")
+        return self.activation(T.sum(self.W_w[X[:, 0]] * self.W_c[X[:, 1]], axis=1, keepdims=True))
