@@ -343,6 +343,16 @@ class TestBatchNormalization:
         gradient = engine.function([layer.input], T.grad(T.sum(layer.get_output()), layer.input))
         assert np.isfinite(gradient([[2.0, 2.0]])).all()
 
+    def test_the_running_numbers_are_of_what_was_dropped_in_that_step(self):
+        ones, zeros = np.ones(100), np.zeros(100)
+        layer = rl.BatchNormalization((100,), epsilon=0, momentum=0, weights=[ones, zeros, zeros, ones])
+        model = rl.Sequential([reading(2, rl.Dropout(0.5)), layer])
+        model.compile("sgd", "mse")
+        # One sample of ones, of which some are dropped: its mean square is its mean.
+        loss = model.train_on_batch(ones[None], zeros[None])
+        assert 0 < loss < 1
+        assert_allclose(loss, layer.get_weights()[2].mean())
+
     def test_a_graph_made_by_hand_has_the_updates(self):
         layer, X = rl.BatchNormalization((2,), momentum=0.0), drawn(4, 2)
         _, _, _, updates = layer.get_params()
