@@ -51,6 +51,7 @@ class Functions:
             params, regularizers, constraints, updates = model.get_params()
             for regularizer in regularizers:
                 mean_loss = regularizer(mean_loss)
+            graphs["train"][1][0] = mean_loss  # With the penalties, as in Keras; a test has none.
         steps = optimizer.get_updates(params, constraints, mean_loss) if params else []
         graphs["train"][2].extend(steps + updates)
 

@@ -492,7 +492,6 @@ class TimeDistributedDense(_Affine, MaskedLayer):
     input_ndim = 3
 
 
-
 class MaxoutDense(_Affine):
     """The largest of several linear functions, unit by unit (Goodfellow et al. 2013, arXiv:1302.4389).
 
