@@ -1,9 +1,11 @@
-"""Sequences of different lengths, in one array."""
+"""Sequences of different lengths in one array, and words beside others."""
+
+import random
 
 import numpy as np
 
-from recurrent_layers.utils.arguments import choice, integer, items, shown
-from recurrent_layers.utils.arrays import converted
+from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
+from recurrent_layers.utils.arrays import converted, dtype_of_numbers
 
 
 def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', value=0.0):
@@ -37,7 +39,7 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
     """
     padding, truncating = (choice(name, side, "pre", "post")
                            for name, side in (("padding", padding), ("truncating", truncating)))  # fmt: skip
-    dtype = _of_numbers(dtype)
+    dtype = dtype_of_numbers(dtype)
     value = converted("value", value, dtype)
     if value.ndim:
         raise ValueError(f"value must be a number, got {shown(value)}")
@@ -62,12 +64,112 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
     return padded
 
 
-def _of_numbers(dtype):
-    """A type of NumPy for numbers."""
-    try:
-        found = np.dtype(dtype) if isinstance(dtype, (str, type, np.dtype)) else None
-    except (TypeError, ValueError):
-        found = None
-    if found is None or found.kind not in "fiub":
-        raise ValueError(f"dtype must be a type of numbers, such as 'int32' or 'float32', got {shown(dtype)}")
-    return found
+def make_sampling_table(size, sampling_factor=1e-5):
+    """The probability to keep a word of each rank, which is the lower the more frequent it is, as in word2vec.
+
+    ::
+
+        p = min(1, sqrt(sampling_factor / frequency))
+        1 / frequency = rank (log(rank) + 0.577) + 1/2 - 1 / (12 rank)    (Zipf's law)
+
+    Parameters
+    ----------
+    size : int
+        The number of ranks, which begin at 1 for the most frequent word; at 0 stands the same as at 1.
+    sampling_factor : float
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (size,), of float64.
+
+    Raises
+    ------
+    ValueError
+        If `size` is not an integer of at least 1, or `sampling_factor` no number above 0.
+
+    References
+    ----------
+    Mikolov et al. (2013), arXiv:1310.4546.
+    """
+    size, sampling_factor = integer("size", size), number("sampling_factor", sampling_factor, least=0.0)
+    if not sampling_factor:
+        raise ValueError("sampling_factor must be above 0, got 0")
+    rank = np.maximum(np.arange(size), 1)
+    scaled = sampling_factor * (rank * (np.log(rank) + 0.577) + 0.5 - 1.0 / (12.0 * rank))
+    return np.minimum(1.0, scaled / np.sqrt(scaled))
+
+
+def skipgrams(sequence, vocabulary_size, window_size=4, negative_samples=1.0, shuffle=True, categorical=False,
+              sampling_table=None):
+    """Couples of words: those that stand near each other, labelled 1, and random ones, labelled 0.
+
+    Parameters
+    ----------
+    sequence : iterable of int
+        Words; 0 is none, and is passed over.
+    vocabulary_size : int
+        The largest word that a random one may be, plus 1.
+    window_size : int
+        How many words away on either side another one may stand.
+    negative_samples : float
+        How many random couples there are for each other one.
+    shuffle : bool
+        Whether the couples are shuffled.
+    categorical : bool
+        Whether labels are ``[0, 1]`` and ``[1, 0]`` rather than 1 and 0.
+    sampling_table : array_like, optional
+        The probability with which each word is kept as the first of a couple; see :func:`make_sampling_table`.
+
+    Returns
+    -------
+    couples : list of [int, int]
+    labels : list of int, or of list of int
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of these, or `sampling_table` has no number for a word. Nothing has been drawn then.
+
+    Notes
+    -----
+    It draws from Python's `random`, as Keras 0.1 did: the same couples for one `random.seed`. Where it shuffles it
+    seeds that anew.
+
+    References
+    ----------
+    Mikolov et al. (2013), arXiv:1301.3781.
+    """
+    words = converted("sequence", items("sequence", sequence, "integers"), "int64", "words are integers")
+    if words.ndim != 1 or words.size and words.min() < 0:
+        raise ValueError(f"sequence must be a list of integers of at least 0, got {shown(words)}")
+    negative_samples = number("negative_samples", negative_samples, least=0.0)
+    vocabulary_size = integer("vocabulary_size", vocabulary_size, least=2 if negative_samples else 1)
+    window_size, shuffle = integer("window_size", window_size, least=0), flag("shuffle", shuffle)
+    positive, negative = ([0, 1], [1, 0]) if flag("categorical", categorical) else (1, 0)
+    if sampling_table is not None:
+        sampling_table = converted("sampling_table", sampling_table, "float64")
+        if sampling_table.ndim != 1 or words.size and words.max() >= len(sampling_table):
+            raise ValueError(f"sampling_table must have a number for each word, up to {words.max(initial=0)}, got "
+                             f"{shown(sampling_table)}")
+    words, couples = words.tolist(), []
+    for i, word in enumerate(words):
+        if word and (sampling_table is None or sampling_table[word] >= random.random()):
+            first = max(0, i - window_size)
+            others = words[first:i] + words[i + 1:i + window_size + 1]
+            couples += [[word, other] for other in others if other]
+    labels = [positive] * len(couples)
+    if negative_samples:
+        firsts = [word for word, _ in couples]
+        random.shuffle(firsts)
+        count = int(len(labels) * negative_samples)
+        couples += [[firsts[i % len(firsts)], random.randint(1, vocabulary_size - 1)] for i in range(count)]
+        labels += [negative] * count
+    if categorical:
+        labels = [list(label) for label in labels]
+    if shuffle:
+        seed = random.randint(0, 10**7)
+        for values in (couples, labels):
+            random.seed(seed)
+            random.shuffle(values)
+    return couples, labels

@@ -138,6 +138,28 @@ def converted(name, array, dtype, advice="pass another dtype"):
     return result
 
 
+def dtype_of_numbers(dtype):
+    """A type of NumPy for numbers.
+
+    Parameters
+    ----------
+    dtype : object
+        Anything; names, types and dtypes pass.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        found = np.dtype(dtype) if isinstance(dtype, (str, type, np.dtype)) else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.kind not in "fiub":
+        raise ValueError(f"dtype must be a type of numbers, such as 'int32' or 'float32', got {shown(dtype)}")
+    return found
+
+
 def check_integers(name, array, dtype):
     """Raise if an array has integers that a type of floats would round."""
     if _is_large(array):
