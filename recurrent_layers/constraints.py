@@ -2,7 +2,7 @@
 
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.arguments import number
-from recurrent_layers.utils.generic_utils import instance
+from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments  # noqa: F401
 
 
 class Constraint:
@@ -47,13 +47,15 @@ KNOWN = {cls.__name__: cls for cls in (Constraint, MaxNorm, NonNeg, UnitNorm)}
 KNOWN.update(identity=identity, maxnorm=maxnorm, nonneg=nonneg, unitnorm=unitnorm)
 
 
-def get(identifier):
+def get(identifier, kwargs=None):
     """Find a constraint.
 
     Parameters
     ----------
     identifier : str, callable, dict or None
         A name of this module ("nonneg"), a callable from value to value, or what `get_config` gave.
+    kwargs : dict, optional
+        Arguments for the class that is named.
 
     Returns
     -------
@@ -62,6 +64,7 @@ def get(identifier):
     Raises
     ------
     ValueError
-        If the name is not known; the message lists the known ones.
+        If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
     """
+    identifier = with_arguments(identifier, kwargs, "constraint")
     return None if identifier is None else instance(identifier, KNOWN, "constraint")

@@ -11,7 +11,8 @@ import numpy as np
 from recurrent_layers import engine
 from recurrent_layers.utils.arguments import number, sizes
 from recurrent_layers.utils.arrays import converted
-from recurrent_layers.utils.generic_utils import lookup
+from recurrent_layers.utils.generic_utils import get_from_module, lookup  # noqa: F401
+from recurrent_layers.utils.theano_utils import shared_ones, shared_zeros, sharedX  # noqa: F401
 
 
 def shared(value):
@@ -19,8 +20,23 @@ def shared(value):
     return engine.shared(converted("value", value, engine.config.floatX, "set floatX=float64"))
 
 
-def _fans(shape):
-    """Numbers of inputs and outputs of a unit: (rows, columns) of a matrix."""
+def get_fans(shape):
+    """Numbers of inputs and outputs of a unit: (rows, columns) of a matrix.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of other than two sizes the first is the number of outputs, the product of the others that of inputs.
+
+    Returns
+    -------
+    fan_in, fan_out : int
+
+    Raises
+    ------
+    ValueError
+        If it is no shape of at least one size.
+    """
     shape = _at_least_1d(shape)
     if len(shape) == 2:
         return shape
@@ -48,31 +64,31 @@ def normal(shape, scale=0.05):
 
 def lecun_uniform(shape):
     """Uniform within sqrt(3 / fan_in) (LeCun et al. 1998, "Efficient BackProp")."""
-    fan_in, _ = _fans(shape)
+    fan_in, _ = get_fans(shape)
     return uniform(shape, np.sqrt(3.0 / fan_in))
 
 
 def glorot_normal(shape):
     """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
-    fan_in, fan_out = _fans(shape)
+    fan_in, fan_out = get_fans(shape)
     return normal(shape, np.sqrt(2.0 / (fan_in + fan_out)))
 
 
 def glorot_uniform(shape):
     """Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
-    fan_in, fan_out = _fans(shape)
+    fan_in, fan_out = get_fans(shape)
     return uniform(shape, np.sqrt(6.0 / (fan_in + fan_out)))
 
 
 def he_normal(shape):
     """Normal with variance 2 / fan_in (He et al. 2015)."""
-    fan_in, _ = _fans(shape)
+    fan_in, _ = get_fans(shape)
     return normal(shape, np.sqrt(2.0 / fan_in))
 
 
 def he_uniform(shape):
     """Uniform within sqrt(6 / fan_in) (He et al. 2015)."""
-    fan_in, _ = _fans(shape)
+    fan_in, _ = get_fans(shape)
     return uniform(shape, np.sqrt(6.0 / fan_in))
 
 

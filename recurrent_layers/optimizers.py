@@ -16,7 +16,8 @@ from recurrent_layers.exchange.copies import PortableState, portable
 from recurrent_layers.initializations import shared, zero
 from recurrent_layers.utils import arguments
 from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite, set_all
-from recurrent_layers.utils.generic_utils import instance
+from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments  # noqa: F401
+from recurrent_layers.utils.theano_utils import floatX, shared_scalar, shared_zeros  # noqa: F401
 
 
 def _zeros_like(param):
@@ -34,6 +35,32 @@ def _norm(gradients):
         return T.sqrt(sum(T.sum(T.sqr(T.cast(g, "float64"))) for g in gradients))
     plain, small = (T.sqrt(sum(T.sum(T.sqr(g * factor)) for g in gradients)) for factor in (1.0, 1e-160))
     return T.switch(T.isinf(plain), small * 1e160, plain)
+
+
+def clip_norm(g, c, n):
+    """A gradient `g`, scaled by c / n where `n`, the joint norm of all gradients, is at least `c`; as it is for c = 0.
+
+    Parameters
+    ----------
+    g : symbolic variable
+    c : float
+    n : symbolic scalar
+
+    Returns
+    -------
+    symbolic variable
+
+    Raises
+    ------
+    ValueError
+        If `c` is no number of at least 0.
+    """
+    return T.switch(T.ge(n, c), g * c / n, g) if arguments.number("c", c, least=0.0) else g
+
+
+def kl_divergence(p, p_hat):
+    """p_hat - p + p log(p / p_hat), elementwise, of symbolic variables or arrays."""
+    return p_hat - p + p * T.log(p / p_hat)
 
 
 class _Number:
@@ -480,10 +507,4 @@ def get(identifier, kwargs=None):
     ValueError
         If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
     """
-    if kwargs is not None and (not isinstance(kwargs, dict) or "name" in kwargs):
-        raise ValueError(f"kwargs must be a dict of arguments, got {arguments.shown(kwargs)}")
-    if isinstance(identifier, str):
-        identifier = dict(kwargs or {}, name=identifier)
-    elif kwargs:
-        raise ValueError(f"kwargs are for an optimizer that is named, not for {arguments.shown(identifier)}")
-    return instance(identifier, KNOWN, "optimizer", "get_updates")
+    return instance(with_arguments(identifier, kwargs, "optimizer"), KNOWN, "optimizer", "get_updates")

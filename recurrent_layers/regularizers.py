@@ -7,31 +7,47 @@ from recurrent_layers.engine import Variable
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.utils.arguments import number, shown
-from recurrent_layers.utils.generic_utils import instance
+from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments  # noqa: F401
 
 
 class Regularizer(PortableState):
-    """Takes the loss and returns it with a penalty added; `l1` and `l2` are the factors of the two norms."""
-
-    def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = number("l1", l1, least=0.0)
-        self.l2 = number("l2", l2, least=0.0)
+    """Takes the loss and returns it with a penalty added; this one adds none."""
 
     def on(self, target):
         """A copy that watches a weight (:class:`WeightRegularizer`) or a layer (:class:`ActivityRegularizer`)."""
         bound = copy.copy(self)
         bound.target = target
+        (bound.set_param if isinstance(target, Variable) else bound.set_layer)(target)
         return bound
 
+    def set_param(self, p):
+        """Watch a weight: what :meth:`on` calls in the copy, for regularizers in the manner of Keras 0.1."""
+        self.p = p
+
+    def set_layer(self, layer):
+        """Watch a layer, as :meth:`set_param` a weight."""
+        self.layer = layer
+
     def __call__(self, loss):
-        raise NotImplementedError
+        return loss
 
     def get_config(self):
         """The class's name and its arguments, as a dict for JSON."""
-        return {"name": type(self).__name__, "l1": self.l1, "l2": self.l2}
+        return {"name": type(self).__name__}
 
 
-class WeightRegularizer(Regularizer):
+class _OfNorms(Regularizer):
+    """`l1` and `l2` are the factors of the two norms."""
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = number("l1", l1, least=0.0)
+        self.l2 = number("l2", l2, least=0.0)
+
+    def get_config(self):
+        return dict(super().get_config(), l1=self.l1, l2=self.l2)
+
+
+class WeightRegularizer(_OfNorms):
     """loss + l1 sum(abs(W)) + l2 sum(W^2)"""
 
     def on(self, target):
@@ -44,7 +60,7 @@ class WeightRegularizer(Regularizer):
         return loss + self.l1 * T.sum(abs(self.target)) + self.l2 * T.sum(T.sqr(self.target))
 
 
-class ActivityRegularizer(Regularizer):
+class ActivityRegularizer(_OfNorms):
     """loss + l1 sum(mean(abs(y))) + l2 sum(mean(y^2)), means over the samples of the layer's output y"""
 
     def on(self, target):
@@ -88,17 +104,22 @@ def activity_l1l2(l1=0.01, l2=0.01):
     return ActivityRegularizer(l1=l1, l2=l2)
 
 
-KNOWN = {made.__name__: made for made in (WeightRegularizer, ActivityRegularizer, l1, l2, l1l2,
+identity = Regularizer
+
+KNOWN = {made.__name__: made for made in (Regularizer, WeightRegularizer, ActivityRegularizer, l1, l2, l1l2,
                                           activity_l1, activity_l2, activity_l1l2)}  # fmt: skip
+KNOWN["identity"] = identity
 
 
-def get(identifier):
+def get(identifier, kwargs=None):
     """Find a regularizer.
 
     Parameters
     ----------
     identifier : str, Regularizer, dict or None
         A name of this module ("l2"), a regularizer, or what its `get_config` gave.
+    kwargs : dict, optional
+        Arguments for the class that is named.
 
     Returns
     -------
@@ -107,6 +128,7 @@ def get(identifier):
     Raises
     ------
     ValueError
-        If the name is not known; the message lists the known ones.
+        If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
     """
+    identifier = with_arguments(identifier, kwargs, "regularizer")
     return None if identifier is None else instance(identifier, KNOWN, "regularizer")

@@ -44,9 +44,30 @@ def write(filepath, layers_weights, overwrite=False):
     OSError
         If it cannot be written: no folder, no permission, no space.
     """
-    given, overwrite = as_path("filepath", filepath), flag("overwrite", overwrite)
+    filepath, overwrite = as_path("filepath", filepath), flag("overwrite", overwrite)
     layers_weights = [[array_of_numbers("a weight", weight) for weight in items("weights", weights, "arrays")]
                       for weights in items("layers_weights", layers_weights, "lists of arrays")]
+    with written_whole(filepath, overwrite, "weights") as file:
+        file.attrs["nb_layers"] = len(layers_weights)
+        for k, weights in enumerate(layers_weights):
+            group = file.create_group(f"layer_{k}")
+            group.attrs["nb_params"] = len(weights)
+            for n, weight in enumerate(weights):
+                group.create_dataset(f"param_{n}", data=weight)
+
+
+@contextlib.contextmanager
+def written_whole(given, overwrite, what):
+    """A file of HDF5 to be written, which appears when it is complete; parameters and errors as of :func:`write`.
+
+    Parameters
+    ----------
+    given : str
+        Its path.
+    overwrite : bool
+    what : str
+        What it holds, for the error message.
+    """
     filepath = os.path.realpath(given)
     there = os.stat(filepath) if os.path.exists(filepath) else None
     if there is not None and not stat.S_ISREG(there.st_mode):
@@ -57,15 +78,10 @@ def write(filepath, layers_weights, overwrite=False):
         raise FileExistsError(f"{filepath} exists already; pass overwrite=True to replace it")
     unfinished = None
     try:
-        with _unfinished(filepath) as stream:
+        with _unfinished(filepath, what) as stream:
             unfinished = stream.name
             with h5py.File(stream, "w") as file:
-                file.attrs["nb_layers"] = len(layers_weights)
-                for k, weights in enumerate(layers_weights):
-                    group = file.create_group(f"layer_{k}")
-                    group.attrs["nb_params"] = len(weights)
-                    for n, weight in enumerate(weights):
-                        group.create_dataset(f"param_{n}", data=weight)
+                yield file
             stream.flush()
             os.fsync(stream.fileno())
             if there is not None:
@@ -80,7 +96,7 @@ def write(filepath, layers_weights, overwrite=False):
         raise
 
 
-def _unfinished(filepath):
+def _unfinished(filepath, what):
     """A new file beside the one that is meant, open, and locked for as long as it is; those of the dead are removed."""
     folder, name = os.path.split(filepath)
     if len(os.fsencode(name)) > 200:  # A name has 255 bytes at the most.
@@ -94,7 +110,7 @@ def _unfinished(filepath):
     try:
         stream = open(f"{beginning}.{uuid.uuid4().hex[:8]}.tmp", "x+b")  # noqa: SIM115
     except OSError as error:
-        raise type(error)(error.errno, f"cannot save weights: {error.strerror}", filepath) from error
+        raise type(error)(error.errno, f"cannot save {what}: {error.strerror}", filepath) from error
     if fcntl:
         with contextlib.suppress(OSError):  # Some file systems have no locks.
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

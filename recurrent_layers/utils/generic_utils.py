@@ -5,8 +5,12 @@ import difflib
 import inspect
 import sys
 import threading
+import time
 
-from recurrent_layers.utils.arguments import shown
+from tqdm import tqdm
+
+from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown, text
+from recurrent_layers.utils.arrays import array_of_numbers
 
 
 class _OfTheUser(threading.local):
@@ -126,3 +130,190 @@ def instance(identifier, known, kind, method="__call__"):
         return make(**arguments)
     except TypeError as error:
         raise ValueError(f"the {kind} {name} cannot be made of these arguments: {error}") from error
+
+
+def with_arguments(identifier, kwargs, kind):
+    """What :func:`instance` takes, from a name and a dict of arguments.
+
+    Raises
+    ------
+    ValueError
+        If `kwargs` is no dict of arguments or None, or there are some for what is not named.
+    """
+    if kwargs is not None and (not isinstance(kwargs, dict) or "name" in kwargs):
+        raise ValueError(f"kwargs must be a dict of arguments, got {shown(kwargs)}")
+    if kwargs and not isinstance(identifier, str):
+        raise ValueError(f"kwargs are for a {kind} that is named, not for {shown(identifier)}")
+    return dict(kwargs, name=identifier) if kwargs else identifier
+
+
+def get_from_module(identifier, module_params, module_name, instantiate=False, kwargs=None):
+    """Find something of a module by its name.
+
+    Parameters
+    ----------
+    identifier : str or object
+        A name; anything else is returned as it is.
+    module_params : dict of str to object
+        Where to look for it, such as ``globals()``.
+    module_name : str
+        What is looked for, for the error message.
+    instantiate : bool
+        Whether what was found is called, with `kwargs`.
+    kwargs : dict, optional
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ValueError
+        If there is no such name, or an argument is none of these.
+    """
+    module_name, instantiate = text("module_name", module_name), flag("instantiate", instantiate)
+    for name, value in (("module_params", module_params), ("kwargs", {} if kwargs is None else kwargs)):
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            raise ValueError(f"{name} must be a dict with names as its keys, got {shown(value)}")
+    if not isinstance(identifier, str):
+        return identifier
+    found = module_params.get(identifier)
+    if found is None or instantiate and not callable(found):
+        close = difflib.get_close_matches(identifier, module_params, n=1)
+        raise ValueError(f"unknown {module_name} {shown(identifier)}" + f"; did you mean {close[0]!r}?" * bool(close))
+    return found(**(kwargs or {})) if instantiate else found
+
+
+def make_tuple(*args):
+    """The arguments, as a tuple."""
+    return args
+
+
+def printv(v, prefix=""):
+    """Print a config: the ``"name"`` of a dict, then what is in it, three dots further in at each level.
+
+    Parameters
+    ----------
+    v : dict, list or object
+        Dicts and lists may be in each other. It stays as it is, where Keras 0.1 took the names out.
+    prefix : str
+        What stands before each line.
+
+    Raises
+    ------
+    ValueError
+        If `prefix` is no string.
+    """
+    deeper = text("prefix", prefix) + "..."
+    if isinstance(v, dict):
+        if "name" in v:
+            print(f"{prefix}#{v['name']}")
+        for key, value in v.items():
+            if key == "name":
+                continue
+            if isinstance(value, (dict, list)):
+                print(f"{deeper}{key}:")
+                printv(value, deeper)
+            else:
+                print(f"{deeper}{key}:{value}")
+    elif isinstance(v, list):
+        for n, value in enumerate(v):
+            print(f"{deeper}#{n}")
+            printv(value, deeper)
+    else:
+        print(f"{deeper}{v}")
+
+
+class Progbar:
+    """Shows how far a loop of one's own has come, with means of what it measures.
+
+    Parameters
+    ----------
+    target : int
+        How many steps there will be.
+    width : int
+        Of the bar, in characters.
+    verbose : {0, 1, 2}
+        Show nothing, a bar on stderr, or a line at the end on stdout.
+
+    Attributes
+    ----------
+    seen_so_far : int
+        How many steps there have been.
+    sum_values : dict of str to [float, float]
+        Of each measure, the sum over all steps, and how many these were.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> progbar = Progbar(len(X))
+    >>> for start in range(0, len(X), 32):
+    ...     loss = model.train_on_batch(X[start:start + 32], y[start:start + 32])
+    ...     progbar.add(len(X[start:start + 32]), values=[("loss", loss)])
+    """
+
+    def __init__(self, target, width=30, verbose=1):
+        self.target, self.width = number("target", target, least=0.0), integer("width", width)
+        self.target = int(self.target) if self.target.is_integer() else self.target
+        self.verbose = choice("verbose", verbose, 0, 1, 2)
+        self.sum_values, self.seen_so_far, self.start = {}, 0, time.time()
+        self._bar = None
+
+    def update(self, current, values=[]):
+        """Say which step has been reached.
+
+        Parameters
+        ----------
+        current : int
+            The number of steps so far.
+        values : list of (str, float)
+            Measures, each the mean over the steps since the last call.
+
+        Raises
+        ------
+        ValueError
+            If an argument is none of these; nothing has changed then.
+        """
+        current = number("current", current)
+        measured = [self._measured(pair) for pair in items("values", values, "pairs of a name and a number")]
+        steps = current - self.seen_so_far
+        for name, value in measured:
+            before = self.sum_values.get(name, [0.0, 0.0])
+            self.sum_values[name] = [before[0] + value * steps, before[1] + steps]
+        self.seen_so_far = int(current) if current.is_integer() else current
+        if self.verbose == 1:
+            self._show()
+        elif self.verbose == 2 and current >= self.target:
+            tqdm.write(" - ".join([f"{time.time() - self.start:.0f}s",
+                                   *(f"{name}: {mean}" for name, mean in self._means().items())]))
+
+    @staticmethod
+    def _measured(pair):
+        name, value = pair if isinstance(pair, (tuple, list)) and len(pair) == 2 else (None, None)
+        array = array_of_numbers("a value", value) if isinstance(name, str) else None
+        if array is None or array.size != 1:
+            raise ValueError(f"values must be pairs of a name and a number, got {shown(pair)}")
+        return name, float(array.item())
+
+    def _means(self):
+        # Scripts put texts of their own among the sums.
+        return {name: f"{value[0] / max(1, value[1]):.4f}" if isinstance(value, list) else str(value)
+                for name, value in self.sum_values.items()}  # fmt: skip
+
+    def _show(self):
+        if self._bar is None:
+            self._bar = tqdm(total=self.target, bar_format=f"{{l_bar}}{{bar:{self.width}}}{{r_bar}}")
+        is_last = self.seen_so_far >= self.target
+        self._bar.set_postfix(self._means(), refresh=is_last)
+        self._bar.update(self.seen_so_far - self._bar.n)
+        if is_last:
+            self._bar.close()
+            self._bar = None
+
+    def add(self, n, values=[]):
+        """Say that there have been `n` more steps; see :meth:`update`."""
+        self.update(self.seen_so_far + number("n", n), values)

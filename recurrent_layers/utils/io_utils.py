@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 
+from recurrent_layers.exchange.weight_files import written_whole
 from recurrent_layers.utils.arguments import as_path, integer, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers, in_any_order
 
@@ -98,3 +99,57 @@ class HDF5Matrix:
         if made.shape[:1] != rows.shape[:1]:
             raise ValueError(f"normalizer must give as many rows as it gets, {len(rows)}, got {shown(made)}")
         return made
+
+
+def save_array(array, name):
+    """Write an array into a file of HDF5, as its data set ``data``.
+
+    Parameters
+    ----------
+    array : array_like
+    name : str or path-like
+        The file; one that is there is replaced, and stays whole until the new one is complete.
+
+    Raises
+    ------
+    ValueError
+        If it is no array of numbers, or `name` no path.
+    OSError
+        If it cannot be written: no folder, no permission, no space.
+    """
+    array, name = array_of_numbers("array", array), as_path("name", name)
+    with written_whole(name, True, "the array") as file:
+        file.create_dataset("data", data=array)
+
+
+def load_array(name):
+    """Read what :func:`save_array` wrote, or that of Keras 0.1, which wrote by PyTables.
+
+    Parameters
+    ----------
+    name : str or path-like
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no file of HDF5, or has no such data set, or one that cannot be read here, such as a compressed one.
+    """
+    name = as_path("name", name)
+    with open(name, "rb"):
+        pass  # Where there is none, this says so better.
+    try:
+        with h5py.File(name, "r") as file:
+            data = file.get("data")
+            if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiub":
+                raise ValueError(f"there is no array of numbers 'data' in it, but {', '.join(file) or 'nothing'}")
+            # The type that PyTables gives to truths is none of NumPy's.
+            is_truths = data.id.get_type().get_class() == h5py.h5t.BITFIELD
+            return data[()].astype(bool) if is_truths else data[()]
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise ValueError(f"{name} is not a file of save_array: {error}") from error
