@@ -11,7 +11,11 @@ import warnings
 import numpy as np
 from tqdm import tqdm
 
+from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
+from recurrent_layers.utils.generic_utils import Progbar  # noqa: F401
+
+(RemoteMonitor,) = classes_elsewhere(__name__, "RemoteMonitor")
 
 MEASURES = ("loss", "acc", "val_loss", "val_acc")
 
