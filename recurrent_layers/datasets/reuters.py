@@ -1,0 +1,45 @@
+"""Newswires, and their topics."""
+
+from recurrent_layers.datasets import pickles, word_sequences
+from recurrent_layers.datasets.data_utils import get_file
+from recurrent_layers.elsewhere import functions_elsewhere
+
+(make_reuters_dataset,) = functions_elsewhere(
+    __name__, "make_reuters_dataset", instead="it made reuters.pkl and reuters_word_index.pkl, which load_data() and "
+    "get_word_index() read")  # fmt: skip
+
+
+def load_data(path="reuters.pkl", nb_words=None, skip_top=0, maxlen=None, test_split=0.2, seed=113, start_char=1,
+              oov_char=2, index_from=3):
+    """11228 newswires of Reuters of 46 topics, as sequences of words by their frequency.
+
+    Parameters, what is returned and errors are as of :func:`recurrent_layers.datasets.imdb.load_data`, with topics from
+    0 to 45 as labels.
+    """
+    return word_sequences.load(path, "https://s3.amazonaws.com/text-datasets/reuters.pkl", nb_words, skip_top, maxlen,
+                               test_split, seed, start_char, oov_char, index_from)
+
+
+def get_word_index(path="reuters_word_index.pkl"):
+    """The numbers of the words in `reuters.pkl`.
+
+    Parameters
+    ----------
+    path : str
+        The file in ``~/.keras/datasets``, or an absolute path. It is downloaded if it is not there.
+
+    Returns
+    -------
+    dict of str to int
+        From 1 on; :func:`load_data` adds its `index_from`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See :func:`recurrent_layers.datasets.data_utils.get_file`. Also if the file holds anything else.
+    """
+    path = get_file(path, "https://s3.amazonaws.com/text-datasets/reuters_word_index.pkl")
+    index = pickles.read(path)
+    if not isinstance(index, dict) or not all(isinstance(word, str) and type(index[word]) is int for word in index):
+        raise ValueError(f"{path} is no index of words, which is a dict of strings to integers")
+    return index
