@@ -6,7 +6,7 @@ activation, any callable that does the same will do.
 
 from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.utils.generic_utils import lookup
+from recurrent_layers.utils.generic_utils import get_from_module, lookup  # noqa: F401
 
 
 def softmax(x):

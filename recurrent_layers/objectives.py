@@ -12,7 +12,7 @@ import numpy as np
 from recurrent_layers.engine import config, nnet
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.arrays import pieces
-from recurrent_layers.utils.generic_utils import lookup
+from recurrent_layers.utils.generic_utils import get_from_module, lookup  # noqa: F401
 
 
 def _epsilon():

@@ -10,8 +10,10 @@ from recurrent_layers import activations, constraints, engine, initializations, 
 from recurrent_layers.engine import config
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer, Said
+from recurrent_layers.regularizers import ActivityRegularizer, Regularizer  # noqa: F401
 from recurrent_layers.utils.arguments import choice, integer, items, number, shown, text
-from recurrent_layers.utils.generic_utils import known_name, lookup
+from recurrent_layers.utils.generic_utils import known_name, lookup, make_tuple  # noqa: F401
+from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_zeros  # noqa: F401
 
 __all__ = ["Activation", "ActivityRegularization", "Dense", "Dropout", "Flatten", "Lambda", "Layer", "MaskedLayer",
            "Masking", "MaxoutDense", "Permute", "RepeatVector", "Reshape", "TimeDistributedDense",

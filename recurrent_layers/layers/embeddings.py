@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from recurrent_layers import activations, constraints, initializations
+from recurrent_layers import activations, constraints, initializations, regularizers  # noqa: F401
+from recurrent_layers.constraints import unitnorm  # noqa: F401
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer
+from recurrent_layers.layers.base import Layer, MaskedLayer  # noqa: F401
 from recurrent_layers.utils.arguments import flag, integer
+from recurrent_layers.utils.theano_utils import sharedX  # noqa: F401
 
 
 def _check_range(layer, X):

@@ -5,10 +5,12 @@ before; ``.`` is the matrix product, ``*`` the elementwise one. Samples are rows
 papers is written ``T.dot(x_t, W)``.
 """
 
-from recurrent_layers import initializations
+from recurrent_layers import activations, initializations  # noqa: F401
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers.base import Layer, MaskedLayer  # noqa: F401
 from recurrent_layers.layers.iteration import Recurrent
 from recurrent_layers.utils.arguments import flag, integer
+from recurrent_layers.utils.theano_utils import alloc_zeros_matrix, shared_scalar, shared_zeros  # noqa: F401
 
 __all__ = ["GRU", "JZS1", "JZS2", "JZS3", "LSTM", "Recurrent", "SimpleDeepRNN", "SimpleRNN"]
 
