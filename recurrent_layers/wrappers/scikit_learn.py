@@ -1,0 +1,151 @@
+"""Models as estimators of scikit-learn, which is not needed for them."""
+
+import copy
+import inspect
+
+import numpy as np
+
+from recurrent_layers.models import Sequential
+from recurrent_layers.utils.arguments import shown
+from recurrent_layers.utils.np_utils import to_categorical
+
+
+class BaseWrapper:
+    """What both estimators share.
+
+    Parameters
+    ----------
+    model : Sequential
+        Which stays as it is; a copy is compiled and trained.
+    optimizer, loss
+        As for :meth:`Sequential.compile`.
+    train_batch_size, test_batch_size : int
+        How many samples are trained on, or predicted, at once.
+    nb_epoch, shuffle, show_accuracy, validation_split, validation_data, callbacks, verbose
+        As for :meth:`Sequential.fit`.
+
+    Attributes
+    ----------
+    compiled_model_ : Sequential or None
+        The copy that :meth:`fit` has trained.
+    classes_ : list of int, or numpy.ndarray
+        The classes that it was given, or the numbers of the outputs.
+    config_, weights_
+        The config of the model, and the weights with which training began.
+
+    Raises
+    ------
+    ValueError
+        In :meth:`fit`, if an argument is none of these: scikit-learn sets them before, one by one.
+    """
+
+    def __init__(self, model, optimizer, loss, train_batch_size=128, test_batch_size=128, nb_epoch=100, shuffle=True,
+                 show_accuracy=False, validation_split=0, validation_data=None, callbacks=None, verbose=0):
+        self.compiled_model_, self.classes_, self.config_, self.weights_ = None, [], [], []
+        for name, value in locals().items():
+            if name != "self":
+                setattr(self, name, value)
+
+    def get_params(self, deep=True):
+        """All arguments by their names. Keras 0.1 gave the first three only, so that copies lost the others."""
+        return {name: getattr(self, name) for name in inspect.signature(BaseWrapper).parameters}
+
+    def __sklearn_clone__(self):
+        # By itself, scikit-learn takes the model for an estimator, too, since it has get_params.
+        return type(self)(**copy.deepcopy(self.get_params()))
+
+    def __sklearn_tags__(self):
+        from sklearn.base import BaseEstimator  # Only scikit-learn asks.
+
+        return BaseEstimator().__sklearn_tags__()
+
+    def set_params(self, **params):
+        """Set arguments by their names.
+
+        Raises
+        ------
+        ValueError
+            If there is no argument of such a name; none has been set then.
+        """
+        unknown = sorted(set(params) - set(self.get_params()))
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no argument {', '.join(unknown)}; there are "
+                             f"{', '.join(self.get_params())}")
+        vars(self).update(params)
+        return self
+
+    def fit(self, X, y):
+        """Train a copy of the model.
+
+        Parameters
+        ----------
+        X : array_like
+            Samples first.
+        y : array_like
+            The targets; for categorical_crossentropy classes from 0 on, (nb_samples,), will do.
+
+        Returns
+        -------
+        History
+        """
+        if not isinstance(self.model, Sequential):
+            raise ValueError(f"{type(self).__name__} needs a Sequential model, got {shown(self.model)}")
+        y = np.asarray(y)
+        classes = list(np.unique(y)) if y.ndim == 1 else np.arange(y.shape[1] if y.ndim else 0)
+        if y.ndim == 1 and self.loss == "categorical_crossentropy":
+            y = to_categorical(y, self.model.output_shape[-1] if self.model.output_shape else None)
+        compiled = copy.deepcopy(self.model)
+        compiled.compile(optimizer=self.optimizer, loss=self.loss)
+        history = compiled.fit(
+            X, y, batch_size=self.train_batch_size, nb_epoch=self.nb_epoch, verbose=self.verbose, shuffle=self.shuffle,
+            show_accuracy=self.show_accuracy, validation_split=self.validation_split,
+            validation_data=self.validation_data, callbacks=[] if self.callbacks is None else self.callbacks)
+        self.compiled_model_, self.classes_ = compiled, classes
+        self.config_, self.weights_ = self.model.get_config(), self.model.get_weights()
+        return history
+
+    def _fitted(self):
+        if self.compiled_model_ is None:
+            raise ValueError(f"{type(self).__name__} is not trained yet: call fit(X, y) first")
+        return self.compiled_model_
+
+    def _score(self, X, y, show_accuracy):
+        y = np.asarray(y)
+        if y.ndim == 1 and self.loss == "categorical_crossentropy":
+            y = to_categorical(y, self._fitted().output_shape[-1])
+        return self._fitted().evaluate(X, y, batch_size=self.test_batch_size, show_accuracy=show_accuracy,
+                                       verbose=self.verbose)
+
+
+class KerasClassifier(BaseWrapper):
+    """A classifier; arguments and attributes as of :class:`BaseWrapper`, which take further ones by their names."""
+
+    def __init__(self, model, optimizer="adam", loss="categorical_crossentropy", **kwargs):
+        super().__init__(model, optimizer, loss, **kwargs)
+
+    def predict(self, X):
+        """The class of each sample."""
+        return self._fitted().predict_classes(X, batch_size=self.test_batch_size, verbose=self.verbose)
+
+    def predict_proba(self, X):
+        """The probability of each class, for each sample."""
+        return self._fitted().predict_proba(X, batch_size=self.test_batch_size, verbose=self.verbose)
+
+    def score(self, X, y):
+        """The accuracy."""
+        return self._score(X, y, True)[1]
+
+
+class KerasRegressor(BaseWrapper):
+    """A regressor; arguments and attributes as of :class:`KerasClassifier`."""
+
+    def __init__(self, model, optimizer="adam", loss="mean_squared_error", **kwargs):
+        super().__init__(model, optimizer, loss, **kwargs)
+
+    def predict(self, X):
+        """The output for each sample, in one row after the other."""
+        return self._fitted().predict(X, batch_size=self.test_batch_size, verbose=self.verbose).ravel()
+
+    def score(self, X, y):
+        """The loss: less is better, unlike what scikit-learn takes for a score."""
+        return self._score(X, y, False)
