@@ -7,7 +7,8 @@ import warnings
 
 import numpy as np
 
-from recurrent_layers import objectives, optimizers, training
+from recurrent_layers import callbacks as cbks  # noqa: F401
+from recurrent_layers import constraints, objectives, optimizers, regularizers, training  # noqa: F401
 from recurrent_layers.batches import Generated, InOrder
 from recurrent_layers.callbacks import checked_callbacks
 from recurrent_layers.data import (
@@ -19,14 +20,23 @@ from recurrent_layers.data import (
     rows,
     slice_X,
 )
+from recurrent_layers.elsewhere import functions_elsewhere
 from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers import containers
+from recurrent_layers.layers.containers import Graph  # noqa: F401
 from recurrent_layers.lengths import ByLength, Steps
 from recurrent_layers.utils.arguments import choice, flag, integer, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
-from recurrent_layers.utils.generic_utils import custom_objects_known, known_name, not_too_deep
+from recurrent_layers.utils.generic_utils import (  # noqa: F401
+    Progbar,
+    custom_objects_known,
+    known_name,
+    not_too_deep,
+    printv,
+)
+from recurrent_layers.utils.layer_utils import container_from_config  # noqa: F401
 
 __all__ = ["Sequential", "model_from_config", "model_from_json", "model_from_yaml", "slice_X"]
 
@@ -747,3 +757,11 @@ def model_from_config(config, custom_layers=None, custom_objects=None):
 
 #: A stack within another layer comes back as one that can be trained, too.
 configs.LAYERS["Sequential"] = Sequential
+
+#: Names of Keras' module. Its `Model` was what `Sequential` and `Graph` had in common.
+Model = Sequential
+batch_shuffle, get_function_name, make_batches, standardize_X, standardize_weights, standardize_y, \
+    weighted_objective = functions_elsewhere(
+        __name__, "batch_shuffle", "get_function_name", "make_batches", "standardize_X", "standardize_weights",
+        "standardize_y", "weighted_objective",
+        instead="it was a part of `fit`, `predict` and `evaluate`: call these, or `train_on_batch`")

@@ -4,10 +4,12 @@ import functools
 import operator
 import warnings
 
+from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer, output_of, unchanged
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.generic_utils import not_too_deep
+from recurrent_layers.utils.theano_utils import ndim_tensor  # noqa: F401
 
 __all__ = ["AutoEncoder", "Merge", "Sequential"]
 
@@ -433,3 +435,8 @@ class AutoEncoder(Sequential):
         config = {names.get(name, name): value for name, value in config.items()} if isinstance(config, dict) else {}
         encoder, decoder = _layers_of(dict(layers=[config.get("encoder"), config.get("decoder")]), cls.__name__)
         return super(Sequential, cls).from_config(dict(config, encoder=encoder, decoder=decoder))
+
+
+Graph, = classes_elsewhere(
+    __name__, "Graph", instead="Merge has several inputs, Bidirectional both directions; real Keras has Graph, and takes "
+    "layers of recurrent_layers in it: pip install keras==0.3.3, up to Python 3.11")

@@ -7,9 +7,11 @@ import numbers
 import numpy as np
 
 from recurrent_layers import activations, constraints, engine, initializations, regularizers
+from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import config
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer, Said
+from recurrent_layers.layers.containers import AutoEncoder, Merge  # noqa: F401
 from recurrent_layers.regularizers import ActivityRegularizer, Regularizer  # noqa: F401
 from recurrent_layers.utils.arguments import choice, integer, items, number, shown, text
 from recurrent_layers.utils.generic_utils import known_name, lookup, make_tuple  # noqa: F401
@@ -540,3 +542,7 @@ class MaxoutDense(_Affine):
 
     def get_output(self, train=False):
         return T.max(T.dot(self._input_of_floatX(train), self.W) + self.b, axis=1)
+
+
+DenoisingAutoEncoder, = classes_elsewhere(__name__, "DenoisingAutoEncoder",
+                                          instead="put a Dropout or a GaussianNoise before an AutoEncoder")

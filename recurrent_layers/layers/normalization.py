@@ -1,9 +1,11 @@
 """Normalization."""
 
 from recurrent_layers import initializations
+from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, OfOneShape
+from recurrent_layers.layers.base import Layer, OfOneShape  # noqa: F401
 from recurrent_layers.utils.arguments import choice, number
+from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_ones, shared_zeros  # noqa: F401
 
 __all__ = ["BatchNormalization", "LRN2D"]
 
@@ -98,15 +100,4 @@ def _root(variance):
     return T.switch(is_there, T.sqrt(T.switch(is_there, variance, 1)), 0)
 
 
-class LRN2D(Layer):
-    """Normalization over neighbouring channels of images, which can be imported, but not used here.
-
-    Raises
-    ------
-    NotImplementedError
-        Whenever it is made: it belongs to convolutions, which real Keras 0.3.3 has.
-    """
-
-    def __init__(self, alpha=1e-4, k=2, beta=0.75, n=5):
-        raise NotImplementedError("LRN2D is made for convolutions, which are not here; real Keras 0.3.3 has both: "
-                                  "pip install keras==0.3.3")
+LRN2D, = classes_elsewhere(__name__, "LRN2D")
