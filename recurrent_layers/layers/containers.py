@@ -438,5 +438,5 @@ class AutoEncoder(Sequential):
 
 
 Graph, = classes_elsewhere(
-    __name__, "Graph", instead="Merge has several inputs, Bidirectional both directions; real Keras has Graph, and takes "
-    "layers of recurrent_layers in it: pip install keras==0.3.3, up to Python 3.11")
+    __name__, "Graph", instead="Merge has several inputs, Bidirectional both directions; real Keras has Graph, and "
+    "takes layers of recurrent_layers in it: pip install keras==0.3.3, up to Python 3.11")
