@@ -240,6 +240,18 @@ class TestTar:
             get_file("x", "nowhere", untar=True)
         assert names(folder) == ["x.tar.gz"]
 
+    def test_another_process_may_be_faster(self, folder, there, monkeypatch):
+        there("x.tar.gz", tar(("x/y", b"ours")))
+        replace = os.replace
+
+        def after_another(source, target):
+            there("x/y", b"theirs")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", after_another)
+        assert get_file("x", "nowhere", untar=True) == str(folder / "x")
+        assert names(folder) == ["x", "x.tar.gz"] and (folder / "x" / "y").read_bytes() == b"theirs"
+
     def test_one_of_another_name(self, folder, there):
         there("x.tar.gz", tar(("y/z", b"z")))
         with pytest.raises(ValueError, match="has no folder x, but 'y'"):

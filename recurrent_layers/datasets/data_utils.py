@@ -135,8 +135,13 @@ def _unpack(archive, wanted, origin):
             raise ValueError(f"{archive} has no folder {name}, but {', '.join(map(repr, unpacked[:20])) or 'nothing'}")
         # That which is asked for comes last: where it is, all are.
         for entry in sorted(unpacked, key=lambda entry: entry == name):
-            if not os.path.lexists(os.path.join(folder, entry)):
-                os.replace(os.path.join(unfinished, entry), os.path.join(folder, entry))
+            target = os.path.join(folder, entry)
+            try:
+                if not os.path.lexists(target):
+                    os.replace(os.path.join(unfinished, entry), target)
+            except OSError:
+                if not os.path.lexists(target):  # Else another process was faster.
+                    raise
 
 
 def _extract_files(tar, folder):
