@@ -212,6 +212,8 @@ class TestNames:
         assert get_from_module("dict", there, "thing", True) == {}
         with pytest.raises(ValueError, match="unknown activation 'rely'; did you mean 'relu'"):
             get_from_module("rely", there, "activation")
+        with pytest.raises(ValueError, match="unknown activation 'x'. Known: dict, relu"):
+            get_from_module("x", there, "activation")
         with pytest.raises(ValueError, match="module_params must be a dict"):
             get_from_module("relu", None, "activation")
         assert make_tuple(1, "a") == (1, "a")

@@ -10,7 +10,9 @@ import importlib
 import inspect
 import itertools
 import numbers
+import os
 import pathlib
+import pickle
 import pkgutil
 import sys
 import types
@@ -27,20 +29,32 @@ from recurrent_layers import callbacks, engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange import weight_files
 from recurrent_layers.layers import zoo
+from recurrent_layers.preprocessing.text import Tokenizer
+from recurrent_layers.utils.generic_utils import Progbar
+from recurrent_layers.utils.io_utils import save_array
+from recurrent_layers.wrappers import scikit_learn
+from recurrent_layers.wrappers.scikit_learn import BaseWrapper
 
+#: Names of functions that several modules have.
+IN_SEVERAL = ("get", "load_data")
 PACKAGE = pathlib.Path(rl.__file__).parent
 PUBLIC = [
-    "activations", "callbacks", "constraints", "exchange.conversion", "exchange.weight_files", "initializations",
-    "layers.advanced_activations", "layers.base", "layers.containers", "layers.core", "layers.embeddings",
-    "layers.noise", "layers.normalization", "layers.recurrent", "layers.wrappers", "layers.zoo", "models", "objectives",
-    "optimizers", "preprocessing.sequence", "regularizers", "utils.io_utils", "utils.np_utils",
+    "activations", "callbacks", "constraints", "datasets.cifar", "datasets.cifar10", "datasets.cifar100",
+    "datasets.data_utils", "datasets.imdb", "datasets.mnist", "datasets.reuters", "exchange.conversion",
+    "exchange.weight_files", "initializations", "layers.advanced_activations", "layers.base", "layers.containers",
+    "layers.core", "layers.embeddings", "layers.noise", "layers.normalization", "layers.recurrent", "layers.wrappers",
+    "layers.zoo", "models", "objectives", "optimizers", "preprocessing.sequence", "preprocessing.text", "regularizers",
+    "utils.generic_utils", "utils.io_utils", "utils.layer_utils", "utils.np_utils", "utils.test_utils",
+    "utils.theano_utils", "wrappers.scikit_learn",
 ]  # fmt: skip
-#: Called by our own modules, which have checked what they hand on; or packages and other names of the above.
+#: Called by our own modules, which have checked what they hand on; or packages and other names of the above, or names
+#: that raise when they are used.
 INTERNAL = [
-    "__main__", "ahead", "batches", "conversion", "data", "engine", "exchange", "exchange.configs", "exchange.copies",
-    "functions", "layers", "layers.carrying", "layers.iteration", "lengths", "preprocessing", "recurrence",
-    "scripts", "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.generic_utils",
-    "weight_files",
+    "__main__", "ahead", "batches", "conversion", "data", "datasets", "datasets.pickles", "datasets.word_sequences",
+    "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies", "functions", "layers", "layers.carrying",
+    "layers.convolutional", "layers.iteration", "lengths", "preprocessing", "preprocessing.image", "recurrence",
+    "scripts", "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.dot_utils",
+    "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
 ]  # fmt: skip
 
 
@@ -129,6 +143,11 @@ def is_array(value, least=None, most=None):
     return least is None or bool(np.all((array == np.floor(array)) & (array >= least) & (array <= most)))
 
 
+def is_words(value):
+    """Whether it is a sequence of the numbers of words."""
+    return is_array(value, 0, 2**63 - 1) and np.ndim(value) == 1
+
+
 def is_empty(value, kind):
     return value is None or isinstance(value, kind) and not value
 
@@ -174,6 +193,12 @@ def behind(layer):
     return layer
 
 
+def fitted():
+    tokenizer = Tokenizer(5)
+    tokenizer.fit_on_texts(["a b", "b"])
+    return tokenizer
+
+
 def trained(history):
     history.on_train_begin()
     history.on_epoch_end(0, {"loss": 1.0})
@@ -181,8 +206,21 @@ def trained(history):
 
 
 WEIGHT = rl.Dense(2, 2).W
+PICTURES = np.zeros((2, 3072), "uint8"), np.arange(2)
+DATA = {"words.pkl": ([[1, 2], [3]], [0, 1]), "index.pkl": {"a": 1}, "pictures.pkl": (PICTURES, PICTURES),
+        "batch.pkl": dict(zip(("data", "labels"), PICTURES))}  # fmt: skip
+
+
+def data(name):
+    """The path of a file, or of one that is there."""
+    return Kind(lambda: os.path.abspath(name), PATH.accepts)
+
+
 #: Not drawn: what hooks are given, what is documented as not used, and what only the engine can judge.
 UNCHECKED = Kind(lambda: None, lambda value: True)
+ANYTHING = Kind(lambda: WEIGHT, lambda value: True)
+SHAPE = Kind(lambda: (2, 2), lambda value: all(map(integer(2).accepts, (
+    value if isinstance(value, (list, tuple, range)) else [value]))))  # fmt: skip
 FLAG, TEXT, LAYER = choice(False, True), instance(lambda: "some", str), instance(lambda: rl.Dense(2, 2), rl.Layer)
 PATH = Kind(lambda: "weights.h5", lambda value: value not in ("", b"") if isinstance(value, bytes) else
             isinstance(value, str) and value != "" and "\0" not in value)  # fmt: skip
@@ -204,8 +242,9 @@ KINDS = {
     "nb_val_worker": integer(2).or_none(),
     "nb_feature": integer(2), "proj_dim": integer(2),
     "nb_classes": integer(9, least=9).or_none(), "maxlen": integer(2).or_none(),
-    "shape": Kind(lambda: (2, 2), lambda value: all(map(integer(2).accepts, (
-        value if isinstance(value, (list, tuple, range)) else [value])))),
+    **dict.fromkeys(["shape", "output_shape"], SHAPE), "size": integer(2), "width": integer(2),
+    **dict.fromkeys(["nb_train", "nb_test", "window_size"], integer(2, least=0)), "nb_class": integer(2),
+    "vocabulary_size": integer(5, least=2), "ndim": integer(2, least=0, most=32),
     "input_shape": Kind(lambda: (2,), lambda value: integer(2).accepts(value) or isinstance(value, (
         list, tuple, range)) and len(value) > 0 and all(map(integer(2).accepts, value))),
     # Numbers
@@ -221,11 +260,14 @@ KINDS = {
     **dict.fromkeys(["return_sequences", "mask_zero", "nesterov", "save_best_only", "restore_best_weights",
                      "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state", "stateful",
                      "reset_after"], FLAG),
+    **dict.fromkeys(["lower", "categorical", "classification"], FLAG), "untar": choice(False, True),
     "verbose": choice(0, 1, 2), "shuffle": choice(True, False, "batch"), "mode": choice("auto", "min", "max"),
     "merge": choice("concat", "sum", "ave", "mul"),
     "class_mode": choice("categorical", "binary"), "padding": choice("pre", "post"),
     "truncating": choice("pre", "post"), "nonlinearity": choice("tanh", "relu"),
     "filepath": PATH, "path": PATH, "monitor": TEXT, "name": TEXT.or_none(),
+    **dict.fromkeys(["text", "filters", "prefix", "module_name", "origin"], TEXT),
+    "split": Kind(lambda: " ", lambda value: isinstance(value, str) and value != ""),
     # Functions and objects, or their names
     "init": INIT, "inner_init": INIT, "forget_bias_init": INIT, "activation": ACTIVATION,
     "inner_activation": ACTIVATION, "loss": LOSS, "optimizer": OPTIMIZER, "schedule": Kind(lambda: abs, callable),
@@ -244,7 +286,7 @@ KINDS = {
     **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h", "steps_before"],
                     UNCHECKED),
     **dict.fromkeys(["s_tm1", "v_tm1", "x_tm1", "y_tm1", "z_tm1"], UNCHECKED),
-    **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map"], UNCHECKED),
+    **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map", "args", "kwargs"], UNCHECKED),
 }  # fmt: skip
 
 ELSEWHERE = {
@@ -318,6 +360,11 @@ ELSEWHERE = {
     "slice_X.start": integer(1, least=-np.inf).or_none(), "slice_X.stop": integer(1, least=-np.inf).or_none(),
     # Optimizers, callbacks, regularizers and the like
     "optimizers.get.kwargs": Kind(lambda: {"lr": 0.5}, lambda value: is_empty(value, dict)),
+    **dict.fromkeys(["constraints.get.kwargs", "regularizers.get.kwargs"],
+                    Kind(lambda: None, lambda value: is_empty(value, dict))),
+    **dict.fromkeys(["Regularizer.set_param.p", "Regularizer.set_layer.layer", "kl_divergence.p",
+                     "kl_divergence.p_hat"], UNCHECKED),
+    "clip_norm.g": ANYTHING, "clip_norm.n": ANYTHING, "clip_norm.c": number(least=0),
     "optimizers.get.identifier": OPTIMIZER, "constraints.get.identifier": CONSTRAINT,
     "regularizers.get.identifier": REGULARIZER, "initializations.get.identifier": INIT,
     "activations.get.identifier": ACTIVATION, "objectives.get.identifier": LOSS,
@@ -331,6 +378,77 @@ ELSEWHERE = {
     "ActivityRegularizer.on.target": LAYER, "History.to_csv.path": NEW_PATH, "History.plot.figure": UNCHECKED,
     "check_labels.loss": UNCHECKED, "check_labels.y": UNCHECKED,
     "shared.value": Kind(lambda: np.ones(2), is_array),
+    # Texts and words
+    "one_hot.n": integer(5, least=2), "Tokenizer.nb_words": integer(5).or_none(),
+    **dict.fromkeys(["Tokenizer.fit_on_texts.texts", "Tokenizer.texts_to_sequences.texts",
+                     "Tokenizer.texts_to_matrix.texts"], several(lambda: ["a b"], TEXT.accepts, np.ndarray)),
+    "Tokenizer.texts_to_sequences_generator.texts": UNCHECKED,  # Looked at when it is asked for.
+    **dict.fromkeys(["Tokenizer.fit_on_sequences.sequences", "Tokenizer.sequences_to_matrix.sequences"],
+                    several(lambda: [[1, 2]], is_words, np.ndarray)),
+    **dict.fromkeys(["Tokenizer.texts_to_matrix.mode", "Tokenizer.sequences_to_matrix.mode"],
+                    choice("binary", "count", "freq", "tfidf")),
+    "skipgrams.sequence": Kind(lambda: [1, 2], is_words), "skipgrams.negative_samples": number(least=0),
+    "skipgrams.sampling_table": Kind(lambda: None, lambda value: value is None or is_array(value) and
+                                     np.ndim(value) == 1 and np.size(value) > 2),
+    "make_sampling_table.sampling_factor": Kind(lambda: 1e-5, lambda value: number(least=0).accepts(value) and
+                                                value > 0),
+    # Data sets
+    "get_file.fname": data("weights.h5"), "get_file.md5_hash": Kind(lambda: None, lambda value: value is None),
+    "load_batch.fpath": data("batch.pkl"), "load_batch.label_key": choice("labels"),
+    "get_word_index.path": data("index.pkl"), "datasets.mnist.load_data.path": data("pictures.pkl"),
+    "datasets.cifar100.load_data.label_mode": UNCHECKED,  # The data would have to be there.
+    **{f"datasets.{name}.load_data.{parameter}": kind for name in ("imdb", "reuters") for parameter, kind in {
+        "path": data("words.pkl"), **dict.fromkeys(["nb_words", "maxlen", "start_char", "oov_char"],
+                                                   integer(5, least=0).or_none()),
+        "skip_top": integer(0, least=0), "index_from": integer(3, least=0), "test_split": number(least=0, most=1),
+        "seed": integer(5, least=0, most=2**32 - 1)}.items()},
+    # Helpers
+    **{f"{function}.{parameter}": UNCHECKED for function, parameters in {
+        "written_whole": ["given", "overwrite", "what"],
+        "custom_objects_known": ["name", "objects"], "lookup": ["identifier", "known", "kind", "callables"],
+        "known_name": ["function", "known"], "instance": ["identifier", "known", "kind", "method"],
+        "with_arguments": ["identifier", "kwargs", "kind"]}.items() for parameter in parameters},
+    "get_from_module.identifier": Kind(lambda: "a", lambda value: value == "a" or not isinstance(value, str)),
+    "get_from_module.module_params": Kind(lambda: {"a": abs}), "get_from_module.instantiate": choice(False, True),
+    "get_from_module.kwargs": Kind(dict, lambda value: value is None or isinstance(value, dict) and
+                                   all(isinstance(key, str) for key in value)),
+    "make_tuple.args": UNCHECKED, "printv.v": ANYTHING,
+    "Progbar.target": number(least=0), "Progbar.update.current": number(), "Progbar.add.n": number(),
+    **dict.fromkeys(["Progbar.update.values", "Progbar.add.values"],
+                    Kind(lambda: [("loss", 0.5)], lambda value: isinstance(value, list) and not value)),
+    "floatX.X": Kind(lambda: [1.0], is_array), "sharedX.X": Kind(lambda: [1.0], is_array),
+    **dict.fromkeys(["sharedX.dtype", "shared_zeros.dtype", "shared_ones.dtype", "shared_scalar.dtype"],
+                    Kind(lambda: "float64", lambda value: value is None or value is np.float32)),
+    "shared_scalar.val": Kind(lambda: 0.5, lambda value: is_array(value) and np.ndim(value) == 0),
+    "alloc_zeros_matrix.dims": UNCHECKED,
+    "normalize.a": Kind(lambda: np.ones((2, 2)), lambda value: is_array(value) and np.ndim(value) > 0),
+    "normalize.axis": integer(-1, least=-2, most=1),
+    "normalize.order": Kind(lambda: 2, lambda value: number().accepts(value) or
+                            isinstance(value, float) and np.isinf(value)),
+    **dict.fromkeys(["binary_logloss.p", "binary_logloss.y"],
+                    Kind(lambda: [0.0, 1.0], lambda value: is_array(value) and np.shape(value) == (2,))),
+    "multiclass_logloss.P": Kind(lambda: np.full((2, 2), 0.5), lambda value: is_array(value) and np.ndim(value) == 2 and
+                                 len(value) == 2 and np.shape(value)[1] > 1),
+    "multiclass_logloss.Y": Kind(lambda: [1, 2], lambda value: is_array(value, 1, 2) and np.shape(value) == (2,)),
+    **dict.fromkeys(["accuracy.p", "accuracy.y"], Kind(lambda: [0, 1], lambda value: isinstance(
+        value, (list, tuple, range, np.ndarray)) and getattr(value, "ndim", 1) > 0 and len(value) == 2)),
+    "probas_to_classes.y_pred": Kind(lambda: [0.5, 1], lambda value: is_array(value) and np.ndim(value) > 0 and
+                                     np.size(value) > 0 and (np.ndim(value) == 2 or np.size(value) == len(value))),
+    "categorical_probas_to_classes.p": Kind(lambda: np.eye(2), lambda value: is_array(value) and np.ndim(value) > 1 and
+                                            np.size(value) > 0),
+    "save_array.array": Kind(lambda: np.ones(2), is_array), "save_array.name": NEW_PATH,
+    "load_array.name": data("array.h5"),
+    "container_from_config.original_layer_dict": Kind(lambda: rl.Dense(2, 2).get_config()),
+    "get_layer.identifier": choice("Dropout"), "get_layer.kwargs": Kind(lambda: {"p": 0.5}),
+    "print_layer_shapes.model": Kind(model), "print_layer_shapes.input_shapes": Kind(lambda: (1, 5, 2)),
+    **{f"{cls}.{parameter}": UNCHECKED for cls in ("BaseWrapper", "KerasClassifier", "KerasRegressor")
+       for parameter in [*inspect.signature(BaseWrapper).parameters, "kwargs"] if parameter in (
+           inspect.signature(getattr(scikit_learn, cls)).parameters)},  # In `fit`, as scikit-learn has it.
+    **dict.fromkeys([f"{cls}.{method}.X" for cls, methods in {
+        "BaseWrapper": ["fit"], "KerasClassifier": ["predict", "predict_proba", "score"],
+        "KerasRegressor": ["predict", "score"]}.items() for method in methods], UNCHECKED),
+    **dict.fromkeys(["BaseWrapper.fit.y", "KerasClassifier.score.y", "KerasRegressor.score.y",
+                     "BaseWrapper.set_params.params", "BaseWrapper.get_params.deep"], UNCHECKED),
     # Data, files, other libraries
     "HDF5Matrix.datapath": PATH, "HDF5Matrix.dataset": choice("layer_0/param_0"),
     "HDF5Matrix.start": integer(0, least=0, most=1), "HDF5Matrix.end": integer(2, most=2),
@@ -367,6 +485,7 @@ INSTANCES = {
     "Recurrent": lambda: masked(rl.JZS1(2, 2, return_sequences=True)), "Sequential": model, "Optimizer": optimizer,
     "Container": merged, "Merge": merged, "AutoEncoder": encoded,
     "CallbackList": callbacks.CallbackList, "History": lambda: trained(callbacks.History()),
+    "Tokenizer": fitted, "Progbar": lambda: Progbar(4, verbose=0),
     "WeightRegularizer": rl.regularizers.l2, "ActivityRegularizer": rl.regularizers.activity_l2,
 }  # fmt: skip
 
@@ -383,11 +502,15 @@ def public_callables():
             is_own = getattr(thing, "__module__", "") == module.__name__ or name in getattr(module, "__all__", ())
             if name.startswith("_") or not is_own or not callable(thing) or thing in found.values():
                 continue
-            found[f"{path}.get" if name == "get" else thing.__name__] = thing
+            found[f"{path}.{name}" if name in IN_SEVERAL else thing.__name__] = thing
             for method, function in vars(thing).items() if inspect.isclass(thing) else ():
                 if not method.startswith("_") and isinstance(function, (types.FunctionType, classmethod)):
                     found[f"{thing.__name__}.{method}"] = getattr(thing, method)
     return found
+
+
+def is_method(name):
+    return "." in name and not name.endswith(IN_SEVERAL)
 
 
 def parameters_of(function):
@@ -420,7 +543,7 @@ def test_nothing_is_forgotten():
     there = {f"{name}.{parameter}" for name, function in CALLABLES.items() for parameter in parameters_of(function)}
     assert [name for name in sorted(there) if kind_of(*name.rsplit(".", 1)) is None] == []
     assert set(ELSEWHERE) <= there, "these are no parameters any more"
-    assert {name.split(".")[0] for name in CHECKED if "." in name and not name.endswith(".get")} == set(INSTANCES)
+    assert {name.split(".")[0] for name in CHECKED if is_method(name)} == set(INSTANCES)
     for function in (engine.prepare, engine.provide_theano, engine.report, engine.number_of_threads):
         assert not inspect.signature(function).parameters
 
@@ -477,7 +600,7 @@ def prepared(name):
     function, owner = CALLABLES[name], None
     if name == "opened":
         function = lambda **arguments: contextlib.ExitStack().enter_context(weight_files.opened(**arguments))  # noqa: E731
-    if "." in name and not name.endswith(".get"):
+    if is_method(name):
         owner = INSTANCES[name.split(".")[0]]()
         function = getattr(owner, name.split(".")[1])
     return function, owner, {parameter: kind_of(name, parameter).example() for parameter in CHECKED[name]}
@@ -520,8 +643,12 @@ def is_ours(error):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Work where there is nothing but a file of weights."""
+    """Work where there is nothing but a file of weights, and data."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_array(np.ones(2), "array.h5")
+    for name, value in DATA.items():
+        pathlib.Path(name).write_bytes(pickle.dumps(value))
     weight_files.write("weights.h5", [[np.ones((2, 3)), np.ones((3, 3)), np.ones(3)], [np.ones((3, 1)), np.ones(1)]])
 
 

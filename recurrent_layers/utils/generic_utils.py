@@ -180,7 +180,8 @@ def get_from_module(identifier, module_params, module_name, instantiate=False, k
     found = module_params.get(identifier)
     if found is None or instantiate and not callable(found):
         close = difflib.get_close_matches(identifier, module_params, n=1)
-        raise ValueError(f"unknown {module_name} {shown(identifier)}" + f"; did you mean {close[0]!r}?" * bool(close))
+        hint = f"; did you mean {close[0]!r}?" if close else f". Known: {', '.join(sorted(module_params)[:50])}"
+        raise ValueError(f"unknown {module_name} {shown(identifier)}{hint}")
     return found(**(kwargs or {})) if instantiate else found
 
 
