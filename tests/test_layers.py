@@ -725,7 +725,7 @@ def test_configs_of_keras_are_read():
 
 
 def test_what_is_made_for_images_says_where_it_is():
-    with pytest.raises(NotImplementedError, match="LRN2D is made for convolutions.*pip install keras==0.3.3"):
+    with pytest.raises(NotImplementedError, match="LRN2D of Keras 0.1 is not.*pip install keras==0.3.3"):
         normalization.LRN2D()
 
 

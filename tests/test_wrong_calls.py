@@ -307,7 +307,7 @@ ELSEWHERE = {
         callable(value) and not inspect.isclass(value)) or isinstance(value, (list, tuple, range, np.ndarray)) and
         getattr(value, "ndim", 1) == 1 and all(one is None or integer(1).accepts(one) for one in value)),
     # They stand for themselves, without a name; and what it is given, it never reads.
-    **dict.fromkeys(["Reshape.dims", *(f"LRN2D.{name}" for name in ("alpha", "k", "beta", "n"))], UNCHECKED),
+    "Reshape.dims": UNCHECKED,
     **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
     **dict.fromkeys([f"{cell}.initialization.name" for cell in (
         "Recurrent", "LSTM", "FastGRNN", "FastRNN", "IndRNN", "UnICORNN")], UNCHECKED),
@@ -324,6 +324,7 @@ ELSEWHERE = {
     "AutoEncoder.from_config.config": Kind(lambda: encoded().get_config()),
     "AutoEncoder.get_output_mask.train": UNCHECKED, "model_from_yaml.yaml_string": Kind(lambda: model().to_yaml()),
     **dict.fromkeys(["Sequential.to_json.options", "Sequential.to_yaml.options"], UNCHECKED),
+    "get_test_data.input_shape": SHAPE,
     "Merge.layers": Kind(lambda: [rl.Dense(2, 2), rl.Dense(2, 2)]), "Merge.mode": choice("sum", "mul", "concat", "ave"),
     "Merge.concat_axis": integer(1, least=-2, most=1), "Merge.check_data.X": several(
         lambda: [np.ones((2, 2))] * 2, array(None, 2).accepts),
