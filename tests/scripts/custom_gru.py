@@ -52,7 +52,7 @@ class GRUWithStart(GRU):
         return outputs[-1]
 
 
-# the parity of three bits among noise
+# the majority of three bits among noise
 maxlen, dim = 6, 4
 n = 400
 
