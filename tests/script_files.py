@@ -9,7 +9,8 @@ import numpy as np
 
 SENTENCES = [
     "man is a rope over an abyss", "the truth is hard", "what is great in man is that he is a bridge",
-    "he who has a why can bear any how", "without music life would be an error", "the higher we soar the smaller we seem",
+    "he who has a why can bear any how", "without music life would be an error",
+    "the higher we soar the smaller we seem",
 ]  # fmt: skip
 PEOPLE, PLACES = ["Mary", "John"], ["kitchen", "garden", "office", "bedroom"]
 
@@ -50,9 +51,9 @@ def _texts(draw, nb_texts, nb_classes):
 
 
 def _story(draw):
-    """Two sentences and a question of task 1 of bAbI; three of four times of whom the last one is about."""
+    """Two sentences and a question of task 1 of bAbI, mostly of whom the last one is about."""
     people, places = draw.permutation(PEOPLE), draw.choice(PLACES, 2)
-    asked = int(draw.rand() < 0.75)
+    asked = int(draw.rand() < 0.85)
     return (f"1 {people[0]} went to the {places[0]}.\n2 {people[1]} journeyed to the {places[1]}.\n"
             f"3 Where is {people[asked]}? \t{places[asked]}\t{asked + 1}\n")
 

@@ -39,7 +39,7 @@ model.compile(loss='categorical_crossentropy', optimizer='adam')
 
 for iteration in range(1, 3):
     print('Iteration', iteration)
-    history = model.fit(X, y, batch_size=20, nb_epoch=12, validation_data=(X[:100], y[:100]), show_accuracy=True,
+    history = model.fit(X, y, batch_size=20, nb_epoch=8, validation_data=(X[:100], y[:100]), show_accuracy=True,
                         verbose=2)
     for ind in np.random.randint(0, 100, 3):
         rowX, rowy = X[np.array([ind])], y[np.array([ind])]
@@ -49,4 +49,4 @@ for iteration in range(1, 3):
 again = model_from_json(model.to_json())
 again.set_weights(model.get_weights())
 acc = again.evaluate(X[:100], y[:100], show_accuracy=True, verbose=0)[1]
-print('Test accuracy:', acc)
+print('Result:', acc)

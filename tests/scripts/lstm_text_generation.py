@@ -64,7 +64,7 @@ def sample(a, temperature=1.0):
 
 
 # train the model, output generated text after each iteration
-for iteration in range(1, 4):
+for iteration in range(1, 5):
     print()
     print('-' * 50)
     print('Iteration', iteration)

@@ -63,7 +63,7 @@ def compose(model, length):
 random.seed(1337)
 m = buildModel()
 start = time.time()
-trainPiece(m, 250)
+trainPiece(m, 150)
 print('trained in %d s' % (time.time() - start))
 piece = compose(m, 24)
 for row in piece:

@@ -70,7 +70,7 @@ model.optimizer.lr.set_value(0.01)
 
 print("Training model...")
 before = [w.copy() for w in model.get_weights()]
-model.fit(X, Y, nb_epoch=10, batch_size=20, validation_data=(X_test, Y_test), show_accuracy=True, verbose=2)
+model.fit(X, Y, nb_epoch=6, batch_size=20, validation_data=(X_test, Y_test), show_accuracy=True, verbose=2)
 after = model.get_weights()
 print('weights:', [w.shape for w in after])
 # every single one of them has learnt: those of the normalization (running mean and std), too

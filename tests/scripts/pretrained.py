@@ -20,7 +20,7 @@ rest = ['film', 'book', 'it', 'was', 'the', 'very', 'and', 'song']
 
 def write_vectors(path):
 	f = open(path, 'w')
-	for words, mean in ((good, 0.5), (bad, -0.5), (rest, 0.)):
+	for words, mean in ((good, 0.8), (bad, -0.8), (rest, 0.)):
 		for w in words:
 			v = np.random.normal(size=DIM) * 0.3
 			v[0] += mean

@@ -43,6 +43,7 @@ scaler = StandardScaler()
 X = scaler.fit_transform(X.reshape(len(X), -1)).reshape(X.shape)
 X_train, X_test, Y_train, Y_test = X[:300], X[300:], Y[:300], Y[300:]
 print(X_train.shape, Y_train.shape)
+flat_train, flat_test = [part.reshape(len(part), -1) for part in (X_train, X_test)]
 
 # the two ways of reading it: steps after each other, and all of it at once
 steps = Sequential()
@@ -52,7 +53,7 @@ steps.add(TimeDistributedDense(12, 6, activation='relu'))
 steps.add(Flatten())
 
 flat = containers.Sequential()
-flat.add(Flatten())
+flat.add(Dropout(0.1))
 flat.add(Dense(CHANNELS * STEPS, 12, activation='relu'))
 
 model = Sequential()
@@ -66,11 +67,12 @@ model.add(Dense(3 * 8, len(ACTIVITIES), W_regularizer=l2(1e-4)))
 model.add(Activation('softmax'))
 model.compile(loss='categorical_crossentropy', optimizer=Adam(lr=0.01))
 
-model.fit([X_train, X_train], Y_train, batch_size=20, nb_epoch=EPOCHS, validation_split=0.1, show_accuracy=True, verbose=2)
-classes = model.predict_classes([X_test, X_test], verbose=0)
+model.fit([X_train, flat_train], Y_train, batch_size=20, nb_epoch=EPOCHS, validation_split=0.1, show_accuracy=True,
+	verbose=2)
+classes = model.predict_classes([X_test, flat_test], verbose=0)
 acc = np_utils.accuracy(encoder.inverse_transform(classes), names[300:])
 for name in ACTIVITIES:
 	print(name, np.mean(classes[names[300:] == name] == encoder.transform([name])))
-score = model.evaluate([X_test, X_test], Y_test, show_accuracy=True, verbose=0)
+score = model.evaluate([X_test, flat_test], Y_test, show_accuracy=True, verbose=0)
 assert abs(score[1] - acc) < 1e-6
 print('Result: %s' % acc)

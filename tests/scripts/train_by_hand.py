@@ -35,7 +35,8 @@ for epoch in range(EPOCHS):
     losses = []
     accs = []
     progbar = Progbar(target=N, verbose=0)
-    for (batch_start, batch_end) in make_batches(N, BATCH):
+    for batch_start in range(0, N, BATCH):
+        batch_end = min(batch_start + BATCH, N)
         ids = indices[batch_start:batch_end]
         if epoch % 2:
             loss = model._train(X[ids], Y[ids], weights[ids])

@@ -20,10 +20,10 @@ high_weight = 10.
 
 
 def make(n):
-    labels = np.random.choice(3, n, p=[0.48, 0.48, 0.04])
+    labels = np.random.choice(3, n, p=[0.47, 0.47, 0.06])
     X = np.random.normal(size=(n, steps, dim)) * 0.9
     X[:, :, 0] += np.where(labels == 0, -0.9, 0.5)[:, None]
-    X[:, :, 1] += np.where(labels == rare, 0.7, 0.)[:, None]
+    X[:, :, 1] += np.where(labels == rare, 1., 0.)[:, None]
     return X.astype('float32'), labels
 
 
@@ -39,7 +39,7 @@ def get_model():
 
 
 X_train, y_train = make(400)
-X_test, y_test = make(400)
+X_test, y_test = make(1000)
 Y_train = np_utils.to_categorical(y_train, nb_classes)
 Y_test = np_utils.to_categorical(y_test, nb_classes)
 class_weight = dict([(i, 1.) for i in range(nb_classes)])
