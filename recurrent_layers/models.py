@@ -17,7 +17,9 @@ from recurrent_layers.data import (
     checked_class_weight,
     checked_inputs,
     checked_labels,
+    cut,
     rows,
+    shuffled,
     slice_X,
 )
 from recurrent_layers.elsewhere import functions_elsewhere
@@ -760,8 +762,44 @@ configs.LAYERS["Sequential"] = Sequential
 
 #: Names of Keras' module. Its `Model` was what `Sequential` and `Graph` had in common.
 Model = Sequential
-batch_shuffle, get_function_name, make_batches, standardize_X, standardize_weights, standardize_y, \
-    weighted_objective = functions_elsewhere(
-        __name__, "batch_shuffle", "get_function_name", "make_batches", "standardize_X", "standardize_weights",
-        "standardize_y", "weighted_objective",
-        instead="it was a part of `fit`, `predict` and `evaluate`: call these, or `train_on_batch`")
+get_function_name, weighted_objective = functions_elsewhere(
+    __name__, "get_function_name", "weighted_objective", instead="it was a part of `compile`: call that")
+
+
+def standardize_X(X):
+    """A list of inputs: the one that is given, or those."""
+    return X if isinstance(X, list) else [X]
+
+
+def standardize_y(y):
+    """Labels as an array, with a last axis if there is one number for each sample."""
+    y = array_of_numbers("y", y)
+    if y.ndim == 0:
+        raise ValueError(f"y must be an array with the labels of each sample, got {shown(y)}")
+    return y[:, None] if y.ndim == 1 else y
+
+
+def standardize_weights(y, sample_weight=None, class_weight=None):
+    """The weights of samples, or of their steps, in the loss; see :meth:`Sequential.fit`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape of `y`, but for the last axis, which has one number.
+    """
+    y = standardize_y(y)
+    return Weights(y, sample_weight, class_weight).of(y, slice(None))[..., None]
+
+
+def make_batches(size, batch_size):
+    """Where batches of so many samples begin and end: pairs of int."""
+    size, batch_size = integer("size", size, least=0), integer("batch_size", batch_size)
+    return [(ids.start, ids.stop) for ids in cut(range(size), batch_size)]
+
+
+def batch_shuffle(index_array, batch_size):
+    """Indices with whole batches in another order, those that fill none at the end."""
+    index_array = array_of_numbers("index_array", index_array)
+    if index_array.ndim == 0:
+        raise ValueError(f"index_array must be an array, got {shown(index_array)}")
+    return index_array[shuffled(np.arange(len(index_array)), "batch", integer("batch_size", batch_size))]

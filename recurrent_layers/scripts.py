@@ -38,7 +38,8 @@ def as_keras(version="0.1"):
     ----------
     version : {"0.1", "0.3"}
         Which Keras is meant: with "0.1" it is this library; with "0.3" it is Keras 0.3.3 itself, which must be
-        installed, with Theano, on which its recurrences run in C (:func:`recurrent_layers.speed_up_scan`).
+        installed, on Theano. Loops of either, and of the script's own, run in C where they can
+        (:func:`recurrent_layers.speed_up_scan`).
 
     Raises
     ------
@@ -64,9 +65,9 @@ def as_keras(version="0.1"):
     if version == "0.3":
         _check_keras()
         os.environ["KERAS_BACKEND"] = "theano"
-        speed_up_scan()
     else:
         sys.meta_path.insert(0, _Finder())
+    speed_up_scan()
     if engine.NAME == "PyTensor":
         engine.provide_theano()
 

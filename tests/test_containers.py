@@ -20,10 +20,12 @@ from recurrent_layers import (
     Masking,
     Merge,
     RepeatVector,
+    Reshape,
     Sequential,
     SimpleRNN,
     model_from_json,
     model_from_yaml,
+    models,
 )
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers import containers
@@ -241,10 +243,14 @@ class TestAFirstLayerWithoutAnInput:
         X = np.random.RandomState(0).randint(0, 5, (4, 6))
         assert_allclose(model.predict(X), compiled(list(map(_like, model.layers[1:]))).predict(X), rtol=1e-5)
 
-    def test_where_shapes_change_between_there_is_none(self):
-        model = Sequential([Dropout(0.25), _Halved(), Dense(2, 1)])
-        with pytest.raises(ValueError, match="has no input"):
-            model.compile("sgd", "mse")
+    def test_where_shapes_change_between_it_has_as_many_axes(self):
+        """As Keras gave it, whose scripts began with Reshape(4096), Dense(4096, 512)."""
+        model = compiled([Dropout(0.25), _Halved(), Dense(2, 1)])
+        X = np.random.RandomState(0).randn(3, 4)
+        assert_allclose(model.predict(X), _with(model.layers[-1]).predict(0.75 * X[:, ::2]), rtol=1e-5)
+        assert compiled([Reshape(6), Dense(6, 1)]).predict(np.ones((2, 6))).shape == (2, 1)
+        with pytest.raises(ValueError, match="Dropout expects input with 2 dimensions"):
+            model.predict(X[:, None])
 
     def test_a_layer_with_an_input_of_its_own_keeps_it(self):
         model = Sequential([RepeatVector(3), GRU(2, 2)])
@@ -325,6 +331,17 @@ class TestWhatScriptsDid:
         before = layer.W.get_value()
         model.train_on_batch(np.ones((6, 2)), np.ones((6, 1)))
         assert np.array_equal(before, layer.W.get_value())
+
+    def test_the_helpers_of_fit(self):
+        assert models.make_batches(7, 3) == [(0, 3), (3, 6), (6, 7)] and models.make_batches(0, 3) == []
+        np.random.seed(4)
+        order = models.batch_shuffle(np.arange(10, 18), 3)
+        assert sorted(map(tuple, order[:6].reshape(2, 3))) == [(10, 11, 12), (13, 14, 15)]
+        assert list(order[6:]) == [16, 17]
+        assert models.standardize_X(3) == [3] and models.standardize_X([3, 4]) == [3, 4]
+        assert models.standardize_y([1, 2]).tolist() == [[1], [2]]
+        assert models.standardize_weights([[0, 1], [1, 0]], class_weight={0: 2, 1: 3}).tolist() == [[3], [2]]
+        assert models.standardize_weights(np.zeros((2, 3, 1)), [1, 2]).shape == (2, 3, 1)
 
     @pytest.mark.parametrize("masked", [False, True])
     def test_a_loss_of_ones_own_sees_rows(self, masked):

@@ -734,5 +734,5 @@ def test_layers_can_be_imported_from_their_modules_and_from_the_top(module):
     own = {name for name, thing in vars(module).items()
            if isinstance(thing, type) and thing.__module__ == module.__name__ and not name.startswith("_")}  # fmt: skip
     assert own
-    for name in own - {"LRN2D"}:
+    for name in own - {"LRN2D", "DenoisingAutoEncoder"}:  # These are not here.
         assert getattr(rl, name) is getattr(module, name) and name in rl.layers.__all__ and name in rl.__all__

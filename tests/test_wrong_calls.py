@@ -52,9 +52,9 @@ PUBLIC = [
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "datasets", "datasets.pickles", "datasets.word_sequences",
     "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies", "functions", "layers", "layers.carrying",
-    "layers.convolutional", "layers.iteration", "lengths", "preprocessing", "preprocessing.image", "recurrence",
-    "scripts", "theano_setup", "training", "utils", "utils.arguments", "utils.arrays", "utils.dot_utils",
-    "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
+    "layers.convolutional", "layers.iteration", "layers.steps_of_keras", "lengths", "preprocessing",
+    "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "utils", "utils.arguments",
+    "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
 ]  # fmt: skip
 
 
@@ -324,7 +324,12 @@ ELSEWHERE = {
     "AutoEncoder.from_config.config": Kind(lambda: encoded().get_config()),
     "AutoEncoder.get_output_mask.train": UNCHECKED, "model_from_yaml.yaml_string": Kind(lambda: model().to_yaml()),
     **dict.fromkeys(["Sequential.to_json.options", "Sequential.to_yaml.options"], UNCHECKED),
-    "get_test_data.input_shape": SHAPE,
+    "get_test_data.input_shape": SHAPE, "standardize_X.X": UNCHECKED,
+    "standardize_y.y": Kind(lambda: [0, 1], lambda value: is_array(value) and np.ndim(value) > 0),
+    "standardize_weights.y": Kind(lambda: [0, 1], lambda value: is_array(value) and np.ndim(value) > 0),
+    "standardize_weights.sample_weight": Kind(lambda: [1, 1], lambda value: value is None),
+    "make_batches.size": integer(4, least=0),
+    "batch_shuffle.index_array": Kind(lambda: [0, 1, 2], lambda value: is_array(value) and np.ndim(value) > 0),
     "Merge.layers": Kind(lambda: [rl.Dense(2, 2), rl.Dense(2, 2)]), "Merge.mode": choice("sum", "mul", "concat", "ave"),
     "Merge.concat_axis": integer(1, least=-2, most=1), "Merge.check_data.X": several(
         lambda: [np.ones((2, 2))] * 2, array(None, 2).accepts),

@@ -133,16 +133,15 @@ class Sequential(Container):
         self._added.append([] if isinstance(layer, Container) else list(layer.params))  # That knows its own.
 
     def _give_input_of(self, layer):
-        """Let the first layer, if it has no input, read what another one would, unless shapes change between them."""
+        """Let the first layer, if it has no input, read what another one would."""
         first, other = self._readers(), layer._readers()[0]
         if len(first) > 1 or hasattr(first[0], "input") or not hasattr(other, "input"):
             return
+        first[0].input = other.input.type(f"{type(first[0]).__name__}_input")
+        first[0].takes_integers = other.takes_integers
         shapes = {type(one).output_shape for one in [first[0], *self.layers] if not isinstance(one, Container)}
-        if shapes <= {MaskedLayer.output_shape, Layer.output_shape}:
-            first[0].input = other.input.type(f"{type(first[0]).__name__}_input")
-            first[0].takes_integers = other.takes_integers
-            if shapes == {MaskedLayer.output_shape}:
-                first[0]._shape_of_model = other.expected_input_shape
+        is_same = shapes == {MaskedLayer.output_shape}  # Else its sizes are not known, but its axes, as in Keras 0.1.
+        first[0]._shape_of_model = other.expected_input_shape if is_same else (None,) * other.input.ndim
 
     def _params_of(self, layer):
         """What training needs of a layer, with the params that it had when it was added, which Keras 0.1 trained."""

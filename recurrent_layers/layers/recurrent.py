@@ -9,13 +9,24 @@ from recurrent_layers import activations, initializations  # noqa: F401
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer  # noqa: F401
 from recurrent_layers.layers.iteration import Recurrent
+from recurrent_layers.layers.steps_of_keras import step_of_keras
 from recurrent_layers.utils.arguments import flag, integer
 from recurrent_layers.utils.theano_utils import alloc_zeros_matrix, shared_scalar, shared_zeros  # noqa: F401
 
 __all__ = ["GRU", "JZS1", "JZS2", "JZS3", "LSTM", "Recurrent", "SimpleDeepRNN", "SimpleRNN"]
 
 
-class SimpleRNN(Recurrent):
+class _OfKeras(Recurrent):
+    """A layer of Keras 0.1, whose `_step` layers of that time inherit."""
+
+    #: Its gates, in the order of Keras' `_step`.
+    gates = "zrh"
+
+    def _step(self, *arguments):
+        return step_of_keras(self, self.gates, arguments)
+
+
+class SimpleRNN(_OfKeras):
     """Fully connected RNN whose output is fed back to its input.
 
     ::
@@ -30,6 +41,7 @@ class SimpleRNN(Recurrent):
     """
 
     param_names = ("W", "U", "b")
+    gates = ("",)
 
     def __init__(self, input_dim, output_dim, init='glorot_uniform', inner_init='orthogonal', activation='sigmoid',
                  weights=None, truncate_gradient=-1, return_sequences=False, **options):
@@ -78,8 +90,13 @@ class SimpleDeepRNN(Recurrent):
         h_t = self.activation(T.dot(x_t, self.W) + self.b + sum(lookback))
         return (h_t,) + h[:-1]
 
+    def _step(self, x_t, *masks_and_h_and_U):
+        masks, h, Us = (masks_and_h_and_U[k * self.depth:(k + 1) * self.depth] for k in range(3))
+        lookback = [mask * self.inner_activation(T.dot(h_tmi, U)) for mask, h_tmi, U in zip(masks, h, Us)]
+        return self.activation(x_t + sum(lookback))
 
-class GRU(Recurrent):
+
+class GRU(_OfKeras):
     """Gated recurrent unit.
 
     ::
@@ -122,7 +139,7 @@ class GRU(Recurrent):
         return z * h_tm1 + (1 - z) * hh
 
 
-class LSTM(Recurrent):
+class LSTM(_OfKeras):
     """Long short-term memory, with a forget gate and without peepholes.
 
     ::
@@ -145,6 +162,7 @@ class LSTM(Recurrent):
 
     param_names = ("W_i", "U_i", "b_i", "W_c", "U_c", "b_c", "W_f", "U_f", "b_f", "W_o", "U_o", "b_o")
     nb_states = 2
+    gates = "ifoc"
 
     def __init__(self, input_dim, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
                  forget_bias_init='one', activation='tanh', inner_activation='hard_sigmoid',
@@ -168,7 +186,7 @@ class LSTM(Recurrent):
         return h_t, c_t
 
 
-class JZS1(Recurrent):
+class JZS1(_OfKeras):
     """MUT1 of Jozefowicz et al., found by a search over ten thousand architectures.
 
     ::
@@ -199,7 +217,7 @@ class JZS1(Recurrent):
         return hh * z + h_tm1 * (1 - z)
 
 
-class JZS2(Recurrent):
+class JZS2(_OfKeras):
     """MUT2 of Jozefowicz et al., found by a search over ten thousand architectures.
 
     ::
@@ -230,7 +248,7 @@ class JZS2(Recurrent):
         return hh * z + h_tm1 * (1 - z)
 
 
-class JZS3(Recurrent):
+class JZS3(_OfKeras):
     """MUT3 of Jozefowicz et al., found by a search over ten thousand architectures.
 
     ::
