@@ -268,7 +268,7 @@ class Sequential(containers.Sequential):
         validation_split = number("validation_split", validation_split, least=0.0, below=1.0)
         samples, validation = self._samples(X, y, sample_weight, class_weight, train=True), None
         callbacks = [] if callbacks is None else checked_callbacks(callbacks)
-        if validation_data is not None:
+        if validation_data is not None and not _is_nothing(validation_data):
             validation = self._validation_samples(validation_data)
         elif validation_split:
             split = int(len(samples) * (1.0 - validation_split))
@@ -411,6 +411,12 @@ class Sequential(containers.Sequential):
         samples = self._samples(X, y, sample_weight, class_weight, train=name == "train")
         outputs = self._compiled().get(name)(*samples[:])
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
+
+    # The variables of the graphs, by the names that scripts of the time compile functions of their own with.
+    X_train = property(lambda self: self.get_input(train=True))
+    X_test = property(lambda self: self.get_input(train=False))
+    y_train = property(lambda self: self.get_output(train=True))
+    y_test = property(lambda self: self.get_output(train=False))
 
     # What scripts of the time call instead: as Theano's functions, with the inputs, labels and weights as arguments.
     _predict = property(lambda self: lambda *inputs: self.predict_on_batch(_one_or_list(inputs)))
@@ -692,6 +698,11 @@ class Sequential(containers.Sequential):
         for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
             configs.check_name(thing)
         return self.get_config()
+
+
+def _is_nothing(value):
+    """Whether it is false, or has nothing in it, which scripts gave for None."""
+    return isinstance(value, (bool, tuple, list)) and not value
 
 
 def _one_or_list(inputs):

@@ -7,6 +7,7 @@ An optimizer turns a loss into a list of updates, so it serves without a model t
 
 import inspect
 import math
+import warnings
 
 import numpy as np
 
@@ -126,7 +127,13 @@ class Optimizer(PortableState):
     clipnorm = _Clipping(is_plain=True)
     clipvalue = _Clipping(is_plain=True)
 
-    def __init__(self, *, clipnorm=0.0, clipvalue=0.0):
+    def __init__(self, *, clipnorm=0.0, clipvalue=0.0, **others):
+        if "kappa" in others:
+            kappa = arguments.shown(others.pop("kappa"))
+            warnings.warn(f"{type(self).__name__} does not use kappa={kappa}, as in Keras 0.1.3", stacklevel=3)
+        if others:
+            takes = ", ".join([*list(inspect.signature(type(self)).parameters)[:-1], "clipnorm", "clipvalue"])
+            raise TypeError(f"{type(self).__name__} has no argument {', '.join(others)}; it takes {takes}")
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.updates = []

@@ -17,15 +17,19 @@ from recurrent_layers import (
     Dense,
     Dropout,
     Embedding,
+    Layer,
+    MaskedLayer,
     Masking,
     Merge,
     RepeatVector,
     Reshape,
     Sequential,
     SimpleRNN,
+    engine,
     model_from_json,
     model_from_yaml,
     models,
+    optimizers,
 )
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers import containers
@@ -252,6 +256,14 @@ class TestAFirstLayerWithoutAnInput:
         with pytest.raises(ValueError, match="Dropout expects input with 2 dimensions"):
             model.predict(X[:, None])
 
+    def test_a_stack_that_is_not_made_leaves_it_as_it_was(self):
+        layer = Dropout(0.25)
+        for others in ([Dense(5, 4), Dense(9, 2)], [Embedding(5, 4), Dense(9, 2)]):
+            with pytest.raises(ValueError, match="Dense expects"):
+                Sequential([layer, *others])
+            assert not hasattr(layer, "input") and not layer.takes_integers and layer.output_shape is None
+        assert compiled([layer, Dense(7, 2)]).predict(np.ones((3, 7))).shape == (3, 2)
+
     def test_a_layer_with_an_input_of_its_own_keeps_it(self):
         model = Sequential([RepeatVector(3), GRU(2, 2)])
         assert model.input.ndim == 2
@@ -331,6 +343,74 @@ class TestWhatScriptsDid:
         before = layer.W.get_value()
         model.train_on_batch(np.ones((6, 2)), np.ones((6, 1)))
         assert np.array_equal(before, layer.W.get_value())
+
+    def test_functions_of_ones_own_are_compiled_of_the_variables_of_a_model(self):
+        model = compiled([Dropout(0.5), GRU(2, 3), Dense(3, 1)])
+        X = np.random.RandomState(0).randn(4, 5, 2)
+        assert_allclose(engine.function([model.X_test], model.y_test)(X), model.predict(X), rtol=1e-6)
+        of_layer = engine.function([model.layers[0].input], model.layers[1].get_output(train=False))
+        assert_allclose(of_layer(X), compiled([_like(model.layers[1])]).predict(0.5 * X), rtol=1e-5)
+        first, second = (engine.function([model.X_train], model.y_train)(X) for _ in range(2))
+        assert not np.array_equal(first, model.predict(X)) and first.shape == second.shape
+
+    @pytest.mark.parametrize("name", ["params", "regularizers", "constraints", "updates", "weights"])
+    def test_what_is_put_into_the_lists_of_a_model_is_not_lost_in_silence(self, name):
+        model = Sequential([Dense(2, 1)])
+        for change in (lambda one: one.append(3), lambda one: one.extend([3]), lambda one: one.pop()):
+            with pytest.raises(TypeError, match="would be lost: change the list of a layer"):
+                change(getattr(model, name))
+        assert getattr(model, name) + [3] == [*getattr(model, name), 3]
+
+    def test_a_layer_of_ones_own_that_takes_masks_may_change_the_shape(self):
+        class Last(MaskedLayer):
+            def get_output(self, train=False):
+                return self.get_input(train)[:, -1]
+
+            def get_output_mask(self, train=None):
+                return None
+
+        model = compiled([GRU(2, 3, return_sequences=True), Last(), Dense(3, 2)])
+        X, y = np.random.RandomState(0).randn(4, 5, 2), np.ones((4, 2))
+        model.train_on_batch(X, y)
+        same = compiled([GRU(2, 3, weights=model.layers[0].get_weights()), _like(model.layers[2])])
+        assert_allclose(model.predict(X), same.predict(X), rtol=1e-6)
+
+    def test_a_layer_of_ones_own_may_keep_its_input_shape(self):
+        class Scale(Layer):
+            def __init__(self, input_shape):
+                super().__init__()
+                self.input_shape = input_shape
+                self.alphas = engine.shared(np.full(self.input_shape, 2.0))
+                self.params = [self.alphas]
+
+            def get_output(self, train=False):
+                return self.alphas * self.get_input(train)
+
+        model = compiled([Dense(2, 3), Scale((3,)), Dense(3, 1)])
+        assert model.layers[1].input_shape == (3,)
+        W, b, a, V, c = model.get_weights()
+        X = np.random.RandomState(0).randn(4, 2)
+        assert_allclose(model.predict(X), (X @ W + b) * a @ V + c, rtol=1e-5)
+
+    @pytest.mark.parametrize("nothing", [None, (), [], False])
+    def test_no_validation_data(self, nothing):
+        model = compiled([Dense(2, 1)])
+        history = model.fit(np.ones((4, 2)), np.ones((4, 1)), nb_epoch=1, verbose=0, validation_data=nothing)
+        assert sorted(history.history) == ["loss"]
+
+    def test_numbers_among_objects(self):
+        """As pandas gives them for columns of several types."""
+        model = compiled([Dense(2, 1)])
+        X = np.array([[1, 2.5], [True, np.float32(3)]], dtype=object)
+        assert_allclose(model.predict(X), model.predict(X.astype(float)))
+        with pytest.raises(ValueError, match="must be numbers"):
+            model.predict(np.array([[1, "2"]], dtype=object))
+
+    def test_an_argument_that_optimizers_had_once(self):
+        with pytest.warns(UserWarning, match="Adam does not use kappa=0.9, as in Keras 0.1.3"):
+            optimizers.Adam(lr=0.1, kappa=0.9)
+        with pytest.raises(TypeError, match="SGD has no argument l2; it takes lr, momentum, decay, nesterov, clip"):
+            optimizers.SGD(l2=0.1)
 
     def test_the_helpers_of_fit(self):
         assert models.make_batches(7, 3) == [(0, 3), (3, 6), (6, 7)] and models.make_batches(0, 3) == []

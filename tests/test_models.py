@@ -287,6 +287,13 @@ class TestLossAndAccuracy:
         expected = model.test_on_batch(X, y, sample_weight=weights)
         assert_allclose(model.train_on_batch(X, y, class_weight={0: 0.5, 1: 3.0}), expected, rtol=1e-10)
 
+    def test_class_and_sample_weights_multiply(self):
+        X, y = data(20)
+        model, of_samples = classifier(optimizer=optimizers.SGD(lr=0.0)), np.arange(20.0)
+        expected = model.test_on_batch(X, y, sample_weight=of_samples * np.where(y[:, 1] == 1, 3.0, 0.5))
+        found = model.train_on_batch(X, y, class_weight={0: 0.5, 1: 3.0}, sample_weight=of_samples)
+        assert_allclose(found, expected, rtol=1e-10)
+
     def test_train_and_test_on_batch(self):
         X, y = data(20)
         model = classifier(optimizer=optimizers.SGD(lr=0.0))

@@ -249,7 +249,17 @@ class Layer(PortableState):
 
     @property
     def input_shape(self):
-        """Shape of the input, samples first, None where it is not fixed; None if unknown."""
+        """Shape of the input, samples first, None where it is not fixed; None if unknown.
+
+        A layer of your own may set it, as those of Keras 0.1 did; that is for itself, and tells the others nothing.
+        """
+        return vars(self).get("_input_shape", None) or self._shape_read()
+
+    @input_shape.setter
+    def input_shape(self, shape):
+        self._input_shape = shape
+
+    def _shape_read(self):
         shape = self.previous.output_shape if hasattr(self, "previous") else None
         return self.expected_input_shape if shape is None else tuple(shape)
 
@@ -259,7 +269,11 @@ class Layer(PortableState):
 
         That of a layer of your own with its own `get_output` is unknown, unless it says it here.
         """
-        return self.input_shape if type(self).get_output is Layer.get_output else None
+        return self._shape_read() if self.keeps_shape() else None
+
+    def keeps_shape(self):
+        """Whether the output is known to have the shape of the input."""
+        return type(self).output_shape is Layer.output_shape and type(self).get_output is Layer.get_output
 
     @property
     def trained_output_shape(self):
@@ -605,7 +619,12 @@ class MaskedLayer(Layer):
 
     @property
     def output_shape(self):
-        return self.input_shape
+        return self._shape_read() if self.keeps_shape() else None
+
+    def keeps_shape(self):
+        made_by = next(cls for cls in type(self).__mro__ if "get_output" in vars(cls))
+        is_ours = made_by.__module__.startswith("recurrent_layers.")  # One of the user's own may give another shape.
+        return type(self).output_shape is MaskedLayer.output_shape and is_ours
 
     def supports_masked_input(self):
         return True

@@ -6,12 +6,22 @@ import warnings
 
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, MaskedLayer, output_of, unchanged
+from recurrent_layers.layers.base import Layer, output_of, unchanged
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor  # noqa: F401
 
 __all__ = ["AutoEncoder", "Merge", "Sequential"]
+
+
+class _OfLayers(list):
+    """What the layers of a container have; it is put together anew each time, and so cannot be changed."""
+
+    def _refuse(self, *_):
+        raise TypeError("this list is put together of those of the layers, and what is put into it would be lost: "
+                        "change the list of a layer, such as model.layers[0].params, before the layer is added")
+
+    append = extend = insert = remove = pop = clear = __setitem__ = __delitem__ = __iadd__ = _refuse
 
 
 class Container(Layer):
@@ -21,7 +31,7 @@ class Container(Layer):
         self.layers = []
 
     def _joined(self, attribute):
-        return [item for layer in self.layers for item in getattr(layer, attribute)]
+        return _OfLayers(item for layer in self.layers for item in getattr(layer, attribute))
 
     def _all_layers(self):
         return [one for layer in self.layers for one in [layer, *layer._all_layers()]]
@@ -45,7 +55,7 @@ class Container(Layer):
     non_trainable_weights = property(lambda self: self._joined("non_trainable_weights"))
     regularizers = property(lambda self: self._joined("regularizers"))
     updates = property(lambda self: self._joined("updates"))
-    constraints = property(lambda self: [c for layer in self.layers for c in layer.get_params()[2]])
+    constraints = property(lambda self: _OfLayers(c for layer in self.layers for c in layer.get_params()[2]))
     weights = property(lambda self: self._joined("weights"))
 
     def match_weights(self, weights):
@@ -89,6 +99,8 @@ class Sequential(Container):
 
     # Of stacks that were pickled before there was this: none of their layers has fewer params since.
     _added = ()
+    #: The first layer, if it was given its input.
+    _given = None
 
     def __init__(self, layers=()):
         super().__init__()
@@ -105,6 +117,8 @@ class Sequential(Container):
         for layer in self.layers[1:]:
             for one in layer._readers():
                 del one.previous
+        if self._given is not None:
+            del self._given.input, self._given.takes_integers, self._given._shape_of_model
 
     def add(self, layer):
         """Put a layer on top.
@@ -137,11 +151,12 @@ class Sequential(Container):
         first, other = self._readers(), layer._readers()[0]
         if len(first) > 1 or hasattr(first[0], "input") or not hasattr(other, "input"):
             return
+        is_same = all(isinstance(one, Container) or one.keeps_shape() for one in [first[0], *self.layers])
+        # Else its sizes are not known, but its axes, as in Keras 0.1.
+        first[0]._shape_of_model = other.expected_input_shape if is_same else (None,) * other.input.ndim
         first[0].input = other.input.type(f"{type(first[0]).__name__}_input")
         first[0].takes_integers = other.takes_integers
-        shapes = {type(one).output_shape for one in [first[0], *self.layers] if not isinstance(one, Container)}
-        is_same = shapes == {MaskedLayer.output_shape}  # Else its sizes are not known, but its axes, as in Keras 0.1.
-        first[0]._shape_of_model = other.expected_input_shape if is_same else (None,) * other.input.ndim
+        self._given = first[0]
 
     def _params_of(self, layer):
         """What training needs of a layer, with the params that it had when it was added, which Keras 0.1 trained."""

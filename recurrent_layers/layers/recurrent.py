@@ -9,7 +9,7 @@ from recurrent_layers import activations, initializations  # noqa: F401
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer  # noqa: F401
 from recurrent_layers.layers.iteration import Recurrent
-from recurrent_layers.layers.steps_of_keras import step_of_keras
+from recurrent_layers.layers.steps_of_keras import arguments_of_keras, by_step_of_keras, step_of_keras
 from recurrent_layers.utils.arguments import flag, integer
 from recurrent_layers.utils.theano_utils import alloc_zeros_matrix, shared_scalar, shared_zeros  # noqa: F401
 
@@ -17,13 +17,25 @@ __all__ = ["GRU", "JZS1", "JZS2", "JZS3", "LSTM", "Recurrent", "SimpleDeepRNN", 
 
 
 class _OfKeras(Recurrent):
-    """A layer of Keras 0.1, whose `_step` layers of that time inherit."""
+    """A layer of Keras 0.1, whose `_step` layers of that time call, or override to have another cell."""
 
     #: Its gates, in the order of Keras' `_step`.
     gates = "zrh"
 
+    def __init_subclass__(cls, **named):
+        super().__init_subclass__(**named)
+        if "_step" in vars(cls) and {"step", "get_output"}.isdisjoint(vars(cls)):
+            cls.step = by_step_of_keras
+
     def _step(self, *arguments):
         return step_of_keras(self, self.gates, arguments)
+
+    def _projection(self, x_t):
+        """What the gate reads of the input that has no W."""
+        return T.dot(x_t, self.Pmat)
+
+    def _arguments_of_keras(self, x_t, states_tm1):
+        return arguments_of_keras(self, self.gates, x_t, states_tm1)
 
 
 class SimpleRNN(_OfKeras):
@@ -52,7 +64,7 @@ class SimpleRNN(_OfKeras):
         return self.activation(T.dot(x_t, self.W) + T.dot(h_tm1, self.U) + self.b)
 
 
-class SimpleDeepRNN(Recurrent):
+class SimpleDeepRNN(_OfKeras):
     """Fully connected RNN that looks back over several of its outputs, not only the last.
 
     ::
@@ -94,6 +106,9 @@ class SimpleDeepRNN(Recurrent):
         masks, h, Us = (masks_and_h_and_U[k * self.depth:(k + 1) * self.depth] for k in range(3))
         lookback = [mask * self.inner_activation(T.dot(h_tmi, U)) for mask, h_tmi, U in zip(masks, h, Us)]
         return self.activation(x_t + sum(lookback))
+
+    def _arguments_of_keras(self, x_t, exists_and_h):
+        return [T.dot(x_t, self.W) + self.b, *exists_and_h, *self.Us]
 
 
 class GRU(_OfKeras):
@@ -209,6 +224,9 @@ class JZS1(_OfKeras):
 
     param_names = ("W_z", "b_z", "W_r", "U_r", "b_r", "U_h", "b_h")
     non_trainable_names = ("Pmat",)
+
+    def _projection(self, x_t):
+        return T.tanh(T.dot(x_t, self.Pmat))
 
     def step(self, x_t, h_tm1):
         z = self.inner_activation(T.dot(x_t, self.W_z) + self.b_z)

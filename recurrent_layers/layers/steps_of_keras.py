@@ -1,4 +1,6 @@
-"""The `_step` of Keras 0.1's own layers, which layers of that time inherited and gave to `theano.scan` themselves."""
+"""The `_step` of Keras 0.1's own layers, which those of that time gave to `theano.scan` themselves, or overrode."""
+
+import numpy as np
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
@@ -22,8 +24,7 @@ def step_of_keras(layer, gates, arguments):
     symbolic variable, or tuple of them
         The states after it.
     """
-    names = {gate: "_" + gate if gate else "" for gate in gates}
-    matrices = [getattr(layer, "U" + name) for name in names.values() if hasattr(layer, "U" + name)]
+    names, matrices = _names(gates), _matrices(layer, gates)
     count = len(gates) + 1 + layer.nb_states + len(matrices)
     if len(arguments) != count:
         raise TypeError(f"{type(layer).__name__}._step takes {count} variables: {len(gates)} inputs, the mask of the "
@@ -32,7 +33,9 @@ def step_of_keras(layer, gates, arguments):
     states, given = arguments[len(gates) + 1:][:layer.nb_states], arguments[len(gates) + 1 + layer.nb_states:]
 
     x_t = T.matrix()
-    outputs = layer.step(x_t, *(mask * state for state in states))
+    equations = next(vars(cls)["step"] for cls in type(layer).__mro__
+                     if vars(cls).get("step", by_step_of_keras) is not by_step_of_keras)  # fmt: skip
+    outputs = equations(layer, x_t, *(mask * state for state in states))
     places = dict(zip(matrices, given))
     places.update((bias, T.zeros_like(bias)) for bias in (getattr(layer, "b" + name) for name in names.values()))
     projections = {getattr(layer, "W" + name): gate for gate, name in names.items() if hasattr(layer, "W" + name)}
@@ -44,6 +47,29 @@ def step_of_keras(layer, gates, arguments):
         places[variable] = inputs[list(gates).index(gate)]
     made = engine.clone(outputs, replace=places)
     return tuple(made) if several else made[0]
+
+
+def arguments_of_keras(layer, gates, x_t, states_tm1):
+    """What Keras gave to the `_step` of a layer, at a step that is not masked; see :func:`step_of_keras`."""
+    inputs = [(T.dot(x_t, getattr(layer, "W" + name)) if hasattr(layer, "W" + name) else layer._projection(x_t))
+              + getattr(layer, "b" + name) for name in _names(gates).values()]  # fmt: skip
+    mask = T.as_tensor_variable(np.ones((1, 1), engine.config.floatX))
+    return [*inputs, mask, *states_tm1, *_matrices(layer, gates)]
+
+
+def by_step_of_keras(self, x_t, *states_tm1):
+    """The `step` of a layer that has a `_step` of its own, in the manner of Keras 0.1."""
+    after = self._step(*self._arguments_of_keras(x_t, states_tm1))
+    after = tuple(after) if isinstance(after, (list, tuple)) else (after,)
+    return after + tuple(states_tm1[len(states_tm1) - self.nb_states:][:self.nb_states - len(after)])
+
+
+def _names(gates):
+    return {gate: "_" + gate if gate else "" for gate in gates}
+
+
+def _matrices(layer, gates):
+    return [getattr(layer, "U" + name) for name in _names(gates).values() if hasattr(layer, "U" + name)]
 
 
 def _made_of_input(outputs, x_t, projections):

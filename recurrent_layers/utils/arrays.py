@@ -1,6 +1,7 @@
 """Arrays on their way into another type: nothing is cut, rounded, wrapped or made infinite without a word."""
 
 import math
+import numbers
 
 import numpy as np
 
@@ -44,10 +45,16 @@ def array_of_numbers(name, value, advice=""):
         array = None if isinstance(value, Variable) else np.asarray(value)
     except (ValueError, TypeError, Warning):  # Lists of different lengths; until NumPy 1.24 they only warn.
         array = None
+    if array is not None and array.dtype.kind == "O" and array.ndim and all(map(_is_real, array.flat)):
+        array = array.astype("float64")  # As pandas gives it for columns of several types.
     if array is None or array.dtype.kind not in "fiub":
         what = shown(value) if array is None or not array.ndim else f"an array of {array.dtype}"
         raise ValueError(f"{name} must be numbers, in one array, got {what}{advice}")
     return array
+
+
+def _is_real(value):
+    return isinstance(value, (numbers.Real, np.bool_))
 
 
 def is_finite(array, dtype):
