@@ -354,8 +354,11 @@ ELSEWHERE = {
     "Sequential.add.layer": instance(lambda: rl.Dense(1, 3), rl.Layer),
     "Sequential.set_previous.layer": instance(lambda: rl.SimpleRNN(2, 2, return_sequences=True), rl.Layer),
     "Sequential.get_output_mask.train": UNCHECKED, "Sequential.save_weights.filepath": NEW_PATH,
-    **dict.fromkeys(["Sequential.fit.validation_data", "Sequential.fit_generator.validation_data"],
-                    Kind(lambda: (np.ones((4, 5, 2)), np.ones((4, 1))), lambda value: value is None)),
+    "Sequential.fit_generator.validation_data": Kind(lambda: (np.ones((4, 5, 2)), np.ones((4, 1))),
+                                                     lambda value: value is None),
+    "Sequential.fit.validation_data": Kind(
+        lambda: (np.ones((4, 5, 2)), np.ones((4, 1))), lambda value: value is None or value is False or
+        isinstance(value, (tuple, list)) and not value), "Optimizer.others": UNCHECKED,
     "Sequential.fit.by_length": Kind(lambda: False, lambda value: FLAG.accepts(value) and not value),
     "Sequential.fit_generator.generator": Kind(lambda: itertools.repeat((np.ones((4, 5, 2)), np.zeros((4, 1))))),
     "Sequential.compile.theano_mode": choice("FAST_COMPILE", "FAST_RUN").or_none(),

@@ -57,8 +57,7 @@ class LeakyReLU(MaskedLayer):
 class _Learned(OfOneShape, MaskedLayer):
     """An activation with weights for the last axes, the same for all that come before, such as steps."""
 
-    @property
-    def input_shape(self):
+    def _shape_read(self):
         if not hasattr(self, "previous"):
             return self.expected_input_shape
         # Of what is unknown even the number of axes is.

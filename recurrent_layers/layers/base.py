@@ -260,6 +260,7 @@ class Layer(PortableState):
         self._input_shape = shape
 
     def _shape_read(self):
+        """The shape of what the layer below gives, or that is asked for."""
         shape = self.previous.output_shape if hasattr(self, "previous") else None
         return self.expected_input_shape if shape is None else tuple(shape)
 
