@@ -20,7 +20,7 @@ def by_step(layer, X):
     inputs, matrices = [], []
     for gate in of_gates:
         name = "_" + gate if gate else ""
-        product = T.dot(X_steps, getattr(layer, "W" + name, None) or layer.Pmat)
+        product = T.dot(X_steps, getattr(layer, "W" + name) if hasattr(layer, "W" + name) else layer.Pmat)
         product = T.tanh(product) if (type(layer), gate) == (rl.JZS1, "h") else product
         inputs.append(product + getattr(layer, "b" + name))
         matrices += [getattr(layer, "U" + name)] if hasattr(layer, "U" + name) else []
