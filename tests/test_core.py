@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose
 
 from recurrent_layers import (
     GRU,
+    JZS1,
     Activation,
     Dense,
     Dropout,
@@ -47,6 +48,20 @@ def test_one_seed_gives_the_initial_weights_of_keras(cls):
 
 def test_names_of_weights():
     assert [param.name for param in Dense(2, 3, name="out").params] == ["out_W", "out_b"]
+
+
+def test_set_name_names_all_params():
+    layer, stack = Dense(2, 3), Sequential([TimeDistributedDense(2, 3), JZS1(3, 4)])
+    layer.set_name("encoder")
+    assert [param.name for param in layer.params] == ["encoder_p0", "encoder_p1"]
+    with pytest.raises(ValueError, match="name must be a string, got None"):
+        layer.set_name(None)
+    assert [param.name for param in layer.params] == ["encoder_p0", "encoder_p1"]
+    projection = stack.layers[1].non_trainable_weights[0].name
+    stack.set_name("both")
+    assert [param.name for one in stack.layers for param in one.params] == [
+        f"both_p{k}" for k in range(len(stack.params))]  # fmt: skip
+    assert [weight.name for weight in stack.non_trainable_weights] == [projection]
 
 
 def test_repeat_vector():

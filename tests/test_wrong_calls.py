@@ -344,7 +344,7 @@ ELSEWHERE = {
     **dict.fromkeys(["Layer.set_weights.weights", "Layer.match_weights.weights", "Layer.match_stored_weights.weights"],
                     Kind(lambda: rl.Dense(2, 2).get_weights())),
     "Recurrent.match_stored_weights.weights": Kind(lambda: rl.JZS1(2, 2).get_weights()),
-    "Layer.add_weight.name": TEXT, "Layer.add_regularizer.identifier": REGULARIZER,
+    "Layer.add_weight.name": TEXT, "Layer.set_name.name": TEXT, "Layer.add_regularizer.identifier": REGULARIZER,
     "Layer.add_regularizer.target": instance(lambda: WEIGHT, engine.Variable),
     "Layer.from_config.config": Kind(lambda: rl.Dense(2, 2).get_config()), "Layer.get_output_mask.train": UNCHECKED,
     "Layer.check_data.X": array(None, 2),

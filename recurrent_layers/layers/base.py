@@ -478,6 +478,22 @@ class Layer(PortableState):
             self.regularizers.append(regularizer)
         return regularizer
 
+    def set_name(self, name):
+        """Give all `params` names: `<name>_p0`, `<name>_p1` and so on, as in Keras 0.2.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        ValueError
+            If it is no text; then all names are what they were.
+        """
+        name = text("name", name)
+        for k, param in enumerate(self.params):
+            param.name = f"{name}_p{k}"
+
     @property
     def weights(self):
         """All weights: `params`, then `non_trainable_weights`."""
