@@ -15,7 +15,8 @@ from recurrent_layers import engine, scripts
 from recurrent_layers.engine import tensor
 from recurrent_layers.layers import recurrent, zoo
 
-RECURRENT = {name: getattr(recurrent, name) for name in recurrent.__all__ if name != "Recurrent"}
+RECURRENT = {name: getattr(recurrent, name) for name in ("GRU", "JZS1", "JZS2", "JZS3", "LSTM", "SimpleDeepRNN",
+                                                         "SimpleRNN")}  # fmt: skip
 ZOO = {f"zoo.{name}": getattr(zoo, name) for name in zoo.__all__}
 
 

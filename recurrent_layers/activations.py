@@ -6,7 +6,12 @@ activation, any callable that does the same will do.
 
 from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.utils.generic_utils import get_from_module, lookup  # noqa: F401
+from recurrent_layers.utils.generic_utils import get_from_module, lookup
+
+__all__ = [
+    "get", "get_from_module", "hard_sigmoid", "linear", "relu", "sigmoid", "softmax", "softplus", "tanh",
+    "time_distributed_softmax",
+]  # fmt: skip
 
 
 def softmax(x):

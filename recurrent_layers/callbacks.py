@@ -13,7 +13,12 @@ from tqdm import tqdm
 
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
-from recurrent_layers.utils.generic_utils import Progbar  # noqa: F401
+from recurrent_layers.utils.generic_utils import Progbar
+
+__all__ = [
+    "BaseLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LearningRateScheduler", "ModelCheckpoint",
+    "Monitor", "Progbar", "RemoteMonitor", "TerminateOnNaN",
+]  # fmt: skip
 
 (RemoteMonitor,) = classes_elsewhere(__name__, "RemoteMonitor")
 

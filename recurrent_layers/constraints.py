@@ -2,7 +2,12 @@
 
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.arguments import number
-from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments  # noqa: F401
+from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
+
+__all__ = [
+    "Constraint", "MaxNorm", "NonNeg", "UnitNorm", "get", "get_from_module", "identity", "maxnorm", "nonneg",
+    "unitnorm",
+]  # fmt: skip
 
 
 class Constraint:

@@ -11,8 +11,13 @@ import numpy as np
 from recurrent_layers import engine
 from recurrent_layers.utils.arguments import number, sizes
 from recurrent_layers.utils.arrays import converted
-from recurrent_layers.utils.generic_utils import get_from_module, lookup  # noqa: F401
-from recurrent_layers.utils.theano_utils import shared_ones, shared_zeros, sharedX  # noqa: F401
+from recurrent_layers.utils.generic_utils import get_from_module, lookup
+from recurrent_layers.utils.theano_utils import shared_ones, shared_zeros, sharedX
+
+__all__ = [
+    "get", "get_fans", "get_from_module", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity",
+    "lecun_uniform", "normal", "one", "orthogonal", "sharedX", "shared_ones", "shared_zeros", "uniform", "zero",
+]  # fmt: skip
 
 
 def shared(value):

@@ -7,8 +7,8 @@ import warnings
 
 import numpy as np
 
-from recurrent_layers import callbacks as cbks  # noqa: F401
-from recurrent_layers import constraints, objectives, optimizers, regularizers, training  # noqa: F401
+from recurrent_layers import callbacks as cbks
+from recurrent_layers import constraints, objectives, optimizers, regularizers, training
 from recurrent_layers.batches import Generated, InOrder
 from recurrent_layers.callbacks import checked_callbacks
 from recurrent_layers.data import (
@@ -27,20 +27,25 @@ from recurrent_layers.exchange import configs, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers import containers
-from recurrent_layers.layers.containers import Graph  # noqa: F401
+from recurrent_layers.layers.containers import Graph
 from recurrent_layers.lengths import ByLength, Steps
 from recurrent_layers.utils.arguments import choice, flag, integer, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
-from recurrent_layers.utils.generic_utils import (  # noqa: F401
+from recurrent_layers.utils.generic_utils import (
     Progbar,
     custom_objects_known,
     known_name,
     not_too_deep,
     printv,
 )
-from recurrent_layers.utils.layer_utils import container_from_config  # noqa: F401
+from recurrent_layers.utils.layer_utils import container_from_config
 
-__all__ = ["Sequential", "model_from_config", "model_from_json", "model_from_yaml", "slice_X"]
+__all__ = [
+    "Graph", "Model", "Progbar", "Sequential", "batch_shuffle", "cbks", "constraints", "container_from_config",
+    "containers", "get_function_name", "make_batches", "model_from_config", "model_from_json", "model_from_yaml",
+    "objectives", "optimizers", "printv", "regularizers", "slice_X", "standardize_X", "standardize_weights",
+    "standardize_y", "weighted_objective",
+]  # fmt: skip
 
 
 class Sequential(containers.Sequential):

@@ -12,7 +12,13 @@ import numpy as np
 from recurrent_layers.engine import config, nnet
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.arrays import pieces
-from recurrent_layers.utils.generic_utils import get_from_module, lookup  # noqa: F401
+from recurrent_layers.utils.generic_utils import get_from_module, lookup
+
+__all__ = [
+    "MAE", "MAPE", "MSE", "MSLE", "binary_crossentropy", "categorical_crossentropy", "get", "get_from_module", "hinge",
+    "mae", "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "poisson_loss", "squared_hinge",
+]  # fmt: skip
 
 
 def _epsilon():

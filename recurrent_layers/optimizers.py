@@ -17,8 +17,13 @@ from recurrent_layers.exchange.copies import PortableState, portable
 from recurrent_layers.initializations import shared, zero
 from recurrent_layers.utils import arguments
 from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite, set_all
-from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments  # noqa: F401
-from recurrent_layers.utils.theano_utils import floatX, shared_scalar, shared_zeros  # noqa: F401
+from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
+from recurrent_layers.utils.theano_utils import floatX, shared_scalar, shared_zeros
+
+__all__ = [
+    "Adadelta", "Adagrad", "Adam", "Optimizer", "RMSprop", "SGD", "adadelta", "adagrad", "adam", "clip_norm", "floatX",
+    "get", "get_from_module", "kl_divergence", "rmsprop", "sgd", "shared_scalar", "shared_zeros",
+]  # fmt: skip
 
 
 def _zeros_like(param):

@@ -7,7 +7,12 @@ from recurrent_layers.engine import Variable
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.utils.arguments import number, shown
-from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments  # noqa: F401
+from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
+
+__all__ = [
+    "ActivityRegularizer", "Regularizer", "WeightRegularizer", "activity_l1", "activity_l1l2", "activity_l2", "get",
+    "get_from_module", "identity", "l1", "l1l2", "l2",
+]  # fmt: skip
 
 
 class Regularizer(PortableState):

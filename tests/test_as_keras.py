@@ -175,6 +175,15 @@ class TestAsKeras:
         print(recurrent is recurrent_layers.layers.recurrent, keras is recurrent_layers, layer.output_dim)
         """) == "True True 3"
 
+    def test_import_of_all(self):
+        assert said("""
+        import recurrent_layers
+        recurrent_layers.as_keras()
+        from keras.layers.core import *
+        from keras.utils import *
+        print(Merge is recurrent_layers.layers.Merge, np_utils.to_categorical([1]).tolist(), "T" in globals())
+        """) == "True [[0.0, 1.0]] False"
+
     def test_not_behind_another_keras(self):
         assert "was imported as keras before; call as_keras first" in said("""
         import sys, types

@@ -2,24 +2,54 @@
 
 import importlib
 import json
+import types
 
 import pytest
 from conftest import DATA
 
-from recurrent_layers import elsewhere
+from recurrent_layers import elsewhere, layers
 from recurrent_layers.callbacks import RemoteMonitor
 from recurrent_layers.datasets import data_utils, reuters
 from recurrent_layers.layers import convolutional
-from recurrent_layers.preprocessing import image
-from recurrent_layers.utils import dot_utils, visualize_util
+from recurrent_layers.preprocessing import image, text
+from recurrent_layers.utils import arguments, arrays, dot_utils, visualize_util
 
 NAMES = json.loads((DATA / "names_of_keras.json").read_text())
+#: What `import *` gives besides; of a package its modules.
+OURS = {
+    "callbacks": ["Monitor", "TerminateOnNaN"], "layers": layers.__all__, "layers.containers": ["AutoEncoder"],
+    "layers.core": ["Lambda"], **{package: [module[len(package) + 1:] for module in NAMES
+                                            if module.startswith(package + ".")]
+                                  for package in ("datasets", "preprocessing", "utils", "wrappers")},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", NAMES)
 def test_they_can_be_imported(module):
     there = importlib.import_module("recurrent_layers." + module)
     assert [name for name in NAMES[module] if not hasattr(there, name)] == []
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_import_of_all_gives_them_and_no_helpers(module):
+    given = {}
+    exec(f"from recurrent_layers.{module} import *", given)
+    del given["__builtins__"]
+    assert sorted(given) == sorted({*NAMES[module], *OURS.get(module, [])})
+    helpers = [thing for helper in (arguments, arrays) for thing in vars(helper).values()
+               if getattr(thing, "__module__", "") == helper.__name__]  # fmt: skip
+    assert [name for name, thing in given.items() if any(thing is helper for helper in helpers)] == []
+    assert {thing.__name__.split(".")[0] for thing in given.values()
+            if isinstance(thing, types.ModuleType)} <= {"recurrent_layers"}  # fmt: skip
+
+
+def test_import_of_all_leaves_what_a_script_has_of_these_names():
+    given = {"T": "a tensor", "config": "my own", "number": 3}
+    exec("from recurrent_layers.preprocessing import text", given)
+    for module in NAMES:
+        if module != "preprocessing":
+            exec(f"from recurrent_layers.{module} import *", given)
+    assert given["text"] is text and (given["T"], given["config"], given["number"]) == ("a tensor", "my own", 3)
 
 
 @pytest.mark.parametrize("thing", [

@@ -5,6 +5,8 @@ import numpy as np
 from recurrent_layers.datasets import pickles
 from recurrent_layers.utils.arguments import as_path, shown, text
 
+__all__ = ["load_batch"]
+
 
 def load_batch(fpath, label_key="labels"):
     """Read a file of pictures.

@@ -7,6 +7,8 @@ import numpy as np
 from recurrent_layers.datasets.cifar import load_batch
 from recurrent_layers.datasets.data_utils import get_file
 
+__all__ = ["get_file", "load_batch", "load_data"]
+
 
 def load_data():
     """60000 pictures of 32 by 32 pixels, of 10 classes (Krizhevsky 2009).

@@ -8,6 +8,8 @@ from recurrent_layers.datasets.cifar import load_batch
 from recurrent_layers.datasets.data_utils import get_file
 from recurrent_layers.utils.arguments import choice
 
+__all__ = ["get_file", "load_batch", "load_data"]
+
 
 def load_data(label_mode="fine"):
     """60000 pictures of 32 by 32 pixels, of 100 classes or of 20 (Krizhevsky 2009).

@@ -12,7 +12,9 @@ import zlib
 
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.utils.arguments import as_path, flag, shown, text
-from recurrent_layers.utils.generic_utils import Progbar  # noqa: F401
+from recurrent_layers.utils.generic_utils import Progbar
+
+__all__ = ["ParanoidURLopener", "Progbar", "get_file"]
 
 (ParanoidURLopener,) = classes_elsewhere(__name__, "ParanoidURLopener", instead="get_file downloads without it")
 

@@ -1,7 +1,9 @@
 """Reviews of films, and whether they are good."""
 
 from recurrent_layers.datasets import word_sequences
-from recurrent_layers.datasets.data_utils import get_file  # noqa: F401
+from recurrent_layers.datasets.data_utils import get_file
+
+__all__ = ["get_file", "load_data"]
 
 
 def load_data(path="imdb.pkl", nb_words=None, skip_top=0, maxlen=None, test_split=0.2, seed=113, start_char=1,

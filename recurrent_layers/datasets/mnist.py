@@ -5,6 +5,8 @@ import numpy as np
 from recurrent_layers.datasets import pickles
 from recurrent_layers.datasets.data_utils import get_file
 
+__all__ = ["get_file", "load_data"]
+
 
 def load_data(path="mnist.pkl.gz"):
     """70000 handwritten digits (LeCun et al. 1998), of 28 rows of 28 pixels.

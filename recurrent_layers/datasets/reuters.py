@@ -4,6 +4,8 @@ from recurrent_layers.datasets import pickles, word_sequences
 from recurrent_layers.datasets.data_utils import get_file
 from recurrent_layers.elsewhere import functions_elsewhere
 
+__all__ = ["get_file", "get_word_index", "load_data", "make_reuters_dataset"]
+
 (make_reuters_dataset,) = functions_elsewhere(
     __name__, "make_reuters_dataset", instead="it made reuters.pkl and reuters_word_index.pkl, which load_data() and "
     "get_word_index() read")  # fmt: skip

@@ -5,11 +5,14 @@ import numpy as np
 from recurrent_layers import initializations
 from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, MaskedLayer, OfOneShape, Said  # noqa: F401
+from recurrent_layers.layers.base import Layer, MaskedLayer, OfOneShape, Said
 from recurrent_layers.utils.arguments import number
-from recurrent_layers.utils.theano_utils import shared_ones, shared_zeros, sharedX  # noqa: F401
+from recurrent_layers.utils.theano_utils import shared_ones, shared_zeros, sharedX
 
-__all__ = ["LeakyReLU", "PReLU", "ParametricSoftplus", "ThresholdedLinear", "ThresholdedReLU"]
+__all__ = [
+    "Layer", "LeakyReLU", "MaskedLayer", "PReLU", "ParametricSoftplus", "ThresholdedLinear", "ThresholdedReLU",
+    "initializations", "sharedX", "shared_ones", "shared_zeros",
+]  # fmt: skip
 
 
 def _rectified(x, alpha):

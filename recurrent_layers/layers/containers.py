@@ -9,9 +9,9 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, output_of, unchanged
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.generic_utils import not_too_deep
-from recurrent_layers.utils.theano_utils import ndim_tensor  # noqa: F401
+from recurrent_layers.utils.theano_utils import ndim_tensor
 
-__all__ = ["AutoEncoder", "Merge", "Sequential"]
+__all__ = ["AutoEncoder", "Graph", "Layer", "Merge", "Sequential", "ndim_tensor"]
 
 
 class _OfLayers(list):

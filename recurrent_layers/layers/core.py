@@ -11,15 +11,18 @@ from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import config
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer, Said
-from recurrent_layers.layers.containers import AutoEncoder, Merge  # noqa: F401
-from recurrent_layers.regularizers import ActivityRegularizer, Regularizer  # noqa: F401
+from recurrent_layers.layers.containers import AutoEncoder, Merge
+from recurrent_layers.regularizers import ActivityRegularizer, Regularizer
 from recurrent_layers.utils.arguments import choice, integer, items, number, shown, text
-from recurrent_layers.utils.generic_utils import known_name, lookup, make_tuple  # noqa: F401
-from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_zeros  # noqa: F401
+from recurrent_layers.utils.generic_utils import known_name, lookup, make_tuple
+from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_zeros
 
-__all__ = ["Activation", "ActivityRegularization", "Dense", "Dropout", "Flatten", "Lambda", "Layer", "MaskedLayer",
-           "Masking", "MaxoutDense", "Permute", "RepeatVector", "Reshape", "TimeDistributedDense",
-           "TimeDistributedMerge"]  # fmt: skip
+__all__ = [
+    "Activation", "ActivityRegularization", "ActivityRegularizer", "AutoEncoder", "DenoisingAutoEncoder", "Dense",
+    "Dropout", "Flatten", "Lambda", "Layer", "MaskedLayer", "Masking", "MaxoutDense", "Merge", "Permute", "Regularizer",
+    "RepeatVector", "Reshape", "TimeDistributedDense", "TimeDistributedMerge", "activations", "constraints", "floatX",
+    "initializations", "make_tuple", "ndim_tensor", "regularizers", "shared_zeros",
+]  # fmt: skip
 
 
 def _has_known_activation(layer):

@@ -2,12 +2,17 @@
 
 import numpy as np
 
-from recurrent_layers import activations, constraints, initializations, regularizers  # noqa: F401
-from recurrent_layers.constraints import unitnorm  # noqa: F401
+from recurrent_layers import activations, constraints, initializations, regularizers
+from recurrent_layers.constraints import unitnorm
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, MaskedLayer  # noqa: F401
+from recurrent_layers.layers.base import Layer, MaskedLayer
 from recurrent_layers.utils.arguments import flag, integer
-from recurrent_layers.utils.theano_utils import sharedX  # noqa: F401
+from recurrent_layers.utils.theano_utils import sharedX
+
+__all__ = [
+    "Embedding", "Layer", "MaskedLayer", "WordContextProduct", "activations", "constraints", "initializations",
+    "regularizers", "sharedX", "unitnorm",
+]  # fmt: skip
 
 
 def _check_range(layer, X):

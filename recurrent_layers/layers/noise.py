@@ -6,7 +6,7 @@ from recurrent_layers.engine import config
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer
 from recurrent_layers.utils.arguments import number
 
-__all__ = ["GaussianDropout", "GaussianNoise"]
+__all__ = ["GaussianDropout", "GaussianNoise", "MaskedLayer"]
 
 
 class GaussianNoise(DrawsNumbers, MaskedLayer):

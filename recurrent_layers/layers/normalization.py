@@ -3,11 +3,13 @@
 from recurrent_layers import initializations
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, OfOneShape  # noqa: F401
+from recurrent_layers.layers.base import Layer, OfOneShape
 from recurrent_layers.utils.arguments import choice, number
-from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_ones, shared_zeros  # noqa: F401
+from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_ones, shared_zeros
 
-__all__ = ["BatchNormalization", "LRN2D"]
+__all__ = [
+    "BatchNormalization", "LRN2D", "Layer", "floatX", "initializations", "ndim_tensor", "shared_ones", "shared_zeros",
+]  # fmt: skip
 
 
 class BatchNormalization(OfOneShape):

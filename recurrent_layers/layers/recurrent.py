@@ -5,15 +5,18 @@ before; ``.`` is the matrix product, ``*`` the elementwise one. Samples are rows
 papers is written ``T.dot(x_t, W)``.
 """
 
-from recurrent_layers import activations, initializations  # noqa: F401
+from recurrent_layers import activations, initializations
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, MaskedLayer  # noqa: F401
+from recurrent_layers.layers.base import Layer, MaskedLayer
 from recurrent_layers.layers.iteration import Recurrent
 from recurrent_layers.layers.steps_of_keras import arguments_of_keras, by_step_of_keras, step_of_keras
 from recurrent_layers.utils.arguments import flag, integer
-from recurrent_layers.utils.theano_utils import alloc_zeros_matrix, shared_scalar, shared_zeros  # noqa: F401
+from recurrent_layers.utils.theano_utils import alloc_zeros_matrix, shared_scalar, shared_zeros
 
-__all__ = ["GRU", "JZS1", "JZS2", "JZS3", "LSTM", "Recurrent", "SimpleDeepRNN", "SimpleRNN"]
+__all__ = [
+    "GRU", "JZS1", "JZS2", "JZS3", "LSTM", "Layer", "MaskedLayer", "Recurrent", "SimpleDeepRNN", "SimpleRNN",
+    "activations", "alloc_zeros_matrix", "initializations", "shared_scalar", "shared_zeros",
+]  # fmt: skip
 
 
 class _OfKeras(Recurrent):

@@ -7,6 +7,8 @@ import numpy as np
 from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
 from recurrent_layers.utils.arrays import converted, dtype_of_numbers
 
+__all__ = ["make_sampling_table", "pad_sequences", "skipgrams"]
+
 
 def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', value=0.0):
     """Bring sequences to one length, for a layer that masks the padding.

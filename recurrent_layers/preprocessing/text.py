@@ -9,6 +9,8 @@ from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.arguments import text as checked_text
 from recurrent_layers.utils.arrays import converted
 
+__all__ = ["Tokenizer", "base_filter", "one_hot", "text_to_word_sequence"]
+
 
 def base_filter():
     """The characters that separate words, besides the space: punctuation but the apostrophe, tabs and line breaks."""

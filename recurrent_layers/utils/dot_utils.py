@@ -2,4 +2,6 @@
 
 from recurrent_layers.elsewhere import WAY_OUT, classes_elsewhere
 
+__all__ = ["Grapher"]
+
 (Grapher,) = classes_elsewhere(__name__, "Grapher", instead=f"as utils.visualize_util.plot, {WAY_OUT}")

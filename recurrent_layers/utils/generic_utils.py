@@ -12,6 +12,8 @@ from tqdm import tqdm
 from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers
 
+__all__ = ["Progbar", "get_from_module", "make_tuple", "printv"]
+
 
 class _OfTheUser(threading.local):
     """Functions and classes of the user's own, by name."""

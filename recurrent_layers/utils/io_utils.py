@@ -7,6 +7,8 @@ from recurrent_layers.exchange.weight_files import written_whole
 from recurrent_layers.utils.arguments import as_path, integer, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers, in_any_order
 
+__all__ = ["HDF5Matrix", "load_array", "save_array"]
+
 
 class HDF5Matrix:
     """Rows of a data set in a file of HDF5, instead of an array in memory: they are read when they are asked for.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recurrent_layers import constraints, engine, regularizers  # noqa: F401
+from recurrent_layers import constraints, engine, regularizers
 from recurrent_layers import layers as layer_module
 from recurrent_layers.exchange.configs import layer_from_config
 from recurrent_layers.layers import convolutional
@@ -11,10 +11,19 @@ from recurrent_layers.utils.arguments import items, shown, sizes
 from recurrent_layers.utils.arrays import check_memory
 from recurrent_layers.utils.generic_utils import (
     custom_objects_known,
-    get_from_module,  # noqa: F401
+    get_from_module,
     not_too_deep,
     with_arguments,
 )
+
+__all__ = [
+    "Activation", "ActivityRegularization", "AutoEncoder", "BatchNormalization", "Convolution1D", "Convolution2D",
+    "Dense", "Dropout", "Embedding", "Flatten", "GRU", "GaussianDropout", "GaussianNoise", "JZS1", "JZS2", "JZS3",
+    "LSTM", "Layer", "LeakyReLU", "Masking", "MaxPooling1D", "MaxPooling2D", "MaxoutDense", "Merge", "PReLU", "Permute",
+    "RepeatVector", "Reshape", "SimpleDeepRNN", "SimpleRNN", "TimeDistributedDense", "WordContextProduct",
+    "ZeroPadding2D", "constraints", "container_from_config", "containers", "get_from_module", "get_layer",
+    "print_layer_shapes", "regularizers",
+]  # fmt: skip
 
 
 def container_from_config(original_layer_dict, custom_layers={}):

@@ -8,6 +8,11 @@ import numpy as np
 from recurrent_layers.utils.arguments import integer, items, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers, converted
 
+__all__ = [
+    "accuracy", "binary_logloss", "categorical_probas_to_classes", "multiclass_logloss", "normalize",
+    "probas_to_classes", "to_categorical",
+]  # fmt: skip
+
 
 def to_categorical(y, nb_classes=None):
     """Turn integer classes into one-hot rows.

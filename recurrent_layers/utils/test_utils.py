@@ -4,6 +4,8 @@ import numpy as np
 
 from recurrent_layers.utils.arguments import flag, integer, sizes
 
+__all__ = ["get_test_data"]
+
 
 def get_test_data(nb_train=1000, nb_test=500, input_shape=(10,), output_shape=(2,), classification=True, nb_class=2):
     """Draw samples whose numbers lie around their class, or around a number of their own.

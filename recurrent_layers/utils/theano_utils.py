@@ -7,6 +7,10 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.arguments import integer, shown, sizes, text
 from recurrent_layers.utils.arrays import converted, dtype_of_numbers
 
+__all__ = [
+    "alloc_zeros_matrix", "floatX", "ndim_tensor", "on_gpu", "sharedX", "shared_ones", "shared_scalar", "shared_zeros",
+]  # fmt: skip
+
 
 def _dtype(dtype):
     return dtype_of_numbers(engine.config.floatX if dtype is None else dtype)

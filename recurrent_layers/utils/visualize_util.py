@@ -2,4 +2,6 @@
 
 from recurrent_layers.elsewhere import functions_elsewhere
 
+__all__ = ["plot"]
+
 (plot,) = functions_elsewhere(__name__, "plot")

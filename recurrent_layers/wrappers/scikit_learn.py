@@ -9,6 +9,8 @@ from recurrent_layers.models import Sequential
 from recurrent_layers.utils.arguments import shown
 from recurrent_layers.utils.np_utils import to_categorical
 
+__all__ = ["BaseWrapper", "KerasClassifier", "KerasRegressor", "to_categorical"]
+
 
 class BaseWrapper:
     """What both estimators share.
