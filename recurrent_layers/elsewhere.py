@@ -1,7 +1,8 @@
 """What Keras 0.1 had and this library has not. It can be imported, as scripts do that never use it; used, it raises."""
 
 WAY_OUT = ("real Keras has it: pip install keras==0.3.3 (up to Python 3.11), which runs on Theano once "
-           "recurrent_layers is imported")
+           "recurrent_layers is imported, and for which calls have to be rewritten (input_shape= instead of the sizes "
+           "of the input)")
 
 
 def classes_elsewhere(module, *names, instead=WAY_OUT):
