@@ -7,24 +7,18 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
+import re
 import runpy
 import sys
 import tokenize
-from typing import NamedTuple
+from typing import Dict, NamedTuple, Set
 
-from recurrent_layers import engine
+from recurrent_layers import engine, layers
+from recurrent_layers.layers import convolutional
 from recurrent_layers.recurrence import speed_up_scan
 from recurrent_layers.utils.arguments import choice
 
 __all__ = ["as_keras"]
-
-#: Layers that take the sizes of their input and output in Keras 0.1, and that of the output alone later.
-OF_TWO_SIZES = {"Dense", "TimeDistributedDense", "MaxoutDense", "SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1",
-                "JZS2", "JZS3"}  # fmt: skip
-#: And those that take the shape of their input first in Keras 0.1, and none later.
-OF_A_SHAPE = {"BatchNormalization", "PReLU", "ParametricSoftplus"}
-#: What layers take by keyword since Keras 0.2.
-OF_LATER_KERAS = {"input_shape", "batch_input_shape", "input_length"}
 
 
 def as_keras(version="0.1"):
@@ -75,14 +69,21 @@ def as_keras(version="0.1"):
 def _check_keras():
     """Raise unless there is a Keras of 2015, and Theano under it."""
     advice = "pip install keras==0.3.3, with Python 3.8 to 3.11, whose Theano it needs"
-    try:
-        version = importlib.metadata.version("keras")
-    except importlib.metadata.PackageNotFoundError:
-        raise ImportError(f"Keras 0.3.3 is not installed: {advice}") from None
+    version = _installed_keras()
+    if not version:
+        raise ImportError(f"Keras 0.3.3 is not installed: {advice}")
     if not version.startswith(("0.2.", "0.3.")):
         raise ImportError(f"the Keras that is installed is {version}, not 0.3.3: {advice}")
     if engine.NAME != "Theano":
         raise ImportError(f"Keras {version} runs on Theano, not on {engine.NAME}: use Python 3.8 to 3.11")
+
+
+def _installed_keras():
+    """The version of the Keras that is installed; empty if there is none."""
+    try:
+        return importlib.metadata.version("keras")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -108,12 +109,54 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 # ---- What a script was written for ------------------------------------------------------------------------
 
+#: What a sign weighs: any number of guesses less than one import, and of imports less than one call that is an error
+#: in another version.
+GUESS, IMPORT, CALL = 1, 1000, 1000000
+
+#: Layers that take the sizes of their input and output in Keras 0.1, and that of the output alone later.
+OF_TWO_SIZES = {"Dense", "TimeDistributedDense", "MaxoutDense", "SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1",
+                "JZS2", "JZS3"}  # fmt: skip
+#: Those among them whose output_dim may be left out in Keras 0.1, and those that take a number behind it.
+OF_A_DEFAULT = {"GRU", "LSTM", "JZS1", "JZS2", "JZS3"}
+OF_A_NUMBER = {"MaxoutDense", "SimpleDeepRNN"}
+#: And those that take the shape of their input first in Keras 0.1, and none later.
+OF_A_SHAPE = {"BatchNormalization", "PReLU", "ParametricSoftplus"}
+#: What is of Keras by its name alone, unless a script has it from elsewhere.
+OF_KERAS = {*layers.__all__, *(name for name in convolutional.__all__ if name[0].isupper()), "LRN2D", "Model"}
+#: What Keras 0.2 has and 0.3 has not.
+ENDED = {"JZS1", "JZS2", "JZS3", "SimpleDeepRNN", "theano_utils"}
+
+#: What layers take by keyword since Keras 0.2.
+OF_LATER_LAYERS = {"input_shape", "batch_input_shape", "input_length"}
+#: What they and a Model take since Keras 1.0; and its methods.
+OF_LAYERS_OF_1 = {"input", "inputs", "units", "kernel_initializer", "kernel_regularizer", "recurrent_initializer",
+                  "recurrent_dropout"}  # fmt: skip
+OF_METHODS_OF_1 = {"compile": {"metrics"}, "fit": {"epochs"}, "fit_generator": {"epochs", "steps_per_epoch"}}
+#: Modules, and names in them, of one version.
+MODULES = {
+    "keras.utils.dot_utils": "0.1", "keras.utils.model_utils": "0.1", "keras.backend": "0.3",
+    "keras.layers.wrappers": "0.3", "keras.utils.data_utils": "0.3", "keras.applications": "1.0",
+    "keras.engine": "1.0", "keras.initializers": "1.0", "keras.layers.Input": "1.0", "keras.layers.local": "1.0",
+    "keras.layers.merge": "1.0",
+}  # fmt: skip
+#: What is called so is no size.
+NO_SIZE = re.compile(r"(^|_)(act|activ|activation|init|initialization|initializer)(_?(fn|func|function))?\d*$", re.I)
+
 
 class Style(NamedTuple):
     """Which Keras a script was written for, and what says so."""
 
     version: str
     reason: str
+
+
+class Sign(NamedTuple):
+    """What one import or call says of the version: 1.0 stands for all later ones."""
+
+    version: str
+    weight: int
+    reason: str
+    line: int
 
 
 def style_of(tree):
@@ -126,69 +169,170 @@ def style_of(tree):
     Returns
     -------
     Style
-        Of 0.1 if nothing, or as much, says otherwise.
+        Of version "0.1", "0.3" (for 0.2 and 0.3) or "1.0" (for that and later ones); of 0.1 if nothing, or as much,
+        says otherwise. The reason is the first of all that say so.
     """
-    found = {"0.1": [], "0.3": []}
-    layers = _names_of_layers(tree)
-    for node in ast.walk(tree):
-        for version, reason in _signs(node, layers):
-            found[version].append(f"{reason} in line {node.lineno}")
-    version = max(("0.1", "0.3"), key=lambda version: len(found[version]))
-    return Style(version, found[version][0] if found[version] else "nothing says otherwise")
+    signs = [*_signs_of_imports(tree), *_signs_of_calls(tree)]
+    early = [sign for sign in signs if sign.version == "0.1"]
+    later = [sign for sign in signs if sign.version != "0.1"]
+    # What came with 0.3 stayed in 1.0, whose scripts have signs of both.
+    found = max(early, later, key=lambda signs: sum(sign.weight for sign in signs))
+    if not found:
+        return Style("0.1", "nothing says otherwise")
+    version = max(sign.version for sign in found)
+    first = min((sign for sign in found if sign.version == version), key=lambda sign: sign.line)
+    return Style(version, f"{first.reason} in line {first.line}")
 
 
-def _names_of_layers(tree):
-    """What layers are called in a script: by their names, or by those that it gives them."""
-    names = {name: name for name in OF_TWO_SIZES}
+def _signs_of_imports(tree):
+    """One sign for each module."""
+    lines = {}
+    for name, line in _imports(tree):
+        if name.startswith("keras.layers.") and name[len("keras.layers."):] in OF_KERAS:
+            lines.setdefault(("0.3", "layers from keras.layers itself"), line)
+        for module, version in MODULES.items():
+            if f"{name}.".startswith(f"{module}."):
+                lines.setdefault((version, f"import of {module}"), line)
+    return [Sign(version, IMPORT, reason, line) for (version, reason), line in lines.items()]
+
+
+def _imports(tree):
+    """What is imported, by its full name, and the line."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            names.update((one.asname, one.name) for one in node.names if one.asname and one.name in OF_TWO_SIZES)
-        elif isinstance(node, ast.Assign) and _last_name(node.value) in OF_TWO_SIZES:
-            names.update((target.id, _last_name(node.value)) for target in node.targets
-                         if isinstance(target, ast.Name))  # fmt: skip
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            yield from ((module + one.name, node.lineno) for one in node.names)
+
+
+def _signs_of_calls(tree):
+    names = _names(tree)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    added = {id(argument) for call in calls if _last_name(call.func) == "add" for argument in call.args}
+    for call in calls:
+        name, layer = _last_name(call.func), names.of_keras(call.func)
+        keywords = {keyword.arg for keyword in call.keywords}
+        # Things that are not of Keras have methods and keywords of these names, too.
+        of_methods = OF_METHODS_OF_1.get(name, set()) if name not in names.others else set()
+        of_1 = keywords & (OF_LAYERS_OF_1 if layer in OF_KERAS else of_methods)
+        of_later = keywords & OF_LATER_LAYERS if layer or id(call) in added or name == "add_input" else set()
+        if of_1:
+            yield Sign("1.0", CALL, f"{name}({min(of_1)}=...)", call.lineno)
+        elif of_later and layer not in OF_A_SHAPE:
+            yield Sign("0.3", CALL, f"{name}({min(of_later)}=...)", call.lineno)
+        elif None in keywords or any(isinstance(argument, ast.Starred) for argument in call.args):
+            continue
+        elif layer in OF_TWO_SIZES:
+            yield from _signs_of_sizes(call, layer, name, keywords, names)
+        elif layer in OF_A_SHAPE and call.args:
+            yield Sign("0.1", CALL, f"{name} of a shape", call.lineno)
+        elif layer in OF_A_SHAPE and not of_later:
+            yield Sign("0.3", CALL, f"{name} without a shape", call.lineno)
+        elif layer == "Reshape" and len(call.args) > 1:
+            yield Sign("0.1", CALL, "Reshape with several sizes", call.lineno)
+
+
+def _signs_of_sizes(call, layer, name, keywords, names):
+    """What a layer of two sizes says: a call that one version refuses is of the other."""
+    has_two = len(call.args) > 1 and names.is_size(call.args[1])
+    in_01 = [*("input_dim", "output_dim")[:len(call.args)], *keywords]
+    in_03 = [*("output_dim", "init")[:len(call.args)], *keywords]
+    needed = {"input_dim"} if layer in OF_A_DEFAULT else {"input_dim", "output_dim"}
+    fits_01 = len(set(in_01)) == len(in_01) and needed.issubset(in_01) and (len(call.args) < 2 or has_two)
+    fits_03 = in_03.count("output_dim") == 1 and (not has_two or layer in OF_A_NUMBER)
+    if call.args:
+        reason = f"{name} with {'two sizes' if fits_01 and not fits_03 else 'one size'}"
+    else:
+        reason = f"{name} without {'output_dim' if fits_01 else 'input_dim'}"
+    if not (fits_01 and fits_03):
+        yield Sign("0.1" if fits_01 else "0.3", CALL, reason, call.lineno)
+    elif len(call.args) == 1 and "output_dim" not in keywords:
+        yield Sign("0.3", GUESS, reason, call.lineno)
+
+
+class _Names(NamedTuple):
+    """What the names in a script mean."""
+
+    #: What is imported from keras, and layers that are given another name: to the names that they have there.
+    imported: Dict[str, str]
+    #: What is imported from elsewhere, or defined in the script.
+    others: Set[str]
+    #: What is a string, at one place at least.
+    texts: Set[str]
+
+    def of_keras(self, node):
+        """The name in Keras of what a name or an attribute means; None if it is not of Keras."""
+        root, name = _root(node), _last_name(node)
+        if root in self.others:
+            return None
+        if isinstance(node, ast.Name):
+            name = self.imported.get(name, name)
+        return name if name in OF_KERAS or root in self.imported else None
+
+    def is_size(self, node):
+        """Whether an argument is a size, rather than a function or the name of one."""
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, int)
+        is_of_keras = _root(node) in self.imported and not isinstance(node, ast.Subscript)
+        if isinstance(node, (ast.Lambda, ast.JoinedStr)) or is_of_keras:
+            return False
+        name = _last_name(node.func if isinstance(node, ast.Call) else node)
+        return name is None or name not in self.texts and NO_SIZE.search(name) is None
+
+
+def _names(tree):
+    imported, others, texts, bound = {}, set(), set(), []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for one in node.names:
+                module, name = getattr(node, "module", None) or one.name, one.asname or one.name.partition(".")[0]
+                if module.partition(".")[0] == "keras":
+                    imported[name] = one.name
+                else:
+                    others.add(name)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            others.add(node.name)
+        elif isinstance(node, ast.Assign):
+            bound += ((target, node.value) for target in node.targets)
+        elif isinstance(node, (ast.For, ast.comprehension)):
+            bound += ((node.target, value) for value in getattr(node.iter, "elts", ()))
+        elif isinstance(node, ast.arguments):
+            bound += zip(reversed([*node.posonlyargs, *node.args]), reversed(node.defaults))
+            bound += zip(node.kwonlyargs, node.kw_defaults)
+    names = _Names(imported, others - set(imported), texts)
+    for target, value in bound:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            texts.add(_last_name(target))
+        elif isinstance(target, ast.Name) and names.of_keras(value) in OF_KERAS:
+            imported[target.id] = names.of_keras(value)
     return names
 
 
 def _last_name(node):
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+    """`c` of `a.b.c`, and of `a["c"]`."""
+    if isinstance(node, ast.Subscript):
+        texts = [inner.value for inner in ast.walk(node.slice) if isinstance(inner, ast.Constant)]
+        return texts[0] if texts and isinstance(texts[0], str) else None
+    return next((getattr(node, field) for field in ("attr", "id", "arg") if hasattr(node, field)), None)
 
 
-def _signs(node, layers):
-    """What one node says of the version: pairs of a version and a reason."""
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        modules = [one.name for one in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-        if isinstance(node, ast.ImportFrom):
-            modules = [f"{modules[0]}.{one.name}" for one in node.names]
-        for name in modules:
-            if name.startswith(("keras.backend", "keras.layers.wrappers", "keras.layers.local")):
-                yield "0.3", f"import of {name}"
-            elif name.startswith(("keras.utils.theano_utils", "keras.layers.recurrent.JZS",
-                                  "keras.layers.recurrent.SimpleDeepRNN")):  # fmt: skip
-                yield "0.1", f"import of {name}"
-    if not isinstance(node, ast.Call):
-        return
-    name, keywords = _last_name(node.func), {keyword.arg for keyword in node.keywords}
-    if None in keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-        return
-    if not OF_LATER_KERAS.isdisjoint(keywords) and name not in OF_A_SHAPE:
-        yield "0.3", f"{name}({sorted(OF_LATER_KERAS & keywords)[0]}=...)"
-    elif name in layers:
-        is_size = [not isinstance(argument, ast.Constant) or isinstance(argument.value, int) for argument in node.args]
-        if is_size[:2] == [True, True]:
-            yield "0.1", f"{name} with two sizes"
-        elif is_size[:1] == [True] and "output_dim" not in keywords:
-            yield "0.3", f"{name} with one size"
-        elif not node.args and "output_dim" in keywords and "input_dim" not in keywords:
-            yield "0.3", f"{name}(output_dim=...) without input_dim"
-    elif name in OF_A_SHAPE:
-        has_shape = "input_shape" in keywords or node.args and isinstance(node.args[0], ast.Tuple)
-        yield ("0.1", f"{name} of a shape") if has_shape else ("0.3", f"{name} without a shape")
-    elif name == "Reshape" and len(node.args) > 1:
-        yield "0.1", "Reshape with several sizes"
+def _root(node):
+    """`a` of `a.b.c`, of `a.b(...)` and of `a["c"]`."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return _last_name(node)
+
+
+def _ended(tree):
+    """The first name of Keras 0.2 that Keras 0.3 has not, with its line; None if there is none."""
+    imported = _names(tree).imported
+    found = [(line, part) for name, line in _imports(tree) if name.startswith("keras.")
+             for part in name.split(".") if part in ENDED]  # fmt: skip
+    found += [(node.lineno, node.attr) for node in ast.walk(tree)
+              if isinstance(node, ast.Attribute) and node.attr in ENDED and _root(node) in imported]  # fmt: skip
+    return "{1} in line {0}".format(*min(found)) if found else None
 
 
 # ---- Running it -------------------------------------------------------------------------------------------
-
 
 def run(path, arguments=(), version=None):
     """Run a script as Python would, but for what `keras` and `theano` mean.
@@ -214,10 +358,21 @@ def run(path, arguments=(), version=None):
     except (SyntaxError, UnicodeDecodeError) as error:
         raise SystemExit(_about_syntax(path, error)) from None
     style = style_of(tree) if version is None else Style(version, f"--keras={version}")
+    if style.version == "1.0":
+        raise SystemExit(f"recurrent_layers: {path} is for Keras 1.0 or later ({style.reason}), which this does not "
+                         "run: it runs scripts for Keras 0.1 to 0.3. If it is one after all: --keras=0.1 or "
+                         "--keras=0.3")  # fmt: skip
     what = "recurrent_layers" if style.version == "0.1" else "Keras 0.3.3"
     print(f"recurrent_layers: keras is {what} here, theano is {engine.NAME} ({path} is in the style of Keras "
           f"{'0.1' if style.version == '0.1' else '0.2 or 0.3'}: {style.reason})", file=sys.stderr, flush=True)
     say_what_is_wrong()
+    ended = _ended(tree) if style.version == "0.3" and not _installed_keras().startswith("0.2.") else None
+    if ended:
+        raise SystemExit(
+            f"recurrent_layers: {path} is for Keras 0.2 ({style.reason}; {ended}): JZS1, JZS2, JZS3, SimpleDeepRNN "
+            "and theano_utils ended with it, and Keras 0.3.3 cannot run it. They are here as they were in Keras 0.1, "
+            "whose layers take both sizes: write JZS1(4, 16) for JZS1(16, input_dim=4), the other layers in the same "
+            "way, and run it by --keras=0.1")  # fmt: skip
     try:
         as_keras(style.version)
     except ImportError as error:

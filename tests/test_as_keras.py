@@ -1,6 +1,7 @@
 """`python -m recurrent_layers script.py` and `as_keras`: what `keras` and `theano` mean, and what is said about it."""
 
 import ast
+import contextlib
 import json
 import os
 import re
@@ -46,6 +47,54 @@ class TestStyle:
         ("LSTM(*sizes)", "0.1"), ("LSTM(**options)", "0.1"), ("import numpy", "0.1"),
         # What most of it says.
         ("LSTM(64, 128)\\nDense(128, 64)\\nDense(10)", "0.1"), ("LSTM(64, 128)\\nDense(64)\\nDense(10)", "0.3"),
+        # What is behind the first size may be no size.
+        ("Dense(hidden, act, input_dim=4)", "0.3"), ("Dense(hidden, whatever, input_dim=4)", "0.3"),
+        ("Dense(10, activation)", "0.3"), ("Dense(10, args.init)", "0.3"), ("Dense(10, options['act_fn'])", "0.3"),
+        ("kind = 'relu'\\nDense(10, kind)", "0.3"), ("for kind in ['relu', 'tanh']:\\n    Dense(10, kind)", "0.3"),
+        ("def build(n, kind='relu'):\\n    return Dense(n, kind)", "0.3"), ("Dense(10, lambda shape: shape)", "0.3"),
+        ("from keras import initializations\\nDense(10, initializations.uniform)", "0.3"),
+        ("Dense(n_states, n_actions)", "0.1"), ("Dense(HIDDEN, len(chars))", "0.1"), ("Dense(4, y.shape[1])", "0.1"),
+        ("n = 'a'\\nm = 3\\nDense(4, m)", "0.1"), ("Dense(64, output_dim=10)", "0.1"), ("LSTM(input_dim=4)", "0.1"),
+        ("from keras.utils import np_utils\\nDense(4, np_utils.to_categorical(y).shape[1])", "0.1"),
+        ("MaxoutDense(10, 4)", "0.1"), ("MaxoutDense(10, 4, input_dim=3)", "0.3"), ("MaxoutDense(5, 10, 4)", "0.1"),
+        # Calls before imports, which count once for each module; what 0.2 has too is no sign of 0.1.
+        ("from keras.utils.theano_utils import sharedX, floatX, on_gpu\\nLSTM(5, input_shape=(3, 2))", "0.3"),
+        ("from keras.layers.recurrent import LSTM, JZS1, JZS2, JZS3\\nDense(10)", "0.3"),
+        ("from keras.backend import dot, sum, mean\\nDense(64, 10)", "0.1"),
+        ("from keras.utils.dot_utils import Grapher\\nfrom keras import backend\\nimport keras.backend", "0.1"),
+        ("from keras.layers import LSTM, Dense", "0.3"), ("from keras.layers import recurrent", "0.1"),
+        # Shapes of other things.
+        ("build(input_shape=X.shape)", "0.1"), ("data = load(input_length=3)", "0.1"),
+        ("from mine import Dropout\\nDropout(0.5, input_shape=(3,))", "0.1"), ("model.add(Mine(input_shape=4))", "0.3"),
+        ("from keras.layers.core import Highway as H\\nH(input_shape=(3,))", "0.3"),
+        ("import keras.layers.core as core\\ncore.Highway(input_shape=(3,))", "0.3"),
+        ("import keras\\nkeras.layers.core.Highway(input_shape=(3,))", "0.3"),
+        ("graph.add_input(name='x', input_shape=(3,))", "0.3"), ("graph.add_input(name='x', ndim=3)", "0.1"),
+        ("from keras.layers.convolutional import MaxPooling1D\\nMaxPooling1D(2, input_shape=(3, 4))", "0.3"),
+        ("LSTM(*sizes, input_shape=(3, 4))", "0.3"),
+        # And layers of others, ours among them.
+        ("from recurrent_layers import JZS1, GRU\\nJZS1(4, 3)\\nGRU(3)", "0.1"),
+        ("from recurrent_layers import JZS1\\nfrom keras.layers.core import Dense\\nJZS1(4, 3)\\nDense(1)", "0.3"),
+        ("import torch.nn as nn\\nnn.LSTM(64)\\nnn.LSTM(32)", "0.1"), ("from lasagne import Dense\\nDense(3)", "0.1"),
+        ("class GRU(object):\\n    pass\\nGRU(128)", "0.1"), ("def Dense(n):\\n    pass\\nDense(10)", "0.1"),
+        ("try:\\n    from mine import GRU\\nexcept ImportError:\\n    from keras.layers.recurrent import GRU\\nGRU(8)",
+         "0.3"),
+        # Whatever stands in front of it is a shape.
+        ("BatchNormalization(64)", "0.1"), ("PReLU(4)", "0.1"), ("BatchNormalization(shape)", "0.1"),
+        ("PReLU(init='zero')", "0.3"), ("ParametricSoftplus()", "0.3"), ("BatchNormalization(epsilon=1e-5)", "0.3"),
+        ("BatchNormalization(input_shape=(64,))", "0.1"),
+        # What is certain and what is guessed: LSTM(100) is LSTM(100, 128) in 0.1.
+        ("LSTM(100)\\nLSTM(50)\\nGRU(20)\\nDense(20, 10)", "0.1"), ("LSTM(100)\\nDense(3, input_dim=4)", "0.3"),
+        ("LSTM(100)\\nLSTM(50)\\nfrom keras.utils import dot_utils", "0.1"), ("SimpleRNN(100)\\nLSTM(3, 4)", "0.1"),
+        # Of Keras 1.0 and later, with what they have kept of 0.3.
+        ("LSTM(128, input_dim=64)\\nmodel.compile('sgd', 'mse', metrics=['accuracy'])", "1.0"),
+        ("model.fit(X, y, epochs=3)", "1.0"), ("model.fit_generator(g, steps_per_epoch=10, epochs=3)", "1.0"),
+        ("from keras.layers import Input, Dense", "1.0"), ("from keras.engine.topology import Layer", "1.0"),
+        ("import keras.engine", "1.0"), ("from keras.models import Model\\nModel(input=x, output=y)", "1.0"),
+        ("import keras\\nkeras.models.Model(inputs=x, outputs=y)", "1.0"), ("Dense(units=10)", "1.0"),
+        ("from keras.models import Model", "0.1"), ("from mine import Model\\nModel(input=x)", "0.1"),
+        ("class Net:\\n    def fit(self, X, epochs):\\n        pass\\nnet.fit(X, epochs=3)", "0.1"),
+        ("LSTM(64, 128)\\nDense(128, 10)\\nother.fit(X, epochs=3)", "0.1"),
     ])  # fmt: skip
     def test_it_is_seen(self, source, version):
         assert scripts.style_of(ast.parse(source.replace("\\n", "\n"))).version == version
@@ -53,6 +102,29 @@ class TestStyle:
     def test_the_reason_names_a_line(self):
         style = scripts.style_of(ast.parse("import numpy\n\nmodel.add(LSTM(128, input_dim=64))"))
         assert style.reason == "LSTM with one size in line 3"
+
+    @pytest.mark.parametrize("source, reason", [
+        ("model.add(Dense(3, 4))", "Dense with two sizes in line 1"),
+        ("\nGRU(3, output_dim=4)", "GRU with two sizes in line 2"), ("import sys", "nothing says otherwise"),
+        ("LSTM(output_dim=3)", "LSTM without input_dim in line 1"),
+        ("from keras import backend", "import of keras.backend in line 1"),
+        ("LSTM(input_dim=3)", "LSTM without output_dim in line 1"), ("PReLU(4)", "PReLU of a shape in line 1"),
+        ("Dense(10)\nfit.compile(metrics=[])", "compile(metrics=...) in line 2"),
+        ("def f():\n    Dense(3)\nDense(4)", "Dense with one size in line 2"),
+    ])  # fmt: skip
+    def test_reasons(self, source, reason):
+        assert scripts.style_of(ast.parse(source)).reason == reason
+
+    @pytest.mark.parametrize("name", ["Dense", "TimeDistributedDense", "MaxoutDense", "SimpleRNN", "GRU", "JZS2"])
+    @pytest.mark.parametrize("call, version", [
+        ("{}(4, 3)", "0.1"), ("{}(4, output_dim=3)", "0.1"), ("{}(output_dim=3, input_dim=4)", "0.1"),
+        ("{}(3, input_dim=4)", "0.3"), ("{}(output_dim=3)", "0.3"), ("{}(3, 'uniform', input_dim=4)", "0.3"),
+    ])  # fmt: skip
+    def test_what_our_layer_refuses_is_of_later_keras(self, call, version, name):
+        assert scripts.style_of(ast.parse(call.format(name))).version == version
+        with contextlib.nullcontext() if version == "0.1" else pytest.raises((TypeError, ValueError)):
+            layer = eval(call.format(name), vars(rl))
+            assert (layer.input_dim, layer.output_dim) == (4, 3)
 
 
 class TestRunning:
@@ -145,6 +217,27 @@ class TestRunning:
         result = ran(tmp_path / "script.py", source="import keras\nprint(1)\nkeras.nothing")
         assert result.returncode == 1 and result.stdout == "1\n"
         assert result.stderr.splitlines()[-1] == "AttributeError: module 'recurrent_layers' has no attribute 'nothing'"
+
+    def test_keras_1(self, tmp_path):
+        source = "print(1)\nfrom keras.layers import Input\nmodel.fit(epochs=3)"
+        result = ran(tmp_path / "script.py", source=source)
+        assert result.returncode == 1 and result.stdout == ""
+        (message,) = result.stderr.splitlines()
+        assert "is for Keras 1.0 or later (import of keras.layers.Input in line 2), which this does not run" in message
+        result = ran(tmp_path / "script.py", options=["--keras=0.1"])
+        assert result.stdout == "1\n" and "keras is recurrent_layers here" in result.stderr
+
+    @pytest.mark.parametrize("source, name", [
+        ("from keras.layers.recurrent import JZS1\nJZS1(16, input_dim=4)", "JZS1 in line 1"),
+        ("from keras.layers import recurrent as r\nr.SimpleDeepRNN(8, input_shape=(3, 4))", "SimpleDeepRNN in line 2"),
+        ("import numpy\nfrom keras.utils.theano_utils import sharedX\nDense(3)", "theano_utils in line 2"),
+    ])  # fmt: skip
+    def test_what_ended_with_keras_02(self, source, name, tmp_path):
+        result = ran(tmp_path / "script.py", source=source)
+        assert result.returncode == 1 and result.stdout == "" and "Traceback" not in result.stderr
+        *_, message = result.stderr.splitlines()
+        assert f"; {name}): JZS1, JZS2, JZS3, SimpleDeepRNN and theano_utils ended with it" in message
+        assert "write JZS1(4, 16) for JZS1(16, input_dim=4)" in message and "--keras=0.1" in message
 
     def test_a_module_that_is_not_there_is_missing_by_its_name(self, tmp_path):
         result = ran(tmp_path / "script.py", source="from keras.layers.local import LocallyConnected1D",
