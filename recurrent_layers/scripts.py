@@ -1,6 +1,7 @@
 """Scripts of 2015, run as they are: `keras` and `theano` in their imports mean what they were written for."""
 
 import ast
+import functools
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -11,6 +12,7 @@ import re
 import runpy
 import sys
 import tokenize
+import traceback
 from typing import Dict, NamedTuple, Set
 
 from recurrent_layers import engine, layers
@@ -334,8 +336,19 @@ def _ended(tree):
 
 # ---- Running it -------------------------------------------------------------------------------------------
 
+#: What Python 2 has and Python 3 has not, by the error that it ends with.
+OF_PYTHON_2 = {
+    NameError: {"xrange", "raw_input", "unicode", "long", "basestring", "reduce", "unichr", "file"},
+    ImportError: {"cPickle", "urllib2", "Queue", "StringIO", "cStringIO", "ConfigParser", "commands", "izip"},
+    AttributeError: {"iteritems", "itervalues", "iterkeys", "has_key", "izip"},
+}
+
+
 def run(path, arguments=(), version=None):
     """Run a script as Python would, but for what `keras` and `theano` mean.
+
+    An error that leaves it is printed as Python does, without what stands before the script, and with advice if it is
+    of Python 2.
 
     Parameters
     ----------
@@ -380,7 +393,12 @@ def run(path, arguments=(), version=None):
                          "script for Keras 0.1 after all: --keras=0.1") from None
     sys.argv = [path, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(path))
-    runpy.run_path(path, run_name="__main__")
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except BaseException:
+        # Python calls it behind us; one of the script's own stays in use.
+        sys.excepthook = functools.partial(_print_error, path, sys.excepthook)
+        raise
 
 
 def say_what_is_wrong():
@@ -389,8 +407,27 @@ def say_what_is_wrong():
         print(f"recurrent_layers: {engine.prepare().complaint}", file=sys.stderr, flush=True)
 
 
+def _print_error(path, hook, kind, error, trace):
+    """Print an error that has left a script, as Python does, but from the script on, and give advice."""
+    while trace is not None and trace.tb_frame.f_code.co_filename != path:
+        trace = trace.tb_next
+    error = error.with_traceback(trace)
+    hook(kind, error, trace)
+    names = re.findall(r"(?:^name|No module named|cannot import name|has no attribute) '(\w+)'", str(error))
+    old = {name for of_error, known in OF_PYTHON_2.items() if isinstance(error, of_error) for name in known}
+    if names and names[-1] in old:
+        folder = os.path.dirname(os.path.abspath(path))
+        files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(trace)]
+        own = [file for file in files if os.path.dirname(os.path.abspath(file)) == folder]
+        print(f"recurrent_layers: {names[-1]} is of Python 2: {_translate(own[-1] if own else path)}", file=sys.stderr)
+
+
+def _translate(path):
+    return (f"translate it first: pip install future, and futurize -w {path}; or 2to3 -w {path} where there is one, "
+            "which came with Python up to 3.12")  # fmt: skip
+
+
 def _about_syntax(path, error):
     line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
     return (f"recurrent_layers: {path}{line} is no Python 3: {error}\nIf it was written for Python 2 (print without "
-            "parentheses, xrange, tabs mixed with spaces), translate it first: pip install future, and futurize -w "
-            f"{path}; or 2to3 -w {path} where there is one, which came with Python up to 3.12")
+            f"parentheses, xrange, tabs mixed with spaces), {_translate(path)}")

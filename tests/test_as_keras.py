@@ -218,6 +218,33 @@ class TestRunning:
         assert result.returncode == 1 and result.stdout == "1\n"
         assert result.stderr.splitlines()[-1] == "AttributeError: module 'recurrent_layers' has no attribute 'nothing'"
 
+    def test_the_traceback_begins_in_the_script(self, tmp_path):
+        (tmp_path / "beside.py").write_text("def halve(n):\n    return n / 0")
+        result = ran(tmp_path / "script.py", source="import beside\n\nbeside.halve(1)")
+        assert result.returncode == 1
+        frames = [line.strip() for line in result.stderr.splitlines() if line.startswith('  File "')]
+        assert frames == [f'File "{tmp_path / "script.py"}", line 3, in <module>',
+                          f'File "{tmp_path / "beside.py"}", line 2, in halve']  # fmt: skip
+        first, *_, last = result.stderr.splitlines()[1:]
+        assert first == "Traceback (most recent call last):" and last == "ZeroDivisionError: division by zero"
+
+    def test_a_hook_of_the_script_prints_its_errors(self, tmp_path):
+        result = ran(tmp_path / "script.py", source="""
+            import sys
+            sys.excepthook = lambda kind, error, trace: print(kind.__name__, error, trace.tb_lineno)
+            1 / 0
+            """)
+        assert result.returncode == 1 and result.stdout == "ZeroDivisionError division by zero 4\n"
+
+    def test_python_2_that_parses(self, tmp_path):
+        (tmp_path / "beside.py").write_text("text = unicode('x')")
+        result = ran(tmp_path / "script.py", source="print(1)\nimport beside")
+        assert result.returncode == 1 and result.stdout == "1\n"
+        first, *_, error, advice = result.stderr.splitlines()[1:]
+        assert first == "Traceback (most recent call last):" and error == "NameError: name 'unicode' is not defined"
+        assert advice.startswith("recurrent_layers: unicode is of Python 2: translate it first: pip install future")
+        assert f"futurize -w {tmp_path / 'beside.py'};" in advice and "2to3 -w" in advice
+
     def test_keras_1(self, tmp_path):
         source = "print(1)\nfrom keras.layers import Input\nmodel.fit(epochs=3)"
         result = ran(tmp_path / "script.py", source=source)
@@ -253,6 +280,37 @@ class TestRunning:
         assert [line for line in result.stderr.splitlines() if "device" in line] == [
             f"recurrent_layers: device={device} is passed over: all runs on the CPU."]  # fmt: skip
         assert len(result.stderr.splitlines()) == 2 and result.stderr.startswith("recurrent_layers: keras is")
+
+
+class TestAdvice:
+    """Of errors that leave a script which parses."""
+
+    def printed(self, source, capsys):
+        try:
+            exec(compile(source, "script.py", "exec"), {})
+        except Exception:
+            scripts._print_error("script.py", sys.__excepthook__, *sys.exc_info())
+        return capsys.readouterr().err.splitlines()
+
+    @pytest.mark.parametrize("source, name", [
+        ("for i in xrange(3):\n    pass", "xrange"), ("raw_input()", "raw_input"), ("basestring", "basestring"),
+        ("import cPickle as pickle", "cPickle"), ("from StringIO import StringIO", "StringIO"),
+        ("from itertools import izip", "izip"), ("import itertools\nitertools.izip", "izip"),
+        ("for k, v in {}.iteritems():\n    pass", "iteritems"), ("{}.has_key(1)", "has_key"),
+    ], ids=lambda value: value.split("\n")[0])  # fmt: skip
+    def test_python_2(self, source, name, capsys):
+        first, frame, *_, error, advice = self.printed(source, capsys)
+        assert first == "Traceback (most recent call last):" and frame.startswith('  File "script.py", line ')
+        assert f"'{name}'" in error and "Error: " in error
+        assert advice.startswith(f"recurrent_layers: {name} is of Python 2: ") and "futurize -w script.py;" in advice
+
+    @pytest.mark.parametrize("source", [
+        "nothing", "import nothing_at_all", "''.nothing", "raise NameError('xrange')", "raise ValueError('xrange')",
+        "def f():\n    file = file\nf()", "import os\nos.xrange", "return 1",
+    ])  # fmt: skip
+    def test_another_error_gets_none(self, source, capsys):
+        last = self.printed(source, capsys)[-1]
+        assert "Error: " in last and "Python 2" not in last
 
 
 class TestAsKeras:
