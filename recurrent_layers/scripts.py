@@ -391,6 +391,9 @@ def run(path, arguments=(), version=None):
     except ImportError as error:
         raise SystemExit(f"recurrent_layers: {path} needs Keras 0.3.3 itself ({style.reason}), but {error}. If it is a "
                          "script for Keras 0.1 after all: --keras=0.1") from None
+    floatX = _wanted_floatX(tree)
+    if floatX:
+        engine.config.floatX = floatX
     sys.argv = [path, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(path))
     try:
@@ -405,6 +408,40 @@ def say_what_is_wrong():
     """Say on stderr what is not as it should be, such as that there is no compiler; see `engine.prepare`."""
     if engine.prepare().complaint:
         print(f"recurrent_layers: {engine.prepare().complaint}", file=sys.stderr, flush=True)
+
+
+def _wanted_floatX(tree):
+    """The floatX in the flags that a script writes into `os.environ`; None if there is none, or the user's own wins.
+
+    The engine has read them before: what stands below the script's first import of it would have come too late for
+    Theano, too.
+    """
+    given = [os.environ.get(name) for name in {"THEANO_FLAGS", engine.prepare().engine.flags}]
+    if any(re.search(r"\bfloatX\s*=", flags or "") for flags in given):
+        return None
+    found = None
+    for statement in tree.body:
+        if any(name.partition(".")[0] in ("theano", "keras") for name, _ in _imports(statement)):
+            break
+        for node in ast.walk(statement):
+            texts = " ".join(_texts_for_flags(node))
+            found = (re.findall(r"\bfloatX\s*=\s*(float(?:16|32|64))\b", texts) or [found])[-1]
+    return found
+
+
+def _texts_for_flags(node):
+    """The strings in a node that writes `THEANO_FLAGS` into `os.environ`."""
+    if isinstance(node, (ast.Assign, ast.AugAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        is_set = any(isinstance(target, ast.Subscript) and _last_name(target.value) == "environ" and
+                     _last_name(target) == "THEANO_FLAGS" for target in targets)  # fmt: skip
+    else:
+        is_set = (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and
+                  node.func.attr == "setdefault" and _last_name(node.func.value) == "environ" and
+                  "THEANO_FLAGS" not in os.environ and
+                  any(isinstance(name, ast.Constant) and name.value == "THEANO_FLAGS" for name in node.args[:1]))
+    constants = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)] if is_set else []
+    return [value for value in constants if isinstance(value, str)]
 
 
 def _print_error(path, hook, kind, error, trace):

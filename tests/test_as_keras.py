@@ -266,6 +266,18 @@ class TestRunning:
         assert f"; {name}): JZS1, JZS2, JZS3, SimpleDeepRNN and theano_utils ended with it" in message
         assert "write JZS1(4, 16) for JZS1(16, input_dim=4)" in message and "--keras=0.1" in message
 
+    @pytest.mark.parametrize("flags, floatX", [(None, "float64"), ("floatX=float32", "float32")], ids=["", "told"])
+    def test_floatX_in_the_flags_that_a_script_sets(self, flags, floatX, flags_in_a_file, tmp_path):
+        result = ran(tmp_path / "script.py", **{} if flags is None else dict(THEANO_FLAGS=flags), source="""
+            import os
+            os.environ['THEANO_FLAGS'] = 'device=gpu,floatX=float64'
+            import theano
+            from keras.layers.core import Dense
+            print(theano.config.floatX, Dense(2, 3).get_weights()[0].dtype)
+            """)
+        assert result.stdout == f"{floatX} {floatX}\n", result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
     def test_a_module_that_is_not_there_is_missing_by_its_name(self, tmp_path):
         result = ran(tmp_path / "script.py", source="from keras.layers.local import LocallyConnected1D",
                      options=["--keras=0.1"])  # fmt: skip
@@ -280,6 +292,47 @@ class TestRunning:
         assert [line for line in result.stderr.splitlines() if "device" in line] == [
             f"recurrent_layers: device={device} is passed over: all runs on the CPU."]  # fmt: skip
         assert len(result.stderr.splitlines()) == 2 and result.stderr.startswith("recurrent_layers: keras is")
+
+
+@pytest.fixture
+def flags_in_a_file(tmp_path, monkeypatch):
+    """The engine's flags, of which none is in the environment."""
+    path = tmp_path / "flags"
+    path.write_text(f"[global]\nmode = FAST_COMPILE\nbase_compiledir = {engine.config.base_compiledir}\n")
+    for name in ("THEANO", "PYTENSOR"):
+        monkeypatch.delenv(f"{name}_FLAGS")
+        monkeypatch.setenv(f"{name}RC", str(path))
+
+
+class TestFlagsOfAScript:
+    @pytest.mark.parametrize("lines, floatX", [
+        (["os.environ['THEANO_FLAGS'] = 'device=gpu,floatX=float64'"], "float64"),
+        (["os.environ.setdefault('THEANO_FLAGS', 'floatX=float64')"], "float64"),
+        (["from os import environ", "environ['THEANO_FLAGS'] = 'mode=FAST_RUN, floatX = float64'"], "float64"),
+        (["if 'THEANO_FLAGS' not in os.environ:", "    os.environ['THEANO_FLAGS'] = 'floatX=float16'"], "float16"),
+        (["os.environ['THEANO_FLAGS'] = 'floatX=float64,' + os.environ.get('THEANO_FLAGS', '')"], "float64"),
+        (["os.environ['THEANO_FLAGS'] = 'device=%s,floatX=float64' % device"], "float64"),
+        (["os.environ['THEANO_FLAGS'] = ''", "os.environ['THEANO_FLAGS'] += ',floatX=float64'"], "float64"),
+        (["os.environ['THEANO_FLAGS'] = 'floatX=float64'", "os.environ['THEANO_FLAGS'] = 'floatX=float32'"], "float32"),
+        (["os.environ['THEANO_FLAGS'] = 'floatX=float64'", "os.environ['THEANO_FLAGS'] += ',device=gpu'"], "float64"),
+        (["os.environ['THEANO_FLAGS'] = 'device=cpu'"], None), (["os.environ['FLAGS'] = 'floatX=float64'"], None),
+        (["flags['THEANO_FLAGS'] = 'floatX=float64'"], None), (["os.environ['THEANO_FLAGS'] = 'floatX=half'"], None),
+        # Too late for Theano, too.
+        (["import theano.tensor as T", "os.environ['THEANO_FLAGS'] = 'floatX=float64'"], None),
+        (["from keras import models", "os.environ['THEANO_FLAGS'] = 'floatX=float64'"], None),
+    ])  # fmt: skip
+    def test_floatX(self, lines, floatX, flags_in_a_file):
+        assert scripts._wanted_floatX(ast.parse("\n".join(["import os", *lines]))) == floatX
+
+    @pytest.mark.parametrize("flags", ["floatX=float32", "device=cpu, floatX = float64"])
+    def test_that_of_the_user_wins(self, flags, flags_in_a_file, monkeypatch):
+        monkeypatch.setenv(engine.prepare().engine.flags, flags)
+        assert scripts._wanted_floatX(ast.parse("os.environ['THEANO_FLAGS'] = 'floatX=float64'")) is None
+
+    def test_a_default_is_one_only_where_the_user_has_set_none(self, flags_in_a_file, monkeypatch):
+        monkeypatch.setenv("THEANO_FLAGS", "device=cpu")
+        assert scripts._wanted_floatX(ast.parse("os.environ.setdefault('THEANO_FLAGS', 'floatX=float64')")) is None
+        assert scripts._wanted_floatX(ast.parse("os.environ['THEANO_FLAGS'] = 'floatX=float64'")) == "float64"
 
 
 class TestAdvice:
