@@ -17,6 +17,7 @@ from typing import Dict, NamedTuple, Set
 
 from recurrent_layers import engine, layers
 from recurrent_layers.layers import convolutional
+from recurrent_layers.layers.base import OF_LATER_KERAS
 from recurrent_layers.recurrence import speed_up_scan
 from recurrent_layers.utils.arguments import choice
 
@@ -128,8 +129,8 @@ OF_KERAS = {*layers.__all__, *(name for name in convolutional.__all__ if name[0]
 #: What Keras 0.2 has and 0.3 has not.
 ENDED = {"JZS1", "JZS2", "JZS3", "SimpleDeepRNN", "theano_utils"}
 
-#: What layers take by keyword since Keras 0.2.
-OF_LATER_LAYERS = {"input_shape", "batch_input_shape", "input_length"}
+#: What layers take by keyword since Keras 0.2, and none took before.
+OF_LATER_LAYERS = OF_LATER_KERAS - {"input_dim"}
 #: What they and a Model take since Keras 1.0; and its methods.
 OF_LAYERS_OF_1 = {"input", "inputs", "units", "kernel_initializer", "kernel_regularizer", "recurrent_initializer",
                   "recurrent_dropout"}  # fmt: skip

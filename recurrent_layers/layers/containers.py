@@ -161,7 +161,7 @@ class Sequential(Container):
     def _params_of(self, layer):
         """What training needs of a layer, with the params that it had when it was added, which Keras 0.1 trained."""
         params, regularizers, constraints, updates = layer.get_params()
-        added = dict(zip(map(id, self.layers), self._added)).get(id(layer), [])
+        added = next((params for one, params in zip(self.layers, self._added) if one is layer), [])
         gone = [k for k, param in enumerate(added) if param not in layer.params]
         if gone:
             warnings.warn(f"{type(layer).__name__}.params has been changed after the layer was added. As in Keras 0.1, "

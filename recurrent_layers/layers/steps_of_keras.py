@@ -61,7 +61,8 @@ def by_step_of_keras(self, x_t, *states_tm1):
     """The `step` of a layer that has a `_step` of its own, in the manner of Keras 0.1."""
     after = self._step(*self._arguments_of_keras(x_t, states_tm1))
     after = tuple(after) if isinstance(after, (list, tuple)) else (after,)
-    return after + tuple(states_tm1[len(states_tm1) - self.nb_states:][:self.nb_states - len(after)])
+    h_tm1 = states_tm1[-self.nb_states:]  # One that looks back over several steps hands the others on.
+    return after + h_tm1[:self.nb_states - len(after)]
 
 
 def _names(gates):
