@@ -1,7 +1,8 @@
 """Where the batches of an epoch come from: samples in some order, or a generator.
 
 Each has `nb_samples`, the number of samples in an epoch, and `epoch()`, the batches of the next one: input, labels and
-weights, as a compiled function takes them.
+weights, as a compiled function takes them. Those that can be had once more, in another process, have a `config` that
+says how, and in `order` what becomes another one from epoch to epoch, if there is such.
 """
 
 import warnings
@@ -26,11 +27,14 @@ class InOrder:
     def __init__(self, samples, batch_size, shuffle=False):
         self.samples, self.batch_size, self.shuffle = samples, batch_size, shuffle
         self.nb_samples = len(samples)
-        self._order = np.arange(self.nb_samples) if shuffle else range(self.nb_samples)
+        self.order = np.arange(self.nb_samples) if shuffle else None
+        self.config = {"nb_samples": self.nb_samples, "batch_size": batch_size, "shuffle": shuffle, "by_length": False}
 
     def epoch(self):
-        self._order = shuffled(self._order, self.shuffle, self.batch_size)
-        for ids in cut(self._order, self.batch_size):
+        order = range(self.nb_samples)
+        if self.shuffle:
+            order = self.order = shuffled(self.order, self.shuffle, self.batch_size)
+        for ids in cut(order, self.batch_size):
             yield self.samples[slice(ids.start, ids.stop) if isinstance(ids, range) else ids]
 
 
@@ -61,6 +65,8 @@ class Generated:
     nb_inputs : int
         How many inputs the model has.
     """
+
+    config = order = None
 
     def __init__(self, name, generator, nb_samples, nb_epoch, samples_of, nb_worker, nb_inputs=1):
         self.name, self.nb_samples, self._samples_of, self._nb_inputs = name, nb_samples, samples_of, nb_inputs

@@ -44,6 +44,25 @@ class Callback:
     params = None
     model = None
 
+    def get_state(self):
+        """What it remembers from epoch to epoch, for a training that goes on in another process.
+
+        Returns
+        -------
+        dict
+            Of dicts, lists, texts, numbers, None and arrays of numbers; by default empty.
+        """
+        return {}
+
+    def set_state(self, state):
+        """Remember what :meth:`get_state` gave: called after :meth:`on_train_begin` when a training goes on.
+
+        Parameters
+        ----------
+        state : dict
+            With lists for tuples. Empty if that training had no such callback.
+        """
+
     def _set_params(self, params):
         self.params = params
 
@@ -133,13 +152,13 @@ class BaseLogger(Callback):
     """Shows progress: with verbose=1 a bar for each epoch, on stderr; with verbose=2 a line, on stdout."""
 
     def on_train_begin(self, logs={}):
-        self.began = time.time()
+        self.began, self.epochs = time.time(), 0
 
     def on_epoch_begin(self, epoch, logs={}):
         self.epoch_began = time.time()
         title = "Epoch {}/{}".format(epoch + 1, self.params["nb_epoch"])
-        if epoch:
-            left = (self.epoch_began - self.began) / epoch * (self.params["nb_epoch"] - epoch)
+        if self.epochs:
+            left = (self.epoch_began - self.began) / self.epochs * (self.params["nb_epoch"] - epoch)
             title += f", {tqdm.format_interval(left)} left"
         self.bar = tqdm(total=self.params["nb_sample"], desc=title, unit="sample", dynamic_ncols=True,
                         disable=self.params["verbose"] != 1)
@@ -149,6 +168,7 @@ class BaseLogger(Callback):
         self.bar.update(logs.get("size", 0))
 
     def on_epoch_end(self, epoch, logs={}):
+        self.epochs += 1
         shown = _shown(logs, self.params["metrics"])
         self.bar.set_postfix(shown)
         self.bar.close()
@@ -178,6 +198,12 @@ class History(Callback):
     def on_train_begin(self, logs={}):
         self.epoch = []
         self.history = {}
+
+    def get_state(self):
+        return {"epoch": self.epoch, "history": self.history}
+
+    def set_state(self, state):
+        self.epoch, self.history = state.get("epoch", []), state.get("history", {})
 
     def on_epoch_end(self, epoch, logs={}):
         self.epoch.append(epoch)
@@ -283,6 +309,12 @@ class Monitor(Callback):
         """Forget the best value."""
         self.best = -math.inf if self.rises else math.inf
 
+    def get_state(self):
+        return {"best": self.best}
+
+    def set_state(self, state):
+        self.best = state.get("best", self.best)
+
     def on_train_begin(self, logs={}):
         if self.params is not None and self.monitor not in self._measured():
             self._warn(self._measured())
@@ -312,9 +344,9 @@ class Monitor(Callback):
 
 
 class ModelCheckpoint(Monitor):
-    """Save the weights after every epoch, or after those that are the best so far.
+    """Save the weights, or the whole training, after every epoch, or after those that are the best so far.
 
-    Weights are never saved after an epoch whose loss is NaN or infinite.
+    Nothing is saved after an epoch whose loss is NaN or infinite.
 
     Parameters
     ----------
@@ -328,23 +360,33 @@ class ModelCheckpoint(Monitor):
         Save only when `monitor` is better than ever before.
     mode : {"auto", "min", "max"}
         Whether less or more is better; by default more for an accuracy, less for anything else.
+    whole : bool, keyword only
+        Save all that the training needs to go on in another process, for ``fit(..., resume=filepath)``: besides the
+        weights what the optimizer remembers, the numbers of epochs, random streams, the order of the samples, and what
+        callbacks remember (see :meth:`Callback.get_state`). It is a weight file, too, for `load_weights`, and several
+        times as large as one. This callback then comes after all others.
 
     Raises
     ------
     ValueError
         If an argument is none of these; when training begins, also if `filepath` has a field for something that is
-        not measured, or is no format.
+        not measured, or is no format, or if `whole` is true in `fit_generator`, whose batches cannot be had once more.
     FileNotFoundError, IsADirectoryError, PermissionError
         When training begins, if no file can be written there.
     """
 
-    def __init__(self, filepath, monitor='val_loss', verbose=0, save_best_only=False, mode="auto"):
+    whole = False  # For those that were pickled before there was this.
+
+    def __init__(self, filepath, monitor='val_loss', verbose=0, save_best_only=False, mode="auto", *, whole=False):
         super().__init__(monitor, mode)
         self.filepath = as_path("filepath", filepath)
         self.verbose = choice("verbose", verbose, 0, 1, 2)
         self.save_best_only = flag("save_best_only", save_best_only)
+        self.whole = flag("whole", whole)
 
     def on_train_begin(self, logs={}):
+        if self.whole:
+            self.model._training.check_can_go_on()
         if self.save_best_only:  # Better than in an earlier training, too.
             super().on_train_begin()
         filepath = self._filepath(0, self._trial_logs())
@@ -381,9 +423,12 @@ class ModelCheckpoint(Monitor):
         if self.save_best_only and not self._is_best(self._current(logs)):
             return
         filepath = self._filepath(epoch, logs)
-        self.model.save_weights(filepath, overwrite=True)
+        if self.whole:
+            self.model._training.save(filepath)
+        else:
+            self.model.save_weights(filepath, overwrite=True)
         if self.verbose > 0:
-            tqdm.write(f"Epoch {epoch + 1}: weights saved to {filepath}")
+            tqdm.write(f"Epoch {epoch + 1}: {'training' if self.whole else 'weights'} saved to {filepath}")
 
 
 class EarlyStopping(Monitor):
@@ -418,6 +463,13 @@ class EarlyStopping(Monitor):
         super().on_train_begin()
         self.begin_anew()
         self.wait, self.best_weights = 0, None
+
+    def get_state(self):
+        return dict(super().get_state(), wait=self.wait, best_weights=self.best_weights)
+
+    def set_state(self, state):
+        super().set_state(state)
+        self.wait, self.best_weights = state.get("wait", self.wait), state.get("best_weights", self.best_weights)
 
     def on_epoch_end(self, epoch, logs={}):
         current = self._current(logs)

@@ -85,6 +85,16 @@ class Functions:
                                        allow_input_downcast=True, name=name, on_unused_input="ignore")
         return (_Alone if name == "train" else _Together)(function, self.turns)
 
+    def variables(self):
+        """All that a training step reads and writes besides its inputs: weights, what the optimizer knows, chance.
+
+        They come in the same order for each model that is built in the same way.
+        """
+        _, outputs, updates = self._graphs["train"]
+        read = engine.graph_inputs(outputs + [new for _, new in updates])
+        return list(dict.fromkeys([variable for variable, _ in updates]
+                                  + [variable for variable in read if isinstance(variable, engine.SharedVariable)]))
+
     def step(self, model):
         """The compiled function of one step, which goes on where it has ended; see :class:`_Step`."""
         if "step" not in self._compiled:

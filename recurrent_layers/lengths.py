@@ -114,9 +114,12 @@ class ByLength:
     steps : Steps
     """
 
+    order = None
+
     def __init__(self, samples, batch_size, shuffle, steps):
         self.samples, self.batch_size, self.shuffle = samples, batch_size, shuffle
         self.nb_samples = len(samples)
+        self.config = {"nb_samples": self.nb_samples, "batch_size": batch_size, "shuffle": shuffle, "by_length": True}
         self._starts, self._stops, self._are_reversed = steps.of(*samples.inputs)
         self._labels_have_steps = steps.labels_have_steps
         self._lengths = np.maximum(self._stops - self._starts, 0)

@@ -77,7 +77,7 @@ class Sequential(containers.Sequential):
     A model is a layer itself, and may be added to another one.
     """
 
-    history = None
+    history = _training = None
 
     def __init__(self, layers=()):
         self.stop_training = False
@@ -173,7 +173,8 @@ class Sequential(containers.Sequential):
             going_on = self._functions.going_on.memory.kept
             memory = [variable.get_value() for variable in self._functions.memory]
             trainable = self._functions.trainable
-        return portable(dict(self.__dict__, _functions=None, _memory=memory, _trainable=trainable, _going_on=going_on))
+        return portable(dict(self.__dict__, _functions=None, _training=None, _memory=memory, _trainable=trainable,
+                             _going_on=going_on))
 
     def __setstate__(self, state):
         state = dict(state)
@@ -208,7 +209,7 @@ class Sequential(containers.Sequential):
 
     def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
             validation_data=None, shuffle=True, show_accuracy=False, class_weight=None, sample_weight=None, *,
-            by_length=False):
+            by_length=False, resume=None):
         """Train.
 
         Parameters
@@ -248,6 +249,13 @@ class Sequential(containers.Sequential):
             since masked steps have no part in them, but for what counts steps: `truncate_gradient` counts padding at
             the end, and so reaches further back where that is cut off; penalties on outputs of steps add up over
             padding, too; and so may layers of your own. The mask must be made by the first layer, from the input.
+        resume : str or path-like, optional
+            A file of ``ModelCheckpoint(path, whole=True)``, to go on after the epoch with which it was written, until
+            `nb_epoch` epochs have been trained in all. Everything is then as it was: weights, what the optimizer and
+            callbacks remember, its learning rate, the random numbers of this process, the order of the samples; and so
+            the training ends with the numbers of one that was never interrupted. The model, its loss and its optimizer,
+            the data, `batch_size`, `shuffle` and `by_length` must be the same. Where there is no such file yet, but one
+            of `callbacks` will write it, the training begins.
 
         Returns
         -------
@@ -261,7 +269,17 @@ class Sequential(containers.Sequential):
         ValueError
             If the data do not fit the model or the loss, or an argument is none of these; if the model is stateful, and
             samples are to be mixed or do not come in batches of one size; or if `by_length` is true, but `shuffle` is
-            "batch", or the first layer makes no mask, or not the only one. Nothing has been trained then.
+            "batch", or the first layer makes no mask, or not the only one; or if `resume` is no file of a whole
+            training, or of another one. Nothing has been trained then.
+        FileNotFoundError
+            If there is no file `resume`.
+
+        Examples
+        --------
+        A script that can be killed at any time, and be started again to go on:
+
+        >>> checkpoint = ModelCheckpoint("training.h5", whole=True)
+        >>> model.fit(X, y, nb_epoch=100, callbacks=[checkpoint], resume="training.h5")
         """
         self._compiled()
         batch_size, nb_epoch = integer("batch_size", batch_size), integer("nb_epoch", nb_epoch)
@@ -298,7 +316,7 @@ class Sequential(containers.Sequential):
         else:
             batches = InOrder(samples, batch_size, shuffle)
             validation = None if validation is None else InOrder(validation, batch_size)
-        return self._fit(batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose)
+        return self._fit(batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose, resume)
 
     def fit_generator(self, generator, samples_per_epoch, nb_epoch, verbose=1, show_accuracy=False, callbacks=[],
                       validation_data=None, nb_val_samples=None, class_weight=None, nb_worker=1, nb_val_worker=None):
@@ -393,7 +411,7 @@ class Sequential(containers.Sequential):
             raise ValueError(f"validation_data must be (X, y) or (X, y, sample_weight){or_else}, got {shown(given)}")
         return self._samples(*given)
 
-    def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose):
+    def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose, resume=None):
         """Train on what :mod:`recurrent_layers.batches` gives."""
         for name, one in (("train", batches), ("test", validation)):
             if isinstance(one, InOrder):
@@ -401,7 +419,7 @@ class Sequential(containers.Sequential):
         if show_accuracy:
             self._warn_of_a_single_class()
         return training.fit(self, self._compiled(), batches, validation, callbacks, batch_size, nb_epoch,
-                            ["loss", "acc"] if show_accuracy else ["loss"], verbose)
+                            ["loss", "acc"] if show_accuracy else ["loss"], verbose, resume)
 
     def train_on_batch(self, X, y, accuracy=False, class_weight=None, sample_weight=None):
         """Make one update; returns the loss, or [loss, accuracy]. Parameters as for :meth:`fit`."""
@@ -623,6 +641,10 @@ class Sequential(containers.Sequential):
             architecture, or lacks a random projection that Keras 0.1 did not save. The model's weights are as they
             were then.
         """
+        self._set(self._match_file(filepath))
+
+    def _match_file(self, filepath):
+        """Pair the weights of a file with the variables they are meant for; see :meth:`load_weights`."""
         matched = []
         with weight_files.opened(filepath) as stored:
             if len(stored) != len(self.layers):
@@ -633,7 +655,7 @@ class Sequential(containers.Sequential):
                     matched += layer.match_stored_weights(arrays)
                 except (ValueError, OSError) as error:
                     raise ValueError(f"layer {k} in {filepath}: {error}") from error
-        self._set(matched)
+        return matched
 
     def get_config(self, verbose=0):
         """The layers' configs and, of a compiled model, how it is trained, as a dict; printed too if `verbose`."""

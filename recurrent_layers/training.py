@@ -1,13 +1,21 @@
 """Goes through batches: to train for some epochs, to evaluate, to predict."""
 
+import contextlib
+import os
+
 import numpy as np
 from tqdm import tqdm
 
 from recurrent_layers import callbacks as callback_module
+from recurrent_layers import objectives
 from recurrent_layers.data import cut, rows
+from recurrent_layers.exchange import training_files
+from recurrent_layers.utils.arguments import as_path, flag, integer, shown
+from recurrent_layers.utils.arrays import set_all
+from recurrent_layers.utils.generic_utils import known_name
 
 
-def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, names, verbose):
+def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, names, verbose, resume=None):
     """Train for some epochs.
 
     Parameters
@@ -26,16 +34,23 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
     names : list of str
         "loss" and, if it is reported, "acc".
     verbose : {0, 1, 2}
+    resume : str, optional
+        The file of a whole training, to go on with it.
 
     Returns
     -------
     History
     """
-    history = model.history = callback_module.History()
+    history = callback_module.History()
     # The progress bar comes before the user's callbacks, so that what they print stands below it.
     logger = [callback_module.BaseLogger()] if verbose else []
     logs_may_grow = any(type(callback).__module__ != callback_module.__name__ for callback in callbacks)
-    callbacks = callback_module.CallbackList([history] + logger + callbacks)
+    # What keeps all that the others know comes after them.
+    callbacks = callback_module.CallbackList(sorted([history] + logger + callbacks, key=_keeps_a_training))
+    training = Training(model, functions, batches, callbacks)
+    stored = None if resume is None else training.read(resume)
+
+    model.history = history
     callbacks._set_model(model)
     callbacks._set_params({
         "batch_size": batch_size, "nb_epoch": nb_epoch, "nb_sample": batches.nb_samples, "verbose": verbose,
@@ -46,11 +61,15 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
     if validation is not None:
         test = functions.get("test", verbose)
 
-    model.stop_training = False
-    callbacks.on_train_begin()
-    try:
-        for epoch in range(nb_epoch):
-            callbacks.on_epoch_begin(epoch)
+    model.stop_training, model._training = False, training
+    with contextlib.ExitStack() as at_last:
+        at_last.callback(setattr, model, "_training", None)
+        callbacks.on_train_begin()
+        at_last.callback(callbacks.on_train_end)
+        if stored is not None:
+            training.restore(*stored)
+        while training.epoch < nb_epoch and not model.stop_training:
+            callbacks.on_epoch_begin(training.epoch)
             mean = _RunningMean()
             for batch, inputs in enumerate(batches.epoch()):
                 logs = {"batch": batch, "size": len(inputs[0])}
@@ -64,12 +83,163 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
             logs = dict(zip(names, mean.values()))
             if validation is not None:
                 logs.update(zip(["val_" + name for name in names], evaluate(test, validation)))
-            callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
-    finally:
-        callbacks.on_train_end()
+            training.epoch += 1
+            callbacks.on_epoch_end(training.epoch - 1, logs)
     return history
+
+
+def _keeps_a_training(callback):
+    return getattr(callback, "whole", None) is True and isinstance(callback, callback_module.ModelCheckpoint)
+
+
+class Training:
+    """A model, and all else that a training needs to go on in another process, to the same numbers.
+
+    Parameters
+    ----------
+    model : Sequential
+    functions : Functions
+    batches : InOrder, ByLength or Generated
+    callbacks : CallbackList
+
+    Attributes
+    ----------
+    epoch : int
+        How many epochs have been finished.
+    """
+
+    def __init__(self, model, functions, batches, callbacks):
+        self.model, self.functions, self.batches, self.callbacks = model, functions, batches, callbacks
+        self.epoch = 0
+
+    def check_can_go_on(self):
+        """Raise a ValueError unless another process could go on with it."""
+        if self.batches.config is None:
+            raise ValueError("ModelCheckpoint(whole=True) needs batches that can be had once more, to go on with them; "
+                             "those that a generator gives cannot: train by `fit`")
+
+    def save(self, filepath):
+        """Write all of it into a file; see :mod:`recurrent_layers.exchange.training_files`."""
+        weights = [layer.get_weights() for layer in self.model.layers]
+        training_files.write(filepath, weights, self._state())
+
+    def _config(self):
+        """What must be the same when it goes on."""
+        loss = self.model.loss
+        loss = known_name(loss, objectives.KNOWN) or getattr(loss, "__name__", type(loss).__name__)
+        return dict(self.batches.config, optimizer=type(self.model.optimizer).__name__, loss=loss)
+
+    def _variables(self):
+        """What a training step reads and writes, but for the weights of layers."""
+        weights = set(self.model.weights)
+        return [variable for variable in self.functions.variables() if variable not in weights]
+
+    def _state(self):
+        kept = self.functions.going_on.memory.kept
+        return {
+            "version": 1,
+            "config": self._config(),
+            "epoch": self.epoch,
+            "stopped": bool(self.model.stop_training),
+            "variables": [_value(variable) for variable in self._variables()],
+            "random": training_files.random_state(),
+            "order": self.batches.order,
+            "goes_on": {name: kept[name] for name in ("train", "test") if name in kept},
+            "callbacks": {name: callback.get_state() for name, callback in self._callbacks().items()},
+        }
+
+    def read(self, filepath):
+        """What a file has to go on with, which has been checked; None if this training will write it at first.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file, and no callback that would write it.
+        ValueError
+            If it holds no whole training, or that of another model or of other batches.
+        """
+        path = os.path.abspath(as_path("resume", filepath))
+        writers = [callback.filepath for callback in self.callbacks.callbacks if _keeps_a_training(callback)]
+        if not os.path.exists(path) and path in map(os.path.abspath, writers):
+            return None
+        state = training_files.read(path)
+        try:
+            self._check(state)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be gone on with: {error}") from error
+        return self.model._match_file(path), state
+
+    def _check(self, state):
+        if state["version"] != 1:
+            raise ValueError("it was written by a later version of this library")
+        config, stored = self._config(), state["config"]
+        others = [f"{name} was {shown(stored.get(name))}, now it is {shown(config[name])}" for name in config
+                  if stored.get(name) != config[name]]  # fmt: skip
+        if others:
+            raise ValueError(f"this is another training: {'; '.join(others)}. To begin a new one with its weights, "
+                             "call load_weights with the file")
+        given = [_kind(value) for value in state["variables"]]
+        expected = [_kind(_value(variable)) for variable in self._variables()]
+        if given != expected:
+            raise ValueError(f"an optimizer, or layers, with the memory {expected} are needed, but it has {given}")
+        order, ids = state["order"], self.batches.order
+        if (order is None) != (ids is None) or ids is not None and not np.array_equal(np.sort(order), np.sort(ids)):
+            raise ValueError("its order of the samples is none")
+        integer("epoch", state["epoch"], least=0), flag("stopped", state["stopped"])
+        training_files.check_random_state(state["random"])
+        for name in self._callbacks():
+            if not isinstance(state["callbacks"].get(name, {}), dict):
+                raise ValueError(f"what {name} remembers is no dict")
+        carried = self.functions.going_on.functions
+        for name, kept in state["goes_on"].items():
+            for one, values in zip(carried[name], kept):
+                one.check_values(values)
+
+    def restore(self, matched, state):
+        """Go on with what :meth:`read` gave."""
+        for name, callback in self._callbacks().items():
+            callback.set_state(state["callbacks"].get(name, {}))
+        self.model._set(matched)
+        self.functions.turns.write(_set_values, self._variables(), state["variables"])
+        self.batches.order = state["order"]
+        self.functions.going_on.memory.kept.update(state["goes_on"])
+        self.epoch, self.model.stop_training = state["epoch"], state["stopped"]
+        training_files.set_random_state(state["random"])
+
+    def _callbacks(self):
+        """Those that remember something, by names under which another process finds them."""
+        found = {}
+        for callback in self.callbacks.callbacks:
+            if hasattr(callback, "get_state"):
+                kind = type(callback).__name__
+                found[f"{kind} {sum(name.split()[0] == kind for name in found) + 1}"] = callback
+        return found
+
+
+def _value(variable):
+    """The value of a shared variable, for a file; of a generator of random numbers its state."""
+    value = variable.get_value(borrow=True)
+    return value.bit_generator.state if isinstance(value, np.random.Generator) else np.array(value)
+
+
+def _kind(value):
+    """What two values must have in common if one is to take the other's place."""
+    return value["bit_generator"] if isinstance(value, dict) else f"{value.dtype} {value.shape}"
+
+
+def _set_values(variables, values):
+    """Set shared variables to what :func:`_value` gave."""
+    arrays = []
+    for variable, value in zip(variables, values):
+        if isinstance(value, dict):
+            generator = variable.get_value()  # A copy.
+            generator.bit_generator.state = value
+            variable.set_value(generator, borrow=True)
+        else:
+            arrays.append((variable, value))
+    set_all(arrays)
 
 
 def evaluate(test, batches, verbose=0):

@@ -51,7 +51,8 @@ PUBLIC = [
 #: that raise when they are used.
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "datasets", "datasets.pickles", "datasets.word_sequences",
-    "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies", "functions", "layers", "layers.carrying",
+    "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies",
+    "exchange.hdf5", "exchange.training_files", "functions", "layers", "layers.carrying",
     "layers.convolutional", "layers.iteration", "layers.steps_of_keras", "lengths", "preprocessing",
     "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "utils", "utils.arguments",
     "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
@@ -259,13 +260,15 @@ KINDS = {
     # Flags, choices and texts
     **dict.fromkeys(["return_sequences", "mask_zero", "nesterov", "save_best_only", "restore_best_weights",
                      "show_accuracy", "accuracy", "overwrite", "train", "go_backwards", "return_state", "stateful",
-                     "reset_after"], FLAG),
+                     "reset_after", "whole"], FLAG),
     **dict.fromkeys(["lower", "categorical", "classification"], FLAG), "untar": choice(False, True),
     "verbose": choice(0, 1, 2), "shuffle": choice(True, False, "batch"), "mode": choice("auto", "min", "max"),
     "merge": choice("concat", "sum", "ave", "mul"),
     "class_mode": choice("categorical", "binary"), "padding": choice("pre", "post"),
     "truncating": choice("pre", "post"), "nonlinearity": choice("tanh", "relu"),
-    "filepath": PATH, "path": PATH, "monitor": TEXT, "name": TEXT.or_none(),
+    # Strings are paths, of which no file is there.
+    "filepath": PATH, "path": PATH, "resume": Kind(lambda: None, lambda value: value is None),
+    "monitor": TEXT, "name": TEXT.or_none(),
     **dict.fromkeys(["text", "filters", "prefix", "module_name", "origin"], TEXT),
     "split": Kind(lambda: " ", lambda value: isinstance(value, str) and value != ""),
     # Functions and objects, or their names
@@ -286,7 +289,8 @@ KINDS = {
     **dict.fromkeys(["mask", "x_t", "states_tm1", "h_tm1", "c_tm1", "exists_and_h", "steps_before"],
                     UNCHECKED),
     **dict.fromkeys(["s_tm1", "v_tm1", "x_tm1", "y_tm1", "z_tm1"], UNCHECKED),
-    **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map", "args", "kwargs"], UNCHECKED),
+    **dict.fromkeys(["x", "y_true", "y_pred", "logs", "epoch", "batch", "connection_map", "args", "kwargs",
+                     "state"], UNCHECKED),
 }  # fmt: skip
 
 ELSEWHERE = {
@@ -413,7 +417,7 @@ ELSEWHERE = {
         "seed": integer(5, least=0, most=2**32 - 1)}.items()},
     # Helpers
     **{f"{function}.{parameter}": UNCHECKED for function, parameters in {
-        "written_whole": ["given", "overwrite", "what"],
+        "put": ["file", "layers_weights"],
         "custom_objects_known": ["name", "objects"], "lookup": ["identifier", "known", "kind", "callables"],
         "known_name": ["function", "known"], "instance": ["identifier", "known", "kind", "method"],
         "with_arguments": ["identifier", "kwargs", "kind"]}.items() for parameter in parameters},

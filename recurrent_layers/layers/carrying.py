@@ -94,6 +94,14 @@ class Carried:
         """The arrays for `variables` at the first call."""
         return [np.zeros(shape, variable.dtype) for variable, shape in zip(self.variables, self._shapes(nb_samples))]
 
+    def check_values(self, values):
+        """Raise a ValueError unless these are arrays for `variables`, or None."""
+        if values is None:
+            return
+        shapes = [tuple(value.shape) for value in values]
+        if not shapes or shapes != self._shapes(shapes[0][0]):
+            raise ValueError(f"{type(self.layer).__name__} cannot go on with states of shapes {shapes}")
+
     def zeros(self, nb_samples):
         """What to put in the place of `variables` so that the layer begins anew."""
         return [(variable, T.zeros(shape, variable.dtype))

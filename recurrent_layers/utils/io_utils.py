@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from recurrent_layers.exchange.weight_files import written_whole
+from recurrent_layers.exchange.hdf5 import written_whole
 from recurrent_layers.utils.arguments import as_path, integer, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers, in_any_order
 
