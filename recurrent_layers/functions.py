@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from recurrent_layers import engine, objectives
+from recurrent_layers import engine, objectives, parts
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.base import one_output_for_each_layer
@@ -49,11 +49,13 @@ class Functions:
         with one_output_for_each_layer(carried):
             graphs, mean_loss = _graphs(model, loss, class_mode)
             params, regularizers, constraints, updates = model.get_params()
+            loss_of_data = mean_loss
             for regularizer in regularizers:
                 mean_loss = regularizer(mean_loss)
             graphs["train"][1][0] = mean_loss  # With the penalties, as in Keras; a test has none.
         steps = optimizer.get_updates(params, constraints, mean_loss) if params else []
         graphs["train"][2].extend(steps + updates)
+        self._of_training = parts.OfTraining(optimizer, params, constraints, loss_of_data, steps, updates)
 
         self.inputs, self.output, _ = graphs["predict"]
         self._carried, self.going_on = [one for train, one in carried if not train], GoingOn()
@@ -83,7 +85,8 @@ class Functions:
         with _announced(f"{engine.NAME} compiles the {name} function", verbose):
             function = engine.function(inputs, outputs, updates=list(updates), givens=list(givens), mode=self._mode,
                                        allow_input_downcast=True, name=name, on_unused_input="ignore")
-        return (_Alone if name == "train" else _Together)(function, self.turns)
+        changes = name in ("train", "gradients", "update")
+        return (_Alone if changes else _Together)(function, self.turns)
 
     def variables(self):
         """All that a training step reads and writes besides its inputs: weights, what the optimizer knows, chance.
@@ -94,6 +97,25 @@ class Functions:
         read = engine.graph_inputs(outputs + [new for _, new in updates])
         return list(dict.fromkeys([variable for variable, _ in updates]
                                   + [variable for variable in read if isinstance(variable, engine.SharedVariable)]))
+
+    def in_parts(self, model, verbose=0):
+        """The functions of a training step of which several processes do a part each: see :mod:`parts`.
+
+        Raises
+        ------
+        ValueError
+            If a part cannot be computed by itself.
+        """
+        if "update" not in self._compiled:
+            graphs = parts.graphs(self._graphs["train"], self._of_training, model.get_output_mask(True))
+            for name, graph in graphs.items():
+                self._compiled[name] = self._compiled_anew(name, *graph, verbose=verbose)
+        return [self._compiled[name] for name in ("counts", "gradients", "update")]
+
+    @property
+    def trained(self):
+        """The shared variables that are trained."""
+        return self._of_training.params
 
     def step(self, model):
         """The compiled function of one step, which goes on where it has ended; see :class:`_Step`."""
@@ -338,7 +360,10 @@ def _graphs(model, loss, class_mode):
         weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
         counts = weights if mask is None else weights * mask
         of_loss = _seen_whole if loss in objectives.KNOWN.values() else _seen_in_rows
-        mean_loss = _weighted_mean(*of_loss(loss, y, y_pred, counts))
+        values, seen = of_loss(loss, y, y_pred, counts)
+        mean_loss = _weighted_mean(values, seen)
+        if values.ndim == 0:
+            mean_loss.tag.of_all_rows = True
         accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), counts)
         graphs[name] = ([*_inputs_of(model, train), y, weights], [mean_loss, accuracy, counts.sum()], [])
     return graphs, mean_loss

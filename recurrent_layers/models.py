@@ -9,6 +9,7 @@ import numpy as np
 
 from recurrent_layers import callbacks as cbks
 from recurrent_layers import constraints, objectives, optimizers, regularizers, training
+from recurrent_layers import distributed as processes
 from recurrent_layers.batches import Generated, InOrder
 from recurrent_layers.callbacks import checked_callbacks
 from recurrent_layers.data import (
@@ -209,7 +210,7 @@ class Sequential(containers.Sequential):
 
     def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
             validation_data=None, shuffle=True, show_accuracy=False, class_weight=None, sample_weight=None, *,
-            by_length=False, resume=None):
+            by_length=False, resume=None, distributed=False):
         """Train.
 
         Parameters
@@ -256,6 +257,13 @@ class Sequential(containers.Sequential):
             the training ends with the numbers of one that was never interrupted. The model, its loss and its optimizer,
             the data, `batch_size`, `shuffle` and `by_length` must be the same. Where there is no such file yet, but one
             of `callbacks` will write it, the training begins.
+        distributed : bool
+            Train with all processes that MPI has started with this one (``mpiexec -n 4 python script.py``), each of
+            which runs the same script with the same data, and computes its part of every batch. The gradients are those
+            of the whole batch, so that all have the same weights to the last bit, and the history is that of one
+            process, but for rounding. Random numbers of dropout are drawn for the whole batch. Callbacks, progress and
+            `resume` are those of rank 0; what they change there counts everywhere from the next batch on. It needs
+            mpi4py and an MPI: ``pip install "recurrent-layers[mpi]"``.
 
         Returns
         -------
@@ -270,9 +278,16 @@ class Sequential(containers.Sequential):
             If the data do not fit the model or the loss, or an argument is none of these; if the model is stateful, and
             samples are to be mixed or do not come in batches of one size; or if `by_length` is true, but `shuffle` is
             "batch", or the first layer makes no mask, or not the only one; or if `resume` is no file of a whole
-            training, or of another one. Nothing has been trained then.
+            training, or of another one; or if `distributed` is true, but the processes have other data, or the model
+            cannot be trained on a part of a batch: stateful ones, BatchNormalization, losses that give one number for
+            all samples, layers that draw random numbers by themselves. Nothing has been trained then.
         FileNotFoundError
             If there is no file `resume`.
+        ImportError
+            If `distributed` is true, but there is no mpi4py or no MPI.
+        RuntimeError
+            Also if another process could not begin. When one fails later, all are ended (``MPI_Abort``), since they
+            would wait for it.
 
         Examples
         --------
@@ -281,6 +296,18 @@ class Sequential(containers.Sequential):
         >>> checkpoint = ModelCheckpoint("training.h5", whole=True)
         >>> model.fit(X, y, nb_epoch=100, callbacks=[checkpoint], resume="training.h5")
         """
+        ranks = processes.ranks() if flag("distributed", distributed) else processes.ALONE
+        with ranks.all_or_none():
+            prepared = self._prepared(X, y, batch_size, nb_epoch, verbose, callbacks, validation_split, validation_data,
+                                      shuffle, show_accuracy, class_weight, sample_weight, by_length)
+            if distributed and self.stateful:
+                raise ValueError("a stateful model cannot be trained with distributed=True: the states of the samples "
+                                 "would be here and there")
+        return self._fit(*prepared, resume, ranks)
+
+    def _prepared(self, X, y, batch_size, nb_epoch, verbose, callbacks, validation_split, validation_data, shuffle,
+                  show_accuracy, class_weight, sample_weight, by_length):
+        """What :meth:`fit` is given, checked, as batches."""
         self._compiled()
         batch_size, nb_epoch = integer("batch_size", batch_size), integer("nb_epoch", nb_epoch)
         verbose, show_accuracy = choice("verbose", verbose, 0, 1, 2), flag("show_accuracy", show_accuracy)
@@ -316,7 +343,7 @@ class Sequential(containers.Sequential):
         else:
             batches = InOrder(samples, batch_size, shuffle)
             validation = None if validation is None else InOrder(validation, batch_size)
-        return self._fit(batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose, resume)
+        return batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose
 
     def fit_generator(self, generator, samples_per_epoch, nb_epoch, verbose=1, show_accuracy=False, callbacks=[],
                       validation_data=None, nb_val_samples=None, class_weight=None, nb_worker=1, nb_val_worker=None):
@@ -411,7 +438,8 @@ class Sequential(containers.Sequential):
             raise ValueError(f"validation_data must be (X, y) or (X, y, sample_weight){or_else}, got {shown(given)}")
         return self._samples(*given)
 
-    def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose, resume=None):
+    def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose, resume=None,
+             ranks=processes.ALONE):
         """Train on what :mod:`recurrent_layers.batches` gives."""
         for name, one in (("train", batches), ("test", validation)):
             if isinstance(one, InOrder):
@@ -419,7 +447,8 @@ class Sequential(containers.Sequential):
         if show_accuracy:
             self._warn_of_a_single_class()
         return training.fit(self, self._compiled(), batches, validation, callbacks, batch_size, nb_epoch,
-                            ["loss", "acc"] if show_accuracy else ["loss"], verbose, resume)
+                            ["loss", "acc"] if show_accuracy else ["loss"], verbose if ranks.is_first else 0, resume,
+                            ranks)
 
     def train_on_batch(self, X, y, accuracy=False, class_weight=None, sample_weight=None):
         """Make one update; returns the loss, or [loss, accuracy]. Parameters as for :meth:`fit`."""

@@ -1,13 +1,12 @@
 """Goes through batches: to train for some epochs, to evaluate, to predict."""
 
-import contextlib
 import os
 
 import numpy as np
 from tqdm import tqdm
 
 from recurrent_layers import callbacks as callback_module
-from recurrent_layers import objectives
+from recurrent_layers import distributed, objectives
 from recurrent_layers.data import cut, rows
 from recurrent_layers.exchange import training_files
 from recurrent_layers.utils.arguments import as_path, flag, integer, shown
@@ -15,7 +14,8 @@ from recurrent_layers.utils.arrays import set_all
 from recurrent_layers.utils.generic_utils import known_name
 
 
-def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, names, verbose, resume=None):
+def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, names, verbose, resume=None,
+        ranks=distributed.ALONE):
     """Train for some epochs.
 
     Parameters
@@ -36,6 +36,8 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
     verbose : {0, 1, 2}
     resume : str, optional
         The file of a whole training, to go on with it.
+    ranks : Alone or Ranks
+        The processes that train together; only the first has callbacks, and reads `resume`.
 
     Returns
     -------
@@ -46,9 +48,14 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
     logger = [callback_module.BaseLogger()] if verbose else []
     logs_may_grow = any(type(callback).__module__ != callback_module.__name__ for callback in callbacks)
     # What keeps all that the others know comes after them.
-    callbacks = callback_module.CallbackList(sorted([history] + logger + callbacks, key=_keeps_a_training))
+    callbacks = sorted([history] + logger + callbacks, key=_keeps_a_training) if ranks.is_first else [history]
+    callbacks = callback_module.CallbackList(callbacks)
     training = Training(model, functions, batches, callbacks)
-    stored = None if resume is None else training.read(resume)
+    with ranks.all_or_none():
+        stored = training.read(resume) if resume is not None and ranks.is_first else None
+        train = ranks.train(model, functions, verbose)
+        test = None if validation is None else functions.get("test", verbose)
+    ranks.check_alike(batches, [nb_epoch, names, validation is not None])
 
     model.history = history
     callbacks._set_model(model)
@@ -57,34 +64,35 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
         "do_validation": validation is not None, "metrics": names + ["val_" + name for name in names],
         "logs_may_grow": logs_may_grow,
     })  # fmt: skip
-    train = functions.get("train", verbose)
-    if validation is not None:
-        test = functions.get("test", verbose)
-
     model.stop_training, model._training = False, training
-    with contextlib.ExitStack() as at_last:
-        at_last.callback(setattr, model, "_training", None)
+    with ranks.together():
         callbacks.on_train_begin()
-        at_last.callback(callbacks.on_train_end)
-        if stored is not None:
-            training.restore(*stored)
-        while training.epoch < nb_epoch and not model.stop_training:
-            callbacks.on_epoch_begin(training.epoch)
-            mean = _RunningMean()
-            for batch, inputs in enumerate(batches.epoch()):
-                logs = {"batch": batch, "size": len(inputs[0])}
-                callbacks.on_batch_begin(batch, logs)
-                outputs = train(*inputs)
-                mean.add(outputs)
-                logs.update(zip(names, map(float, outputs)))
-                callbacks.on_batch_end(batch, logs)
-                if model.stop_training:
-                    break
-            logs = dict(zip(names, mean.values()))
-            if validation is not None:
-                logs.update(zip(["val_" + name for name in names], evaluate(test, validation)))
-            training.epoch += 1
-            callbacks.on_epoch_end(training.epoch - 1, logs)
+        try:
+            if stored is not None:
+                training.restore(*stored)
+            training.align(ranks)
+            while training.epoch < nb_epoch and not ranks.first(model.stop_training):
+                callbacks.on_epoch_begin(training.epoch)
+                ranks.align()
+                mean = _RunningMean()
+                for batch, inputs in enumerate(batches.epoch()):
+                    logs = {"batch": batch, "size": len(inputs[0])}
+                    callbacks.on_batch_begin(batch, logs)
+                    outputs = train(*inputs)
+                    mean.add(outputs)
+                    logs.update(zip(names, map(float, outputs)))
+                    callbacks.on_batch_end(batch, logs)
+                    if ranks.first(model.stop_training):
+                        break
+                logs = dict(zip(names, mean.values()))
+                if validation is not None:
+                    logs.update(zip(["val_" + name for name in names], evaluate(test, validation, ranks=ranks)))
+                training.epoch += 1
+                callbacks.on_epoch_end(training.epoch - 1, logs)
+        finally:
+            model._training = None
+            callbacks.on_train_end()
+        training.align(ranks)  # With what callbacks did at last.
     return history
 
 
@@ -111,6 +119,13 @@ class Training:
     def __init__(self, model, functions, batches, callbacks):
         self.model, self.functions, self.batches, self.callbacks = model, functions, batches, callbacks
         self.epoch = 0
+
+    def align(self, ranks):
+        """Be where the training of the first process is."""
+        stands = self.epoch, self.model.stop_training, self.batches.order, self.model.history.get_state()
+        self.epoch, self.model.stop_training, self.batches.order, history = ranks.first(stands)
+        self.model.history.set_state(history)
+        ranks.align()
 
     def check_can_go_on(self):
         """Raise a ValueError unless another process could go on with it."""
@@ -242,11 +257,13 @@ def _set_values(variables, values):
     set_all(arrays)
 
 
-def evaluate(test, batches, verbose=0):
+def evaluate(test, batches, verbose=0, ranks=distributed.ALONE):
     """The mean loss and the accuracy over all samples of an epoch: the same for any size of batches."""
     mean = _RunningMean()
-    for inputs in _progress(batches.epoch(), lambda inputs: len(inputs[0]), batches.nb_samples, "evaluate", verbose):
+    mine = ranks.mine(batches.epoch())
+    for inputs in _progress(mine, lambda inputs: len(inputs[0]), batches.nb_samples, "evaluate", verbose):
         mean.add(test(*inputs))
+    mean.sums, mean.total = ranks.sum(mean.sums), ranks.sum(mean.total)
     return mean.values()
 
 

@@ -169,11 +169,13 @@ def test_slow_reasons():
     ({"OMP_NUM_THREADS": "4,2"}, None), ({"OPENBLAS_NUM_THREADS": "999"}, 4),
     ({"OPENBLAS_NUM_THREADS": "\u00b2", "OMP_NUM_THREADS": "2"}, 2), ({"OPENBLAS_NUM_THREADS": "9" * 5000}, 4),
     ({"OMP_NUM_THREADS": "0"}, None), ({"OMP_NUM_THREADS": "-3"}, None),
+    ({"MPI_LOCALNRANKS": "2"}, 2), ({"OMPI_COMM_WORLD_LOCAL_SIZE": "3"}, 1), ({"MPI_LOCALNRANKS": "9"}, 1),
+    ({"MPI_LOCALNRANKS": "2", "OMP_NUM_THREADS": "3"}, 3), ({"MPI_LOCALNRANKS": "0"}, None),
 ])
 def test_threads_of_recurrences(monkeypatch, environment, expected):
     """More than there are processors would wait for each other."""
-    monkeypatch.setattr(machine, "usable_processors", lambda: 4)
-    for name in machine.THREADS_VARIABLES:
+    monkeypatch.setattr(machine, "usable_processors", lambda process=0: 4)
+    for name in (*machine.THREADS_VARIABLES, *machine.RANKS_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

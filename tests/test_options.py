@@ -257,7 +257,7 @@ def test_dropout_and_zoneout(name, loop, monkeypatch):
     """With what is drawn known, against a loop in NumPy; and what is drawn is drawn as it should be."""
     asked, drawn, rng = [], [], np.random.RandomState(4)
 
-    def kept(self, share, shape):
+    def kept(self, share, shape, axis=0):
         asked.append((share, len(shape)))
         sizes = [[NB_SAMPLES, INPUT_DIM], [NB_SAMPLES, OUTPUT_DIM], [TIMESTEPS, NB_SAMPLES, OUTPUT_DIM]]
         kind = {0.75: 0, 0.5: 1, 0.125: 2}[share]

@@ -51,9 +51,9 @@ PUBLIC = [
 #: that raise when they are used.
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "datasets", "datasets.pickles", "datasets.word_sequences",
-    "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies",
+    "distributed", "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies",
     "exchange.hdf5", "exchange.training_files", "functions", "layers", "layers.carrying",
-    "layers.convolutional", "layers.iteration", "layers.steps_of_keras", "lengths", "preprocessing",
+    "layers.convolutional", "layers.iteration", "layers.steps_of_keras", "lengths", "parts", "preprocessing",
     "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "utils", "utils.arguments",
     "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
 ]  # fmt: skip
@@ -267,6 +267,7 @@ KINDS = {
     "class_mode": choice("categorical", "binary"), "padding": choice("pre", "post"),
     "truncating": choice("pre", "post"), "nonlinearity": choice("tanh", "relu"),
     # Strings are paths, of which no file is there.
+    "distributed": Kind(lambda: False, FLAG.accepts),
     "filepath": PATH, "path": PATH, "resume": Kind(lambda: None, lambda value: value is None),
     "monitor": TEXT, "name": TEXT.or_none(),
     **dict.fromkeys(["text", "filters", "prefix", "module_name", "origin"], TEXT),
@@ -317,7 +318,9 @@ ELSEWHERE = {
         "Recurrent", "LSTM", "FastGRNN", "FastRNN", "IndRNN", "UnICORNN")], UNCHECKED),
     **dict.fromkeys(["made_once.key", "made_once.make", "goes_on.layer", "hand_on.train", "hand_on.carried",
                      "one_output_for_each_layer.carried", "Said.compute", "TauGRU.step.h",
-                     "output_of.layer", "output_of.train", "unchanged.value", "Merge.set_previous.layer"], UNCHECKED),
+                     "output_of.layer", "output_of.train", "unchanged.value", "Merge.set_previous.layer",
+                     *(f"DrawsNumbers.draw.{name}" for name in ("distribution", "shape", "axis", "parameters"))],
+                    UNCHECKED),
     **{f"{cell}.weights": UNCHECKED for cell in zoo.__all__}, "UnICORNN.alpha": number(least=0),
     "Recurrent.get_padded_shuffled_mask.X": instance(T.tensor3, engine.Variable),
     "Bidirectional.layer": instance(lambda: rl.GRU(2, 2), rl.Recurrent),

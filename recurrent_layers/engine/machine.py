@@ -21,6 +21,8 @@ BLAS_SYMBOLS += ["openblas_get_num_threads", "openblas_set_num_threads", "goto_s
 
 # The first that is set counts, for OpenBLAS too.
 THREADS_VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+# In which MPICH and Open MPI say how many processes they have started on this machine.
+RANKS_VARIABLES = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
 # For the loops of recurrences, beside -O3 and -fno-math-errno. NaN and infinity stay what they are. Sums over columns
 # may be made with vectors where a loop says so (#pragma omp simd).
 LOOPS_FLAGS = ["-fno-trapping-math", "-fopenmp-simd"]
@@ -126,18 +128,27 @@ def blas_flags(directory: str, library: Optional[threads.Library] = None) -> str
 
 
 def number_of_threads() -> int:
-    """How many threads may be at work: what the environment says for OpenBLAS, at most one a processor."""
+    """How many threads may be at work: what the environment says for OpenBLAS, at most one a processor.
+
+    Processes that MPI has started on this machine share its processors.
+    """
     processors = usable_processors()
     for name in THREADS_VARIABLES:
         value = os.environ.get(name, "")
         with contextlib.suppress(ValueError):  # Python refuses thousands of digits, too.
             if value.isdecimal() and int(value) > 0:
                 return min(int(value), processors)
+    for name in RANKS_VARIABLES:
+        ranks = os.environ.get(name, "")
+        if ranks.isdecimal() and len(ranks) < 9:
+            # Those of who has started it, since MPI may have given it some of them already.
+            processors = min(processors, max(1, usable_processors(os.getppid()) // max(1, int(ranks))))
     return processors
 
 
-def usable_processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_processors(process: int = 0) -> int:
+    """Those on which a process may run, by default this one."""
+    return len(os.sched_getaffinity(process)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_memory() -> float:

@@ -699,6 +699,33 @@ class DrawsNumbers(Layer):
         self._seed = np.random.randint(1, 10**7)
         self.random_streams = engine.RandomStreams(seed=self._seed)
 
+    def draw(self, distribution, shape, axis=0, **parameters):
+        """Random numbers for some samples, which can also be drawn as those of a part of a batch.
+
+        Parameters
+        ----------
+        distribution : {"binomial", "normal"}
+        shape : sequence of int or symbolic scalars, or symbolic variable
+            A variable stands for its shape.
+        axis : int
+            Which of the shape is the number of samples.
+        **parameters
+            As the engine's streams take them: `p`, or `avg` and `std`.
+
+        Returns
+        -------
+        symbolic variable
+            Of `floatX`. Its `tag.of_samples` is the variable that says how many samples there are, which stands
+            nowhere else in the graph, and the axis.
+        """
+        is_variable = isinstance(shape, engine.Variable)
+        shape = [shape.shape[k] for k in range(shape.ndim)] if is_variable else list(shape)
+        nb_samples = engine.ViewOp()(T.as_tensor_variable(shape[axis]))
+        shape[axis] = nb_samples
+        drawn = getattr(self.random_streams, distribution)(tuple(shape), dtype=engine.config.floatX, **parameters)
+        drawn.tag.of_samples = nb_samples, axis
+        return drawn
+
     def __getstate__(self):
         # The streams are of the engine; the copy draws other numbers.
         state = super().__getstate__()

@@ -90,7 +90,7 @@ class Dropout(DrawsNumbers, MaskedLayer):
     def get_output(self, train=False):
         X = self.get_input(train)
         if train and self.p > 0.0:
-            return X * self.random_streams.binomial(X.shape, p=1.0 - self.p, dtype=config.floatX)
+            return X * self.draw("binomial", X, p=1.0 - self.p)
         return X * (1.0 - self.p)
 
 

@@ -403,7 +403,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     def _iterated(self, train):
         x, mask = self._input_of_floatX(train).dimshuffle(1, 0, 2), self.get_input_mask(train)
         if train and self.dropout_W:
-            x = x * self._kept(1.0 - self.dropout_W, (x.shape[1], self.input_dim)) / (1.0 - self.dropout_W)
+            x = x * self._kept(1.0 - self.dropout_W, [x.shape[1], self.input_dim]) / (1.0 - self.dropout_W)
         if mask is not None:
             mask = T.neq(mask, 0).dimshuffle(1, 0)
         if self.go_backwards:
@@ -450,14 +450,14 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     # ---- chance -----------------------------------------------------------------------------
 
-    def _kept(self, share, shape):
+    def _kept(self, share, shape, axis=0):
         """Ones with the probability `share`, else zeros."""
-        return self.random_streams.binomial(shape, p=share, dtype=config.floatX)
+        return self.draw("binomial", shape, axis, p=share)
 
     def _factors(self, nb_samples):
         """By what the left sides of matrices U are multiplied, for each number of rows that they have."""
         sizes = dict.fromkeys(_rows(weight) for weight in self._weights_of_kind("U"))
-        masks = (self._kept(1.0 - self.dropout_U, (nb_samples, size)) / (1.0 - self.dropout_U) for size in sizes)
+        masks = (self._kept(1.0 - self.dropout_U, [nb_samples, size]) / (1.0 - self.dropout_U) for size in sizes)
         return {size: of_any_size(mask, 0, 1) for size, mask in zip(sizes, masks)}
 
     def _of_matrices(self, factors):
@@ -467,7 +467,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         """For each state and each step what stays as it was, while training."""
         if not (train and self.zoneout):
             return []
-        return [self._kept(self.zoneout, (x.shape[0], x.shape[1], size)) for size in self.state_sizes]
+        return [self._kept(self.zoneout, [x.shape[0], x.shape[1], size], axis=1) for size in self.state_sizes]
 
     def _with_zoneout(self, states, states_tm1, stays, train):
         """The states after a step, some of whose numbers stay; what is a state before it does so anyway."""

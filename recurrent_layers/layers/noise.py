@@ -2,7 +2,6 @@
 
 import math
 
-from recurrent_layers.engine import config
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer
 from recurrent_layers.utils.arguments import number
 
@@ -43,7 +42,7 @@ class GaussianNoise(DrawsNumbers, MaskedLayer):
         X = self.get_input(train)
         if not train or self.sigma == 0.0:
             return X
-        return X + self.random_streams.normal(size=X.shape, avg=0.0, std=self.sigma, dtype=config.floatX)
+        return X + self.draw("normal", X, avg=0.0, std=self.sigma)
 
 
 class GaussianDropout(DrawsNumbers, MaskedLayer):
@@ -84,5 +83,4 @@ class GaussianDropout(DrawsNumbers, MaskedLayer):
         X = self.get_input(train)
         if not train or self.p == 0.0:
             return X
-        std = math.sqrt(self.p / (1.0 - self.p))
-        return X * self.random_streams.normal(size=X.shape, avg=1.0, std=std, dtype=config.floatX)
+        return X * self.draw("normal", X, avg=1.0, std=math.sqrt(self.p / (1.0 - self.p)))
