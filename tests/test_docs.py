@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from compiled import BY_SCAN, IN_C, assert_same, is_in_c
 from numpy.testing import assert_allclose
+from other_processes import said
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
@@ -57,3 +58,12 @@ def test_the_peepholes_are_those_of_the_equations(names):
         c = f * c + i * np.tanh(x @ W_c + h @ U_c + b_c)
         h = np.tanh(c) / (1 + np.exp(-(x @ W_o + h @ U_o + p_o * c + b_o)))
     assert_allclose(engine.function([layer.input], layer.get_output())(X), h, rtol=1e-10)
+
+
+def test_trainings_go_on_as_the_page_says(tmp_path):
+    """In a process of its own, since MPI begins in it."""
+    codes = re.findall(r"```python\n(.*?)```", (DOCS / "trainings.md").read_text(encoding="utf-8"), re.DOTALL)
+    begin = "import numpy as np\nX, y = np.random.randn(40, 5, 8), np.eye(10)[np.arange(40) % 10]\n"
+    end = "print(mean.epochs, model.history.epoch, len(history['loss']))"
+    assert said("\n".join([begin, *codes, end]), cwd=tmp_path).splitlines()[-1] == "3 [0, 1] 2"
+    assert {path.name for path in tmp_path.iterdir()} == {"training.h5", "mean.h5"}

@@ -19,7 +19,7 @@ NAMES = ["digits", "addition", "text_generation", "by_hand", "forecast", "memory
 LAYERS = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
 
 
-def run(name, directory, *arguments, blocked=None):
+def run(name, directory, *arguments, blocked=None, ranks=None):
     """Run an example in `directory`, with the engine compiling nothing, which is fastest for so small a size."""
     flags = f"cxx=,linker=vm,optimizer=fast_compile,base_compiledir={directory / 'theano'}"
     environment = dict(os.environ, THEANO_FLAGS=flags, PYTENSOR_FLAGS=flags, PYTHONIOENCODING="utf-8")
@@ -28,6 +28,8 @@ def run(name, directory, *arguments, blocked=None):
         code = (f"import runpy, sys; sys.modules[{blocked!r}] = None; sys.path.insert(0, {str(EXAMPLES)!r}); "
                 f"runpy.run_path({command[1]!r}, run_name='__main__')")
         command[1:2] = ["-c", code]
+    if ranks is not None:
+        command[:0] = [str(pathlib.Path(sys.executable).with_name("mpiexec")), "-n", str(ranks)]
     return subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
                           encoding="utf-8")
 
@@ -96,11 +98,19 @@ def test_text_generation_learns(tmp_path):
 
 def test_text_generation_reads_a_file(tmp_path):
     (tmp_path / "ab.txt").write_text("äb" * 1000, encoding="utf-8")
-    done = run("text_generation", tmp_path, "--text", "ab.txt", "--epochs", "20", "--hidden", "8", "--sample", "20",
-               "--layer", "SimpleRNN")
-    first, last, frequencies = result(done, r"held-out loss: (\S+) bits .* first epoch, (\S+) after the last; (\S+) by")
+
+    def losses(epochs, *more, **named):
+        done = run("text_generation", tmp_path, "--text", "ab.txt", "--epochs", epochs, "--hidden", "8", "--sample",
+                   "20", "--layer", "SimpleRNN", *more, **named)
+        return result(done, r"held-out loss: (\S+) bits .* first epoch, (\S+) after the last; (\S+) by")
+
+    first, last, frequencies = losses("20")
     assert frequencies == pytest.approx(1)
     assert last < min(first, 0.7)  # A character follows from the one before.
+    # With two processes, and in two parts.
+    losses("9", "--distributed", "--training", "training.h5", ranks=2)
+    again = losses("20", "--distributed", "--training", "training.h5", ranks=2)
+    assert again == pytest.approx([first, last, frequencies], abs=0.002)
 
 
 @pytest.mark.parametrize("truncate_gradient", ["-1", "3"])
