@@ -1,4 +1,7 @@
-"""The folder where the engine keeps what it has compiled: one that can be written, with nothing broken in it."""
+"""The folder where the engine keeps what it has compiled: one that can be written, with nothing broken in it.
+
+Where many processes begin at once with an empty one, it is filled by one after the other.
+"""
 
 import contextlib
 import functools
@@ -9,13 +12,21 @@ import stat
 import struct
 import sys
 import tempfile
+import threading
 import time
 from typing import Dict, List, Tuple
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 # What the engine compiles of its own when it is imported, each in a folder of its name.
 OF_IMPORT = ("cutils_ext", "lazylinker_ext", "scan_perform")
 # So many seconds after the last change nobody writes a library any more.
 WRITTEN_NOW = 10
+# Is there, and not empty, when a training function has been compiled; before that, it is locked by who compiles.
+FILLED = "recurrent_layers_filled"
 
 
 def overrides(engine, user) -> Tuple[Dict[str, str], str]:
@@ -126,3 +137,42 @@ def compile_again_what_is_broken(engine) -> None:
 
     seen = set()
     engine.cmodule.ModuleCache.refresh = refresh
+
+
+def fill_in_turns(engine) -> None:
+    """Let this process wait while another one of this host compiles, until a training function has been compiled.
+
+    Else all would compile the same at first, and sleep for seconds whenever they meet. The lock is the system's, and
+    ends with who holds it.
+
+    Parameters
+    ----------
+    engine : recurrent_layers.engine.setup.Engine
+    """
+    path = os.path.join(str(engine.get("compiledir")), FILLED)
+    if fcntl is None or not engine.get("cxx") or hasattr(engine.maker.create, "filled"):
+        return
+    within = threading.local()
+    for name in ("__init__", "create"):
+        setattr(engine.maker, name, _in_turn(getattr(engine.maker, name), path, within))
+
+
+def _in_turn(method, path: str, within):
+    @functools.wraps(method)
+    def in_turn(maker, *arguments, **named):
+        with open(path, "ab") as filled:
+            if filled.tell() or getattr(within, "held", False):  # A loop is a function within another.
+                return method(maker, *arguments, **named)
+            within.held = True
+            try:
+                with contextlib.suppress(OSError):  # Some file systems have no locks.
+                    fcntl.flock(filled, fcntl.LOCK_EX)
+                made = method(maker, *arguments, **named)
+                if made is not None and any(getattr(one, "update", None) is not None for one in maker.inputs):
+                    filled.write(b"1")
+                return made
+            finally:
+                within.held = False
+
+    in_turn.filled = path
+    return in_turn

@@ -30,6 +30,7 @@ class Engine(NamedTuple):
     name: str
     module: str
     compiling: str
+    making: str
     flags: str
     files: str
     default_file: str
@@ -45,6 +46,11 @@ class Engine(NamedTuple):
     def cmodule(self):
         """Its module that calls the compiler."""
         return importlib.import_module(f"{self.module}.{self.compiling}")
+
+    @property
+    def maker(self):
+        """Its class that makes compiled functions."""
+        return importlib.import_module(f"{self.module}.{self.making}").FunctionMaker
 
     @property
     def fixes(self):
@@ -66,10 +72,10 @@ class Engine(NamedTuple):
 
 
 ENGINES = {
-    "theano": Engine("Theano", "theano", "gof.cmodule", "THEANO_FLAGS", "THEANORC", "~/.theanorc", ".",
-                     "pip install Theano==1.0.5 'numpy<1.24'"),
-    "pytensor": Engine("PyTensor", "pytensor", "link.c.cmodule", "PYTENSOR_FLAGS", "PYTENSORRC", "~/.pytensorrc", "__",
-                       "pip install 'pytensor>=3.3,<3.4'"),
+    "theano": Engine("Theano", "theano", "gof.cmodule", "compile.function_module", "THEANO_FLAGS", "THEANORC",
+                     "~/.theanorc", ".", "pip install Theano==1.0.5 'numpy<1.24'"),
+    "pytensor": Engine("PyTensor", "pytensor", "link.c.cmodule", "compile.maker", "PYTENSOR_FLAGS", "PYTENSORRC",
+                       "~/.pytensorrc", "__", "pip install 'pytensor>=3.3,<3.4'"),
 }
 
 
@@ -326,6 +332,14 @@ def share_threads(engine: Engine, compiler: Compiler, blas: Blas) -> threads.Lib
         set_threads = ctypes.CDLL(library.path).recurrent_layers_set_threads_of_products
         set_threads(ctypes.c_long(machine.number_of_threads()))
     return library
+
+
+def use_threads(number: int) -> None:
+    """Let recurrences that are compiled from now on, and the engine's matrix products, use so many threads."""
+    setup = prepare()
+    os.environ[machine.THREADS_VARIABLES[0]] = str(number)
+    if shares_threads(setup.engine):
+        ctypes.CDLL(setup.threads.path).recurrent_layers_set_threads_of_products(ctypes.c_long(number))
 
 
 def shares_threads(engine: Engine) -> bool:
