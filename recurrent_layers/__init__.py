@@ -19,6 +19,7 @@ from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json, model_from_yaml
 from recurrent_layers.recurrence import show, speed_up_scan
 from recurrent_layers.scripts import as_keras
+from recurrent_layers.sweeps import sweep
 
 __all__ = list(_layer_names) + [
     "Sequential",
@@ -35,4 +36,5 @@ __all__ = list(_layer_names) + [
     "regularizers",
     "show",
     "speed_up_scan",
+    "sweep",
 ]

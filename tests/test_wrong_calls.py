@@ -44,7 +44,7 @@ PUBLIC = [
     "exchange.weight_files", "initializations", "layers.advanced_activations", "layers.base", "layers.containers",
     "layers.core", "layers.embeddings", "layers.noise", "layers.normalization", "layers.recurrent", "layers.wrappers",
     "layers.zoo", "models", "objectives", "optimizers", "preprocessing.sequence", "preprocessing.text", "regularizers",
-    "utils.generic_utils", "utils.io_utils", "utils.layer_utils", "utils.np_utils", "utils.test_utils",
+    "sweeps", "utils.generic_utils", "utils.io_utils", "utils.layer_utils", "utils.np_utils", "utils.test_utils",
     "utils.theano_utils", "wrappers.scikit_learn",
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above, or names
@@ -151,6 +151,10 @@ def is_words(value):
 
 def is_empty(value, kind):
     return value is None or isinstance(value, kind) and not value
+
+
+def is_none(value):
+    return value is None
 
 
 def is_learned(value):
@@ -481,6 +485,9 @@ ELSEWHERE = {
     "from_torch.state_dict": Kind(lambda: {"weight_ih_l0": np.ones((2, 3)), "weight_hh_l0": np.ones((2, 2))}),
     "from_torch.layer": integer(0, least=0, most=0), "to_keras3.layer": Kind(lambda: rl.SimpleRNN(2, 2)),
     "to_torch.layer": Kind(lambda: rl.SimpleRNN(2, 2, activation="tanh")),
+    "sweep.train": Kind(lambda: lambda **setting: {}, callable), "sweep.path": NEW_PATH.or_none(),
+    "sweep.settings": several(lambda: [{"rate": 0.5}], lambda value: False, np.ndarray, range),
+    "sweep.client": Kind(lambda: None, is_none), "sweep.workers": Kind(lambda: None, is_none),
 }  # fmt: skip
 
 #: What the methods of a class are called on.
