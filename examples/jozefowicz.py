@@ -7,10 +7,11 @@ each predicted from all that stand before it.
 
     python examples/jozefowicz.py --quick
     python examples/jozefowicz.py
+    python examples/jozefowicz.py --cluster tcp://host:8786
 
 On two processor cores the first takes less than 10 minutes, with smaller networks, shorter numbers and texts and fewer
-updates, and the second about an hour. Started again, it goes on where it stopped: each run that ended is a file in
---results.
+updates, and the second about an hour; the third runs on a Dask cluster (docs/sweeps.md). Started again, each goes on
+where it stopped: every run that ended is a row of the SQLite file --results.
 
 All layers have the same number of weights and see the same data. For each, the learning rate is the best of a few on
 validation data, after half as many updates; then come three runs with other seeds. What they get right of test data
@@ -20,12 +21,8 @@ stands in a table beside the paper's numbers, and the picture shows how they lea
 import argparse
 import functools
 import itertools
-import json
-import multiprocessing
-import os
 import pathlib
 import random
-import signal
 import string
 import sys
 import time
@@ -34,6 +31,7 @@ import numpy as np
 from _common import Help, save
 from matplotlib import pyplot as plt
 
+from recurrent_layers import sweep
 from recurrent_layers.layers import GRU, JZS1, JZS2, JZS3, LSTM, SimpleDeepRNN, SimpleRNN, TimeDistributedDense
 from recurrent_layers.models import Sequential
 from recurrent_layers.optimizers import Adam
@@ -82,27 +80,19 @@ def main():
     parser.add_argument("--updates", type=int, help="how many updates a run has; depends on the task")
     parser.add_argument("--budget", type=int, help="how many weights a network has, within 2 %%; 50000, quick 20000")
     parser.add_argument("--held-out", type=int, default=1000, help="how many samples to validate and to test on")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many runs at a time")
-    parser.add_argument("--results", default="jozefowicz_results", help="directory for what each run found")
+    parser.add_argument("--cluster", default="local", help='"local", or the address of a Dask scheduler')
+    parser.add_argument("--processes", type=int, help='how many runs at a time on "local"; as many as processors')
+    parser.add_argument("--results", default="jozefowicz_results", help="file for what each run found")
     parser.add_argument("--output", default="jozefowicz.png", help="file for the picture; the table stands beside it")
     args = parser.parse_args()
 
-    mode = "quick" if args.quick else "full"
     tasks = {name: dict(task, name=name, held_out=args.held_out, updates=args.updates or task["updates"],
                         budget=args.budget or task["budget"])
              for name, task in (QUICK if args.quick else FULL).items()}
-    directory = pathlib.Path(args.results) / mode
-    jobs = [(directory, tasks[name], layer, *size_for(layer, name, tasks[name]["budget"]), args.rates, args.seeds)
-            for name in args.tasks for layer in args.layers]
-    remember(tasks, directory / "settings.json")
-
-    # Networks as small as these use one processor best, and so as many of them learn at a time as there are.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sizes = {(name, layer): size_for(layer, name, tasks[name]["budget"])
+             for name in args.tasks for layer in args.layers}
     began = time.time()
-    with multiprocessing.get_context("spawn").Pool(args.processes, let_interrupts_pass) as pool:
-        results = {(runs[0]["task"], runs[0]["layer"]): runs for runs in pool.imap_unordered(compare, jobs)}
-        pool.close()
-        pool.join()
+    results = compare(tasks, sizes, args)
     print(f"{len(results)} comparisons in {(time.time() - began) / 60:.1f} minutes\n")
 
     text = "\n".join(report(tasks[name], [results[name, layer] for layer in args.layers]) for name in args.tasks)
@@ -111,19 +101,6 @@ def main():
     path.write_text(text, encoding="utf-8")
     print(f"table saved to {path}")
     save(draw(results, args.tasks, args.layers), args.output)
-
-
-def remember(settings, path):
-    """Write down with which settings the results of a directory were found, and stop if they were others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    settings = json.dumps(settings, indent=1)
-    if path.exists() and path.read_text() != settings:
-        sys.exit(f"The results in {path.parent} were found with other settings: choose another --results.")
-    path.write_text(settings)
-
-
-def let_interrupts_pass():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the main process, and that ends the others.
 
 
 # ---- the tasks ------------------------------------------------------------------------------
@@ -187,7 +164,7 @@ def network(layer, size, characters):
 
 
 def size_for(layer, task, budget):
-    """The size of a layer with which the network has nearest to so many weights, and how many these are."""
+    """The size of a layer with which the network has nearest to so many weights."""
     def weights(size):
         return network(layer, size, len(CHARACTERS[task])).count_params()
 
@@ -198,34 +175,36 @@ def size_for(layer, task, budget):
     size = min(low, high, key=lambda size: abs(weights(size) - budget))
     if abs(weights(size) - budget) > 0.02 * budget:
         sys.exit(f"No size of {layer} comes within 2 % of {budget} weights: take a larger --budget.")
-    return size, weights(size)
+    return size
 
 
-def compare(job):
-    """All runs of one layer on one task; returns those with the best learning rate."""
-    directory, task, layer, size, weights, rates, seeds = job
+def compare(tasks, sizes, args):
+    """The runs of each layer on each task with its best learning rate; those to find that have half as many updates."""
+    def setting(name, layer, rate, seed, updates):
+        task = {key: value for key, value in tasks[name].items() if key not in ("name", "budget")}
+        return {"task": name, "layer": layer, "size": sizes[name, layer], "rate": rate, "seed": seed, **task,
+                "updates": updates}  # fmt: skip
 
-    def run(rate, seed, updates):
-        path = directory / f"{task['name']}-{layer}-{rate}-{seed}.json"
-        if not path.exists():
-            found = dict(task=task["name"], layer=layer, size=size, weights=weights, rate=rate, seed=seed)
-            found.update(learn(task, layer, size, rate, seed, updates))
-            print("{task}, {layer}, learning rate {rate}, seed {seed}: {test:.2f} % right after {seconds:.0f} s".format(
-                **found), flush=True)
-            unfinished = path.with_suffix(".part")  # An interruption leaves no half of a file.
-            unfinished.write_text(json.dumps(found))
-            unfinished.replace(path)
-        return json.loads(path.read_text())
+    def run(settings):
+        workers = args.processes if args.cluster == "local" else None
+        results = {}
+        for found in sweep(learn, settings, args.cluster, args.results, workers, verbose=2):
+            if "error" in found:
+                sys.exit(f"A run failed. Started again, only such runs are tried again.\n{found['error']}")
+            results.setdefault((found["task"], found["layer"]), []).append(found)
+        return results
 
-    tries = [run(rate, 0, -(-task["updates"] // 2)) for rate in rates]
-    best = max(tries, key=lambda found: found["validation"][-1])["rate"]
-    return [run(best, seed, task["updates"]) for seed in range(1, seeds + 1)]
+    tries = run([setting(*network, rate, 0, -(-tasks[network[0]]["updates"] // 2))
+                 for network in sizes for rate in args.rates])  # fmt: skip
+    best = {network: max(runs, key=lambda found: found["validation"][-1])["rate"] for network, runs in tries.items()}
+    return run([setting(*network, best[network], seed, tasks[network[0]]["updates"])
+                for network in sizes for seed in range(1, args.seeds + 1)])  # fmt: skip
 
 
-def learn(task, layer, size, rate, seed, updates):
+def learn(task, layer, size, rate, seed, updates, held_out, **text):
     """Train a network: its accuracy on validation data while it learns, and on test data at last, in percent."""
-    began = time.time()
     np.random.seed(seed)
+    task = dict(text, name=task)
     model = network(layer, size, len(CHARACTERS[task["name"]]))
     model.compile(loss="categorical_crossentropy", optimizer=Adam(lr=rate, clipnorm=1.0))
 
@@ -235,7 +214,7 @@ def learn(task, layer, size, rate, seed, updates):
 
     # A seed has the same data for all layers and learning rates; validation and test are the same for all seeds.
     rng = random.Random(f"training {seed}")
-    validation, test = (batch(task, random.Random(name), task["held_out"]) for name in ("validation", "test"))
+    validation, test = (batch(task, random.Random(name), held_out) for name in ("validation", "test"))
     after, accuracies = [], []
     for update in range(1, updates + 1):
         model.optimizer.lr.set_value(np.float32(rate * (updates - update + 1) / updates))  # Falls to almost 0.
@@ -244,7 +223,7 @@ def learn(task, layer, size, rate, seed, updates):
         if update % max(1, updates // 25) == 0 or update == updates:
             after.append(update)
             accuracies.append(accuracy(validation))
-    return dict(after=after, validation=accuracies, test=accuracy(test), seconds=time.time() - began)
+    return dict(weights=model.count_params(), after=after, validation=accuracies, test=accuracy(test))
 
 
 # ---- what was found -------------------------------------------------------------------------

@@ -1,15 +1,18 @@
 """Each example runs as it stands, prints what it found and saves a picture."""
 
+import contextlib
 import importlib
 import os
 import pathlib
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 
+distributed = pytest.importorskip("distributed")
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 pytest.importorskip("statsmodels")
@@ -19,10 +22,15 @@ NAMES = ["digits", "addition", "text_generation", "by_hand", "forecast", "memory
 LAYERS = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
 
 
-def run(name, directory, *arguments, blocked=None, ranks=None):
-    """Run an example in `directory`, with the engine compiling nothing, which is fastest for so small a size."""
+def flags(directory):
+    """Environment variables of an engine that compiles nothing, which is fastest for so small sizes."""
     flags = f"cxx=,linker=vm,optimizer=fast_compile,base_compiledir={directory / 'theano'}"
-    environment = dict(os.environ, THEANO_FLAGS=flags, PYTENSOR_FLAGS=flags, PYTHONIOENCODING="utf-8")
+    return dict(THEANO_FLAGS=flags, PYTENSOR_FLAGS=flags)
+
+
+def run(name, directory, *arguments, blocked=None, ranks=None):
+    """Run an example in `directory`."""
+    environment = dict(os.environ, **flags(directory), PYTHONIOENCODING="utf-8")
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
     if blocked is not None:
         code = (f"import runpy, sys; sys.modules[{blocked!r}] = None; sys.path.insert(0, {str(EXAMPLES)!r}); "
@@ -239,13 +247,13 @@ def test_help_and_errors_of_jozefowicz(tmp_path):
         1, "No size of LSTM comes within 2 % of 500 weights: take a larger --budget.")
 
 
-def test_jozefowicz_resumes(tmp_path):
+def test_jozefowicz_resumes(tmp_path, monkeypatch):
     arguments = ["--quick", "--tasks", "Arithmetic", "--layers", "SimpleRNN", "LSTM", "LSTM-b", "--seeds", "1",
                  "--rates", "0.003", "0.01", "--updates", "2", "--budget", "5000", "--held-out", "50",
                  "--output", "a.png"]
     done = run("jozefowicz", tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"learning rate \S+, seed \d:", done.stdout)) == 3 * (2 + 1)
+    assert len(re.findall(r"layer=\S+, .*rate=\S+, seed=\d, .*test=", done.stdout)) == 3 * (2 + 1)
     assert_picture(tmp_path / "a.png")
     table = (tmp_path / "a.md").read_text(encoding="utf-8")
     assert table in done.stdout
@@ -255,15 +263,19 @@ def test_jozefowicz_resumes(tmp_path):
     assert re.search(r"LSTM-b (beats|does not beat) LSTM: ", table)
     assert re.search(r"Every gated layer beats SimpleRNN|these do not beat SimpleRNN: LSTM", table)
 
-    results = tmp_path / "jozefowicz_results" / "quick"
-    next(results.glob("Arithmetic-LSTM-b-*-1.json")).unlink()
-    done = run("jozefowicz", tmp_path, *arguments)
-    assert re.findall(r"(.*), learning rate \S+, seed (\d):", done.stdout) == [("Arithmetic, LSTM-b", "1")]
-    assert (tmp_path / "a.md").read_text(encoding="utf-8") == table  # One seed, one result.
-
-    done = run("jozefowicz", tmp_path, "--quick", "--updates", "3")
-    assert done.returncode == 1
-    assert "other settings" in done.stderr
+    with contextlib.closing(sqlite3.connect(tmp_path / "jozefowicz_results")) as results, results:
+        kept = "SELECT validation, test FROM trainings ORDER BY layer, rate, seed"
+        before = results.execute(kept).fetchall()
+        assert results.execute("DELETE FROM trainings WHERE layer = 'LSTM-b' AND seed = 1").rowcount == 1
+    for name, value in flags(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None, memory_limit=0,
+                                  local_directory=str(tmp_path)) as cluster:  # fmt: skip
+        done = run("jozefowicz", tmp_path, *arguments, "--cluster", cluster.scheduler_address)
+    assert re.findall(r"layer=(\S+), .*seed=(\d), .*test=", done.stdout) == [("LSTM-b", "1")], done.stderr
+    assert (tmp_path / "a.md").read_text(encoding="utf-8") == table  # One seed, one result, wherever it runs.
+    with contextlib.closing(sqlite3.connect(tmp_path / "jozefowicz_results")) as results:
+        assert results.execute(kept).fetchall() == before
 
 
 def test_the_gallery_shows_each_example():
