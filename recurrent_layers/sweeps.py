@@ -1,6 +1,5 @@
 """Trainings with many settings, in this process or on a Dask cluster, kept in a file as they end."""
 
-import asyncio
 import collections
 import contextlib
 import functools
@@ -14,7 +13,6 @@ import random
 import re
 import shutil
 import socket
-import sqlite3
 import sys
 import tempfile
 import threading
@@ -384,6 +382,8 @@ def _workers(client):
 
 def _gathered(future, worker):
     """What came of a training, if its worker could still tell."""
+    import asyncio
+
     if future.done():
         try:
             return future.result(timeout=TRANSFER)
@@ -433,6 +433,8 @@ class _Table:
     """
 
     def __init__(self, train, path):
+        import sqlite3  # Some Pythons are built without it.
+
         self._train = _name(train)
         where = ":memory:" if path is None else _file(path)
         self._file = sqlite3.connect(where, timeout=600)
@@ -453,7 +455,7 @@ class _Table:
                 raise ValueError(f"{where} is a database, but has no trainings of a sweep: choose another path")
             others = self._file.execute("SELECT sweep_train FROM trainings WHERE sweep_train != ?", [self._train])
             other = others.fetchone()
-        except sqlite3.DatabaseError as error:
+        except self._file.DatabaseError as error:
             raise ValueError(f"{where} is no file of a sweep, which SQLite can open ({error}): choose another "
                              "path") from error  # fmt: skip
         if other:

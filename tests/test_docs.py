@@ -16,12 +16,18 @@ from recurrent_layers.engine import tensor as T
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
 
+def left_by(page):
+    """What the code of a page leaves, when it is run as a script is."""
+    text, names = (DOCS / page).read_text(encoding="utf-8"), {"__name__": "__main__"}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, names)
+    return names
+
+
 @pytest.fixture(scope="module")
 def names():
     """What the code of the page on cells leaves."""
-    text, names = (DOCS / "own-cell.md").read_text(encoding="utf-8"), {}
-    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(code, names)
+    names = left_by("own-cell.md")
     logging.getLogger("recurrent_layers").setLevel(logging.NOTSET)
     return names
 
@@ -67,3 +73,17 @@ def test_trainings_go_on_as_the_page_says(tmp_path):
     end = "print(mean.epochs, model.history.epoch, len(history['loss']))"
     assert said("\n".join([begin, *codes, end]), cwd=tmp_path).splitlines()[-1] == "3 [0, 1] 2"
     assert {path.name for path in tmp_path.iterdir()} == {"training.h5", "mean.h5"}
+
+
+def test_sweeps(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)
+    names = left_by("sweeps.md")
+    settings, results, table = names["more"], names["results"], names["table"]
+    assert [{name: found[name] for name in ("size", "rate", "seed")} for found in results] == settings
+    assert len(table) == 5 and names["best"]["loss"] > 0
+    assert sorted(table.loss) == sorted(found["loss"] for found in results)
+    assert set(re.findall(r"`(sweep_\w+)`", (DOCS / "sweeps.md").read_text(encoding="utf-8"))) == {
+        name for name in table if name.startswith("sweep_")}  # fmt: skip
+    assert "2.0 ZeroDivisionError: division by zero 1 of 2 trainings failed" in capsys.readouterr().out

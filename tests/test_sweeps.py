@@ -281,7 +281,7 @@ class TestClusters:
 
             def worker(*options):
                 return started(["-m", "dask", "worker", address, "--no-dashboard", "--local-directory", "dask",
-                                *options])  # fmt: skip
+                                *options], OPENBLAS_NUM_THREADS="2")  # fmt: skip
 
             several = worker("--nthreads", "2")
             with ended_at_last(several), pytest.raises(ValueError, match="workers must have one thread.*--nthreads 1"):
@@ -296,6 +296,8 @@ class TestClusters:
             later.join()
             with ended_at_last(*workers):
                 assert results(rows) == TENFOLD
+                row, = rl.sweep(trainings.surroundings, [{"number": 1}], address, verbose=0)
+                assert (row["threads"], row["most"]) == (1, 1), "whatever the worker was started with"
                 end = threading.Thread(target=lambda: (
                     wait_until(lambda: "begun 3" in "\n".join(noted(folder))), os.killpg(scheduler.pid, 9)))
                 end.start()
@@ -332,6 +334,23 @@ class TestClusters:
         assert set(os.listdir(folder)) == {"kept", "script.py", "temporary"} and not os.listdir("temporary")
         assert sqlite3.connect("kept").execute("SELECT DISTINCT sweep_train FROM trainings").fetchall() == [
             ("script.train",)]  # fmt: skip
+
+    def test_the_commands_of_the_readme(self, folder):
+        """Run twice, the second time they find everything, and start nothing."""
+        readme = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+        section = readme[readme.index("## Sweeps"):].partition("\n## ")[0]
+        pathlib.Path("many.py").write_text(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1])
+        found = []
+        for _ in range(2):
+            script = started(["many.py"], stdout=subprocess.PIPE)
+            with ended_at_last(script):
+                out, err = script.communicate()
+            assert script.returncode == 0, err
+            found.append(out)
+        assert found[0] == found[1] and found[0].count("'val_loss': ") == 4
+        reader = started(["-c", re.search(r'^python -c "(.*)"$', section, re.MULTILINE)[1]], stdout=subprocess.PIPE)
+        with ended_at_last(reader):
+            assert "val_loss" in reader.communicate()[0]
 
     def test_a_script_that_its_workers_cannot_import(self, folder):
         pathlib.Path("script.py").write_text(SCRIPT.replace('if __name__ == "__main__":', "if True:"))
