@@ -145,14 +145,18 @@ def batch(task, rng, size):
         samples = [arithmetic(rng, task["digits"], task["distractors"]) for _ in range(size)]
     else:
         samples = [xml(rng, task["tag"], task["length"]) for _ in range(size)]
+    return one_hot(samples, CHARACTERS[task["name"]])
+
+
+def one_hot(samples, characters):
+    """Texts, and where their parts to be predicted begin, as a batch."""
     length = max(len(text) for text, _ in samples)
-    characters = CHARACTERS[task["name"]]
     index = {character: i for i, character in enumerate(characters)}
     indices = np.array([[index[character] for character in text.ljust(length, characters[0])] for text, _ in samples])
-    one_hot = np.eye(len(characters), dtype="float32")[indices]
+    vectors = np.eye(len(characters), dtype="float32")[indices]
     counts = np.array([np.arange(1, length) >= begin for _, begin in samples])
     counts &= np.arange(1, length) < np.array([[len(text)] for text, _ in samples])
-    return one_hot[:, :-1], one_hot[:, 1:], counts.astype("float32")
+    return vectors[:, :-1], vectors[:, 1:], counts.astype("float32")
 
 
 # ---- the networks ---------------------------------------------------------------------------
