@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import time
+import types
 
 import pytest
 from engines import change_flags
@@ -107,3 +109,26 @@ def test_test_values_are_computed_by_scan():
         outputs = [y, *T.grad(T.sqr(y).sum(), layers[0].params + layers[1].params)]
     for output, value in zip(outputs, engine.function([x], outputs)(x.tag.test_value)):
         np.testing.assert_allclose(output.tag.test_value, value, rtol=1e-10)
+
+
+@pytest.mark.parametrize("of_the_user, longest", [(5, 0.2), (7, 14)])
+def test_who_waits_for_a_process_that_compiles_looks_often(tmp_path, monkeypatch, of_the_user, longest):
+    from theano import config
+    from theano.gof import compilelock
+
+    folder, slept = tmp_path / "lock_dir", []
+    folder.mkdir()
+    other = f"{os.getppid()}_1_{compilelock.hostname}"  # A process that lives.
+    (folder / "lock").write_text(other)
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            (folder / "lock").unlink()
+            folder.rmdir()
+
+    monkeypatch.setattr(compilelock, "time", types.SimpleNamespace(time=time.time, sleep=sleep))
+    monkeypatch.setattr(vars(type(config.compile))["wait"], "val", of_the_user)
+    compilelock.lock(str(folder))
+    assert len(slept) == 3 and 0 < min(slept) and longest / 4 <= max(slept) <= longest
+    assert (folder / "lock").read_text().startswith(f"{os.getpid()}_")

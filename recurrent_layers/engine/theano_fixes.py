@@ -13,6 +13,8 @@ import textwrap
 from recurrent_layers.engine import layouts, turns
 
 SCAN_EXTENSION = "theano.scan_module.scan_perform_ext"
+# Seconds.
+SHORT_WAIT = dict(min_wait=0.05, max_wait=0.15)
 
 scan_has_second_derivatives = False
 
@@ -26,8 +28,28 @@ def apply():
     find_ops_without_props_in_the_cache()
     find_ops_of_c_files_in_the_cache()
     draw_random_numbers_with_vectors()
+    look_often_whether_others_have_compiled()
     turns.one_compiles_at_a_time("theano.compile.function_module")
     layouts.take_any_layout("theano.tensor.type")
+
+
+def look_often_whether_others_have_compiled():
+    """Let a process that waits for another one to compile look ten times a second whether that has ended.
+
+    It sleeps for 5 to 10 seconds each time, so that of processes that compile much, as in a search for cells, one works
+    and the others sleep. Where the user's flags have another `compile.wait`, that is taken.
+    """
+    import theano
+    from theano.gof import compilelock
+
+    original = compilelock.lock
+
+    @functools.wraps(original)
+    def lock(tmp_dir, *arguments, **named):
+        is_left_to_theano = not arguments and theano.config.compile.wait == 5
+        return original(tmp_dir, *arguments, **{**(SHORT_WAIT if is_left_to_theano else {}), **named})
+
+    compilelock.lock = lock
 
 
 def loop_in_python_where_c_does_not_compile():
