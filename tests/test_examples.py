@@ -281,7 +281,7 @@ def test_jozefowicz_resumes(tmp_path, monkeypatch):
 def test_the_gallery_shows_each_example():
     gallery = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     names = {path.stem for path in EXAMPLES.glob("[!_]*.py")}
-    assert names == {*NAMES, "jozefowicz"}
+    assert names == {*NAMES, "jozefowicz", "evolve"}
     for name in names:
         assert f"python examples/{name}.py" in gallery
         assert f"](pictures/{name}.png)" in gallery
