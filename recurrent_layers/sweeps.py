@@ -79,8 +79,8 @@ def sweep(train, settings, client=None, path=None, workers=None, verbose=1):
     Raises
     ------
     ValueError
-        If an argument is none of these, a setting has what JSON does not hold, the file is not that of a sweep of
-        `train`, or the workers have several threads. Nothing has run then.
+        If an argument is none of these, a setting has what JSON does not hold, or the file is not that of a sweep of
+        `train`: nothing has run then. Or if a worker has several threads, whenever it comes.
     FileNotFoundError, IsADirectoryError, PermissionError
         If no file can be written at `path`.
     ImportError
