@@ -35,19 +35,17 @@ import string
 import sys
 import textwrap
 
+import jozefowicz
 import numpy as np
 from _cells import KNOWN, Cell, mutated
 from _common import Help, save
-from jozefowicz import CHARACTERS, arithmetic, one_hot, xml
 from matplotlib import pyplot as plt
 
 from recurrent_layers import Sequential, TimeDistributedDense, sweep
 from recurrent_layers.optimizers import Adam
 
 #: The tasks in the order of the stages, and their trainings; the size of a network is set by the number of its weights.
-FULL = {"Memory": dict(symbols=5, letters=26, updates=5000, budget=20000),
-        "Arithmetic": dict(digits=8, distractors=3, updates=14000, budget=50000),
-        "XML": dict(tag=10, length=100, updates=6000, budget=50000)}
+FULL = {"Memory": dict(symbols=5, letters=26, updates=5000, budget=20000), **jozefowicz.FULL}
 QUICK = {"Memory": dict(symbols=5, letters=26, updates=3000, budget=10000),
          "Arithmetic": dict(digits=2, distractors=1, updates=1500, budget=10000),
          "XML": dict(tag=5, length=40, updates=1000, budget=10000)}
@@ -60,7 +58,7 @@ SCALES = (0.5, 0.7, 1.0, 1.4)
 #: How many of the best are parents, as in the paper, and how many are tried with all settings at last and shown.
 LISTED, SHOWN = 100, 3
 REFERENCES = ("SimpleRNN", "GRU", "LSTM", "JZS1")
-JUDGED_BY = ("Arithmetic", "XML")
+JUDGED_BY = tuple(jozefowicz.FULL)
 
 
 def main():
@@ -115,7 +113,7 @@ def parsed_arguments():
 
 @contextlib.contextmanager
 def workers(cluster):
-    """What runs the trainings; for this machine one cluster, where each sweep would start one of its own else."""
+    """What runs the trainings; on this machine one cluster for all sweeps, as each would start one of its own."""
     if cluster != "local":
         yield None if cluster == "none" else cluster
         return
@@ -138,8 +136,9 @@ def memory(rng, symbols, letters):
 
 
 #: How a task makes a text and says where its part to be predicted begins, and the characters in it.
-TASKS = {"Memory": (memory, "=" + string.ascii_lowercase), "Arithmetic": (arithmetic, CHARACTERS["Arithmetic"]),
-         "XML": (xml, CHARACTERS["XML"])}
+TASKS = {"Memory": (memory, "=" + string.ascii_lowercase),
+         "Arithmetic": (jozefowicz.arithmetic, jozefowicz.CHARACTERS["Arithmetic"]),
+         "XML": (jozefowicz.xml, jozefowicz.CHARACTERS["XML"])}
 
 
 def train(cell, task, updates, budget, held_out, number, rate, scale, enough=None, **parameters):
@@ -161,7 +160,7 @@ def train(cell, task, updates, budget, held_out, number, rate, scale, enough=Non
     model.compile(loss="categorical_crossentropy", optimizer=Adam(lr=rate, clipnorm=1.0))
 
     def batch(rng, samples):
-        return one_hot([make(rng, **parameters) for _ in range(samples)], characters)
+        return jozefowicz.one_hot([make(rng, **parameters) for _ in range(samples)], characters)
 
     def accuracy(data):
         X, y, counts = data
