@@ -407,7 +407,7 @@ def _local_cluster(distributed, workers):
             # No limit of memory, near which Dask lets a worker pause: the system's is the limit.
             of_scheduler = dict(dashboard=False, dashboard_address="127.0.0.1:0", local_directory=folder)
             cluster = distributed.LocalCluster(
-                workers, threads_per_worker=1, processes=True, memory_limit=0, local_directory=folder,
+                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, local_directory=folder,
                 silence_logs=logging.CRITICAL, scheduler_kwargs=of_scheduler)  # fmt: skip
         except RuntimeError as error:
             raise RuntimeError(f"the workers did not start, see above. {GUARD}") from error

@@ -269,7 +269,7 @@ def test_jozefowicz_resumes(tmp_path, monkeypatch):
         assert results.execute("DELETE FROM trainings WHERE layer = 'LSTM-b' AND seed = 1").rowcount == 1
     for name, value in flags(tmp_path).items():
         monkeypatch.setenv(name, value)
-    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None, memory_limit=0,
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=0,
                                   local_directory=str(tmp_path)) as cluster:  # fmt: skip
         done = run("jozefowicz", tmp_path, *arguments, "--cluster", cluster.scheduler_address)
     assert re.findall(r"layer=(\S+), .*seed=(\d), .*test=", done.stdout) == [("LSTM-b", "1")], done.stderr

@@ -50,7 +50,7 @@ if __name__ == "__main__":
 def client(tmp_path_factory):
     """A cluster of two processes."""
     folder = str(tmp_path_factory.mktemp("dask"))
-    with distributed.LocalCluster(2, local_directory=folder, **QUIET) as cluster:
+    with distributed.LocalCluster(n_workers=2, local_directory=folder, **QUIET) as cluster:
         with distributed.Client(cluster, set_as_default=False) as client:
             yield client
 
@@ -270,6 +270,12 @@ class TestClusters:
         rl.sweep(trainings.noting, within(folder), path="kept", verbose=0)
         monkeypatch.setattr(distributed, "LocalCluster", None)
         assert results(rl.sweep(trainings.noting, within(folder), "local", path="kept", verbose=0)) == TENFOLD
+
+    @pytest.mark.parametrize("workers", [1, 3])
+    def test_there_are_as_many_workers_as_asked_for(self, folder, workers):
+        settings = [dict(folder=".", number=number, of=workers) for number in range(4)]
+        rows = rl.sweep(trainings.together, settings, "local", workers=workers, verbose=0)
+        assert len({row["process"] for row in rows}) == workers
 
     def test_a_scheduler_elsewhere(self, folder, caplog):
         """Workers may come later, and some with too many threads; when it ends, what has finished is kept."""

@@ -44,6 +44,13 @@ def noting(folder, number):
     return {"tenfold": 10 * number}
 
 
+def together(folder, number, of):
+    """Wait until so many are at work at once."""
+    note(folder, number, os.getpid())
+    wait_until(lambda: len(noted(folder)) >= of)
+    return {"process": os.getpid()}
+
+
 def waiting_to_be_killed(folder, number):
     """The third waits, the first time that it runs, for its end."""
     note(folder, number, os.getpid())
