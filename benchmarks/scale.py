@@ -218,8 +218,7 @@ def of_sweeps(found, processors):
             efficiency = times[WORKERS[0]] / seconds / min(workers, processors)
             rows.append([epochs, workers, f"{seconds:.2f}", f"{3600 / seconds:,.0f}", f"{efficiency:.2f}"])
     return ["## A sweep", "Trainings of a GRU(8, 64) and a Dense on 1,200 sequences of 8 steps, 38 updates an epoch, "
-            "everything compiled before, on a local cluster. The shortest spend most of their time on making a model's "
-            "functions, for which processes that share a folder of compiled code wait for each other.",
+            "everything compiled before, on a local cluster. Half of the shortest is for making a model's functions.",
             table(["epochs", "workers", "seconds of a training", "trainings an hour", "efficiency"], rows)]  # fmt: skip
 
 
