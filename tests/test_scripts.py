@@ -19,8 +19,6 @@ SCRIPTS = pathlib.Path(__file__).parent / "scripts"
 FOR_KERAS_01 = [
     ("addition.py", 0.8),
     ("addition_rnn.py", 0.65),
-    ("addition_rnn.py JZS1", 0.65),
-    ("addition_rnn.py JZS2", 0.65),
     ("addition_rnn.py JZS3", 0.65),
     ("babi_rnn.py", 0.65),
     ("callbacks.py", 0.6),

@@ -1,6 +1,7 @@
 """Sweeps: in this process, on real clusters of Dask, and with what dies in them."""
 
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -72,11 +73,15 @@ def results(rows):
 
 
 def started(code, stdout=None, **variables):
-    """A process of Python in a group of its own, which knows the trainings."""
+    """A process of Python in a group of its own, which knows the trainings, and hears Ctrl-C.
+
+    What a shell runs in the background does not, and nor does what that starts.
+    """
     environment = dict(os.environ, PYTHONPATH=PATHS, **variables)
     environment.pop("MKL_NUM_THREADS", None)
     return subprocess.Popen([sys.executable, *code], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-                            text=True, start_new_session=True, env=environment)  # fmt: skip
+                            text=True, start_new_session=True, env=environment,
+                            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL))  # fmt: skip
 
 
 @contextlib.contextmanager
