@@ -25,6 +25,10 @@ import recurrent_layers as rl
 # That its optimizations change no numbers is asked in others, of all layers and of what is drawn.
 QUICKLY = ["test_docs.py", "test_in_keras.py", "test_keras_in_c.py", "test_layers.py", "test_options.py",
            "test_origins.py", "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
+# Of these, only those that ask for numbers are compiled as for a user.
+FOR_NUMBERS = {"test_recurrence.py": (
+    "test_outputs", "test_masks_truncation", "test_all_sizes", "test_sums", "test_elementwise", "test_functions",
+    "test_activations_of_whole_rows", "test_nan", "test_views", "test_the_number_of_threads")}  # fmt: skip
 # Of one engine only, or of the Keras that runs on it.
 ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
 collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO
@@ -65,7 +69,9 @@ def seed():
 
 @pytest.fixture(autouse=True)
 def compiled_as_it_must_be(request):
-    with compiled_quickly() if request.node.path.name in QUICKLY else contextlib.nullcontext():
+    file, test = request.node.path.name, request.node.name
+    is_quick = file in QUICKLY or file in FOR_NUMBERS and not test.startswith(FOR_NUMBERS[file])
+    with compiled_quickly() if is_quick else contextlib.nullcontext():
         yield
 
 
