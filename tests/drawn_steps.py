@@ -436,7 +436,7 @@ programs = st.builds(drawn_with, st.randoms(use_true_random=False), st.sampled_f
 def drawn(number, seed):
     """So many programs, in turn of each dtype; of the same seed the same.
 
-    Not by hypothesis itself, which tries what is beside a program next: of forty, many would be much alike, and others
+    Not by hypothesis itself, which tries what is beside a program next: of twenty, many would be much alike, and others
     with another version of it.
     """
     return [drawn_with(random.Random(f"{seed} {k}"), ("float32", "float64")[k % 2]) for k in range(number)]
