@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from recurrent_layers import engine
 from recurrent_layers.engine import cache, machine, setup
+from recurrent_layers.exchange.training_files import random_state, set_random_state
 from recurrent_layers.utils.arguments import as_path, choice, integer, items, shown
 
 #: How many times a training is tried: after an error, and after the death of its worker.
@@ -232,7 +233,7 @@ def _seed(text):
 
 def _outcome(train, text):
     """Train in this process, and leave its random numbers as they were."""
-    before, numpys, began = random.getstate(), np.random.get_state(), time.monotonic()
+    before, began = random_state(), time.monotonic()
     worker = f"{socket.gethostname()}:{os.getpid()}"
     random.seed(_seed(text))
     np.random.seed(_seed(text))
@@ -241,8 +242,7 @@ def _outcome(train, text):
     except (Exception, SystemExit):
         return _Outcome({}, traceback.format_exc(), worker, time.monotonic() - began)
     finally:
-        random.setstate(before)
-        np.random.set_state(numpys)
+        set_random_state(before)
     seconds = time.monotonic() - began
     try:
         return _Outcome(_numbers(json.loads(text), returned), None, worker, seconds)

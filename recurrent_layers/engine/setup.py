@@ -329,9 +329,12 @@ def share_threads(engine: Engine, compiler: Compiler, blas: Blas) -> threads.Lib
     if flags:
         engine.set("blas.ldflags", flags)
         blas.library.scipy_openblas_set_num_threads(1)
-        set_threads = ctypes.CDLL(library.path).recurrent_layers_set_threads_of_products
-        set_threads(ctypes.c_long(machine.number_of_threads()))
+        _set_threads_of_products(library, machine.number_of_threads())
     return library
+
+
+def _set_threads_of_products(library: threads.Library, number: int) -> None:
+    ctypes.CDLL(library.path).recurrent_layers_set_threads_of_products(ctypes.c_long(number))
 
 
 def use_threads(number: int) -> None:
@@ -339,7 +342,7 @@ def use_threads(number: int) -> None:
     setup = prepare()
     os.environ[machine.THREADS_VARIABLES[0]] = str(number)
     if shares_threads(setup.engine):
-        ctypes.CDLL(setup.threads.path).recurrent_layers_set_threads_of_products(ctypes.c_long(number))
+        _set_threads_of_products(setup.threads, number)
 
 
 def shares_threads(engine: Engine) -> bool:
