@@ -59,10 +59,12 @@ NAMES = [
     "SpecifyShape",
     "Subtensor",
     "ViewOp",
+    "cumulated",
     "indices",
     "is_softmax",
     "product",
     "reduction",
+    "rows",
     "scalar",
     "step_of_scan",
     # Variables from variables

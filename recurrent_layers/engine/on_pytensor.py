@@ -31,10 +31,11 @@ from pytensor.scan.op import Scan
 from pytensor.tensor.basic import Alloc, Join, MakeVector
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from pytensor.tensor.extra_ops import CumOp
 from pytensor.tensor.math import Dot
 from pytensor.tensor.shape import Reshape, Shape, SpecifyShape
 from pytensor.tensor.special import LogSoftmax, Softmax
-from pytensor.tensor.subtensor import IncSubtensor, Subtensor, indices_from_subtensor
+from pytensor.tensor.subtensor import AdvancedSubtensor, IncSubtensor, Subtensor, indices_from_subtensor
 
 from recurrent_layers.engine.names import NAMES
 
@@ -154,6 +155,17 @@ def product(node):
 def reduction(node):
     """The function of numbers that a node applies along axes, and the axes; None if it does no such thing."""
     return (node.op.scalar_op, node.op.axis) if isinstance(node.op, CAReduce) else None
+
+
+def rows(node):
+    """The array that a node takes rows of, and their numbers; None if it does no such thing."""
+    is_one = isinstance(node.op, AdvancedSubtensor) and len(node.inputs) == 2 and len(node.op.idx_list) == 1
+    return node.inputs if is_one and node.inputs[1].dtype != "bool" else None
+
+
+def cumulated(node):
+    """What a node adds up along an axis, number by number, and the axis; None if it does no such thing."""
+    return (node.inputs[0], node.op.axis) if isinstance(node.op, CumOp) and node.op.mode == "add" else None
 
 
 def clients(fgraph, variable):

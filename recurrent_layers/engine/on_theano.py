@@ -16,11 +16,12 @@ from theano.scan_module.scan_op import Scan
 from theano.scan_module.scan_utils import equal_computations
 from theano.tensor import Alloc, Dot, Join, MaxAndArgmax, Reshape, Rop, nnet
 from theano.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+from theano.tensor.extra_ops import CumOp
 from theano.tensor.nnet.nnet import LogSoftmax, Softmax
 from theano.tensor.nnet.sigm import ScalarSigmoid as Sigmoid
 from theano.tensor.nnet.sigm import ScalarSoftplus as Softplus
 from theano.tensor.opt import Assert, MakeVector
-from theano.tensor.subtensor import IncSubtensor, Subtensor, get_idx_list
+from theano.tensor.subtensor import AdvancedSubtensor1, IncSubtensor, Subtensor, get_idx_list
 
 from recurrent_layers.engine import theano_fixes
 from recurrent_layers.engine.names import NAMES
@@ -75,6 +76,16 @@ def reduction(node):
     if isinstance(node.op, MaxAndArgmax):
         return scalar.maximum, tuple(node.op.axis)
     return (node.op.scalar_op, node.op.axis) if isinstance(node.op, CAReduce) else None
+
+
+def rows(node):
+    """The array that a node takes rows of, and their numbers; None if it does no such thing."""
+    return node.inputs if isinstance(node.op, AdvancedSubtensor1) else None
+
+
+def cumulated(node):
+    """What a node adds up along an axis, number by number, and the axis; None if it does no such thing."""
+    return (node.inputs[0], node.op.axis) if isinstance(node.op, CumOp) and node.op.mode == "add" else None
 
 
 def register(name, optimization, position, *tags):
