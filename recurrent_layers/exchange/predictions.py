@@ -4,6 +4,7 @@ Not layers are translated, but what they compute: so whatever a layer does, of t
 once it is made of these words.
 """
 
+import contextlib
 from typing import Any, List, NamedTuple, Tuple
 
 import numpy as np
@@ -151,12 +152,14 @@ class Translation:
             self._values[variable] = self.constant(self.known(variable))
         return self._values[variable]
 
-    def values_of_layers(self, layers):
-        """The values of the outputs of layers, one after the other, so that messages can say in which something is."""
-        for layer, output in layers:
-            self._layer = layer
-            yield layer, self.value(output)
-        self._layer = None
+    @contextlib.contextmanager
+    def within(self, layer):
+        """Within this, messages say that something is in this layer."""
+        before, self._layer = self._layer, layer
+        try:
+            yield
+        finally:
+            self._layer = before
 
     def known(self, variable):
         """The array that a variable always is; None if it is not always the same."""
