@@ -52,7 +52,7 @@ QUICK = {"Memory": dict(symbols=5, letters=26, updates=3000, budget=10000),
 #: For how long, with how many settings, and how much of a new cell is changed at most. In a quick search there is no
 #: time for the many new cells that are good for nothing after large changes.
 SEARCH = {"full": dict(generations=100, proposals=100, first=4, again=20, settings=20, share=90, changed=1.0),
-          "quick": dict(generations=3, proposals=8, first=2, again=2, settings=3, share=70, changed=0.25)}
+          "quick": dict(generations=2, proposals=6, first=2, again=2, settings=3, share=70, changed=0.25)}
 RATES = (0.03, 0.02, 0.015, 0.01, 0.007)
 SCALES = (0.5, 0.7, 1.0, 1.4)
 #: How many of the best are parents, as in the paper, and how many are tried with all settings at last and shown.
@@ -77,8 +77,8 @@ def parsed_arguments():
     """The arguments, with what a quick or a full search takes where they are not given, and the tasks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=Help)
     parser.add_argument("--quick", action="store_true", help="smaller tasks and networks, and fewer new cells")
-    parser.add_argument("--generations", type=int, help="how many times to propose new cells; 100, quick 3")
-    parser.add_argument("--proposals", type=int, help="how many new cells each time; 100, quick 8. On a cluster take "
+    parser.add_argument("--generations", type=int, help="how many times to propose new cells; 100, quick 2")
+    parser.add_argument("--proposals", type=int, help="how many new cells each time; 100, quick 6. On a cluster take "
                         "several times as many as it has workers")
     parser.add_argument("--settings", type=int, help="with how many settings a task is tried at most; 20, quick 3")
     parser.add_argument("--remembered", type=float, default=95, help="percent of the letters of Memory that a new cell "
