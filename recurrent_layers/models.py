@@ -539,6 +539,39 @@ class Sequential(containers.Sequential):
         inputs = self._inputs(X)
         return self._compiled().get("predict")(*map(rows, inputs))
 
+    def to_c(self, path, dtype=None):
+        """Write the model as one file of C, which needs no library but `math.h`.
+
+        Beside `path`, such as ``net.c``, a header ``net.h`` is written; files that are there are replaced. The
+        functions have the name of the file::
+
+            void net_reset(net_state *state);
+            int net_step(net_state *state, const float x[], float y[]);
+            int net_predict(long timesteps, const float x[], float y[], float scratch[]);
+
+        The first begins a sequence, the second goes on by one timestep, as :meth:`step` does, and the third computes a
+        whole sequence, as :meth:`predict` does, each for one sample. They allocate nothing. A model that cannot go step
+        by step, such as one with `Bidirectional`, has only the third. Compiled with ``-DNET_TEST`` the file is a
+        program that computes a drawn input, and ends with the status 0 if it gives what the model predicts.
+
+        Parameters
+        ----------
+        path : str or path-like
+            That of the file, which ends with ``.c``.
+        dtype : {"float32", "float64"}, optional
+            The type of its numbers; by default `floatX`.
+
+        Raises
+        ------
+        ValueError
+            If `path` is no such name, or the model has something that has no equal in C, which is named.
+        OSError
+            If the files cannot be written.
+        """
+        from recurrent_layers.exchange.to_c import to_c
+
+        to_c(self, path, dtype)
+
     def step(self, x_t):
         """The output after one more step, for data that arrive one step at a time.
 

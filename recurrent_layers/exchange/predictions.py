@@ -35,6 +35,7 @@ from recurrent_layers.layers.carrying import in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.recurrence.graphs import substitute
 from recurrent_layers.recurrence.ops import Recurrence
+from recurrent_layers.recurrence.tracing import names_of_steps
 from recurrent_layers.recurrence.words import OfColumns
 
 
@@ -94,7 +95,7 @@ class Prediction(NamedTuple):
     @classmethod
     def _made(cls, model):
         carried = []
-        with one_output_for_each_layer(carried):
+        with names_of_steps(), one_output_for_each_layer(carried):
             inputs, output = model.get_input(False), output_of(model, False)
             layers = [(layer, output_of(layer, False)) for layer in model._all_layers()
                       if not isinstance(layer, Container)]  # fmt: skip

@@ -208,7 +208,7 @@ class Sequential(Container):
         return self._bottom().get_input(train)
 
     def get_output(self, train=False):
-        return self._top().get_output(train)
+        return output_of(self._top(), train)
 
     def get_output_mask(self, train=False):
         return self._top().get_output_mask(train)

@@ -1,6 +1,5 @@
 """What a layer's step is made into: its equations, what is kept for its gradient, and the C code."""
 
-import contextlib
 import inspect
 import re
 import sys
@@ -43,7 +42,7 @@ def explain(layer, gradient=True):
     """
     if isinstance(layer, type) or not callable(getattr(layer, "get_output", None)):
         raise ValueError(f"layer must be a layer, such as LSTM(64, 128), not {layer!r}")
-    with _names_of_steps(), one_output_for_each_layer([]):
+    with tracing.names_of_steps(), one_output_for_each_layer([]):
         output = layer.get_output()
     nodes = [node for node in engine.io_toposort([], [output]) if isinstance(node.op, ops.Recurrence)]
     if not nodes:
@@ -152,16 +151,6 @@ def _renamed(code, names, writer):
         own.update({f"{kind}{name[len('weight'):]}": f"{kind}_{new}" for kind in ("packed", "transposed")})
         own[f"gradient_of_{name}"] = f"gradient_of_{new}"
     return re.sub(r"\w+", lambda match: own.get(match.group(), match.group()), code)
-
-
-@contextlib.contextmanager
-def _names_of_steps():
-    """Within this, the values of a step are called what the variables of its function are called."""
-    tracing.naming = True
-    try:
-        yield
-    finally:
-        tracing.naming = False
 
 
 def show(layer, gradient=True, file=None):

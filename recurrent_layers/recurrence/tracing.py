@@ -1,5 +1,6 @@
 """`scan`, as Theano's, whose steps run in C where they can."""
 
+import contextlib
 import logging
 import sys
 import sysconfig
@@ -15,8 +16,19 @@ from recurrent_layers.utils.arguments import flag
 
 _log = logging.getLogger(__name__)
 
-# Whether values are to be called what the variables of a step's function are called; for `show`.
+# Whether values are to be called what the variables of a step's function are called.
 naming = False
+
+
+@contextlib.contextmanager
+def names_of_steps():
+    """Within this, the values of a step are called what the variables of its function are called."""
+    global naming
+    naming = True
+    try:
+        yield
+    finally:
+        naming = False
 
 
 def scan(fn, sequences=None, outputs_info=None, non_sequences=None, n_steps=None, truncate_gradient=-1,

@@ -1,0 +1,339 @@
+"""Models as C: compiled by gcc with all its warnings, and run with its sanitizers, beside what they predict."""
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import RECURRENT
+
+import recurrent_layers as rl
+from recurrent_layers import engine, layers
+from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers import zoo
+from recurrent_layers.recurrence import scan
+
+GCC = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1"]
+SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+#: Reads how many timesteps there are, and then x; writes what net_predict gives, and then, if there is a net_step, what
+#: that gives at each timestep. All memory is as large as the header says, and no larger.
+DRIVER = """
+#include "net.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(void) {
+    long steps;
+    while (fread(&steps, sizeof steps, 1, stdin) == 1) {
+        TYPE_OF_X *x = malloc(sizeof *x * NET_INPUT * steps);
+        REAL *y = malloc(sizeof *y * NET_PREDICTED(steps)), *scratch = malloc(sizeof *scratch * NET_SCRATCH(steps));
+        if (fread(x, sizeof *x, NET_INPUT * steps, stdin) != (size_t) (NET_INPUT * steps))
+            return 2;
+        long status = net_predict(TIMESTEPS x, y, scratch);
+        fwrite(&status, sizeof status, 1, stdout);
+        fwrite(y, sizeof *y, NET_PREDICTED(steps), stdout);
+#ifdef NET_OUTPUT
+        REAL *each = malloc(sizeof *each * NET_OUTPUT);
+        net_state *state = malloc(sizeof *state);
+        net_reset(state);
+        for (long t = 0; t < steps; t++) {
+            status = net_step(state, x + t * NET_INPUT, each);
+            fwrite(&status, sizeof status, 1, stdout);
+            fwrite(each, sizeof *each, NET_OUTPUT, stdout);
+        }
+        free(each);
+        free(state);
+#endif
+        free(x);
+        free(y);
+        free(scratch);
+    }
+    return 0;
+}
+"""
+
+
+class Compiled:
+    """A model as C, compiled."""
+
+    def __init__(self, model, folder, dtype="float64", flags=SANITIZED):
+        self.dtype, self.takes_integers = np.dtype(dtype), not model.get_input().dtype.startswith("float")
+        model.to_c(folder / "net.c", dtype=dtype)
+        self.source, self.header = (folder / "net.c").read_text(), (folder / "net.h").read_text()
+        real = {"float32": "float", "float64": "double"}[dtype]
+        words = {"REAL": real, "TYPE_OF_X": "int32_t" if self.takes_integers else real,
+                 "TIMESTEPS": "steps," if "long timesteps" in self.header else ""}  # fmt: skip
+        driver = DRIVER
+        for word, meant in words.items():
+            driver = driver.replace(word, meant)
+        (folder / "driver.c").write_text(driver)
+        subprocess.run([*GCC, *flags, "net.c", "driver.c", "-lm", "-o", "net"], cwd=folder, check=True)
+        self.program, self.has_step = folder / "net", "int net_step" in self.header
+        self.has_timesteps = "long timesteps" in self.header
+
+    def __call__(self, x, size):
+        """What it gives for one sample: a status and so many numbers; and for each step, if it has any."""
+        steps = len(x) if self.has_timesteps else 1
+        given = np.int64(steps).tobytes() + np.asarray(x, "int32" if self.takes_integers else self.dtype).tobytes()
+        out = subprocess.run([self.program], input=given, stdout=subprocess.PIPE, check=True).stdout
+        kinds = [("status", "int64"), ("y", self.dtype, (size,))]
+        whole = np.frombuffer(out, kinds, count=1)[0]
+        if not self.has_step:
+            assert len(out) == whole.itemsize
+            return whole, None
+        rest = out[whole.itemsize:]
+        number = (len(rest) // steps - 8) // self.dtype.itemsize
+        return whole, np.frombuffer(rest, [("status", "int64"), ("y", self.dtype, (number,))], count=steps)
+
+
+def predicted(model, x):
+    """What a model predicts for one sample, by a graph of its own."""
+    X = model.get_input()
+    x = np.asarray(x)[None].astype(X.dtype)
+    return engine.function([X], model.get_output(False), on_unused_input="ignore")(x)[0]
+
+
+def shaken(model):
+    """The model with weights of which none is as it was drawn, and no two are the same."""
+    for weight in model.weights:
+        value = weight.get_value()
+        weight.set_value((value + 0.1 * np.random.randn(*value.shape)).astype(value.dtype))
+    return model
+
+
+def numbers(*shape):
+    """What makes an input of so many timesteps, each of this shape; of the first of them some are zeros."""
+    def draw(timesteps):
+        x = np.random.randn(timesteps, *shape)
+        x[:timesteps // 3] = 0
+        return x
+
+    return draw
+
+
+def words(timesteps):
+    """Indices, the first of which are 0."""
+    x = np.random.randint(1, 10, timesteps)
+    x[:timesteps // 3] = 0
+    return x
+
+
+def sample(*shape):
+    """What makes an input without timesteps."""
+    return lambda timesteps: np.random.randn(*shape)
+
+
+def assert_as_predicted(made_of, folder, draw=numbers(4), dtype="float64", lengths=(1, 7), flags=SANITIZED):  # noqa: B008
+    model = shaken(rl.Sequential(made_of))
+    compiled = Compiled(model, folder, dtype, flags)
+    for length in lengths:
+        x = draw(length)
+        y = predicted(model, x)
+        whole, steps = compiled(x, y.size)
+        within = TOLERANCE[dtype] * np.abs(y).max()
+        assert whole["status"] == 0
+        assert np.abs(whole["y"] - y.ravel()).max() <= within
+        if steps is not None:
+            assert not steps["status"].any()
+            of_steps = steps["y"] if steps["y"].size == y.size else steps["y"][-1]
+            assert np.abs(of_steps.ravel() - y.ravel()).max() <= within
+    return compiled
+
+
+CELLS = {**{name: getattr(rl, name) for name in RECURRENT}, **{name: getattr(zoo, name) for name in zoo.__all__}}
+
+
+@pytest.mark.parametrize("name", list(CELLS))
+def test_each_cell(name, tmp_path):
+    assert assert_as_predicted([CELLS[name](4, 6)], tmp_path).has_step
+
+
+class Shifted(rl.Recurrent):
+    """Its first state is the second one of the step before.
+
+    ::
+
+        a_t = tanh(W.x_t + U.b_tm1 + b)
+        b_t = a_tm1
+    """
+
+    param_names = ("W", "U", "b")
+    nb_states = 2
+
+    def step(self, x_t, a_tm1, b_tm1):
+        return T.tanh(T.dot(x_t, self.W) + T.dot(b_tm1, self.U) + self.b), a_tm1
+
+
+class Odd(rl.Recurrent):
+    """With names that C needs for itself, and all kinds of functions."""
+
+    param_names = ("W", "U", "b")
+
+    def step(self, x_t, h_tm1):
+        j = T.dot(x_t, self.W) + T.dot(h_tm1, self.U)
+        static, exp = T.exp(-T.sqr(j)), T.log(1 + abs(j))
+        t = T.switch(T.gt(j, 0) & T.lt(j, 1), T.maximum(static, exp), T.minimum(j, self.b))
+        return T.concatenate([t[:, 3:], T.tanh(t[:, :3] / (1 + T.sqrt(static[:, 3:])))], axis=1)
+
+
+class Lookback(rl.Layer):
+    """A loop that looks two steps back, and gives beside its state something else."""
+
+    input_ndim = 3
+
+    def __init__(self):
+        super().__init__()
+        self.input = T.tensor3()
+        self.U = self.add_weight("U", "orthogonal", (4, 4))
+        self.params = [self.U]
+
+    output_shape = property(lambda self: self.input_shape)
+
+    def get_output(self, train=False):
+        x = self.get_input(train).dimshuffle(1, 0, 2)
+        first = T.zeros((2, x.shape[1], 4))
+        states, _ = scan(lambda x_t, h_tm1, h_tm2: [x_t + T.tanh(T.dot(h_tm2, self.U)) * 0.5 - h_tm1, x_t * h_tm1],
+                         x, [dict(initial=first, taps=[-1, -2]), None])
+        return (states[0] + states[1]).dimshuffle(1, 0, 2)
+
+
+MODELS = {
+    "a shift register": ([Shifted(4, 6), rl.Dense(6, 2)], numbers(4)),
+    "odd names": ([Odd(4, 6, return_sequences=True)], numbers(4)),
+    "looking back": ([rl.TimeDistributedDense(4, 4), Lookback()], numbers(4)),
+    "reset_after": ([rl.GRU(4, 6, reset_after=True)], numbers(4)),
+    "backwards": ([rl.GRU(4, 6, go_backwards=True, return_sequences=True), rl.LSTM(6, 4)], numbers(4)),
+    "learned states": ([rl.LSTM(4, 6, initial_state="learned", return_sequences=True), rl.SimpleRNN(6, 3)], numbers(4)),
+    "zoneout": ([rl.LSTM(4, 6, zoneout=0.2)], numbers(4)),
+    "activations": ([rl.LSTM(4, 6, activation="relu", inner_activation="sigmoid", return_sequences=True),
+                     rl.SimpleRNN(6, 4, activation="softplus", return_sequences=True),
+                     rl.SimpleRNN(4, 4, activation="softmax")], numbers(4)),
+    "both directions": ([rl.Bidirectional(rl.LSTM(4, 3, return_sequences=True)),
+                         rl.Bidirectional(rl.GRU(6, 4), merge="mul")], numbers(4)),
+    "both directions, masked": ([rl.Embedding(10, 4, mask_zero=True),
+                                 rl.Bidirectional(rl.LSTM(4, 3, return_sequences=True), merge="ave"),
+                                 rl.Bidirectional(rl.JZS1(3, 4), merge="sum")], words),
+    "words": ([rl.Embedding(10, 4, mask_zero=True), rl.LSTM(4, 6, return_sequences=True),
+               rl.TimeDistributedDense(6, 3, activation="softmax")], words),
+    "words, not masked": ([rl.Embedding(10, 4), rl.SimpleDeepRNN(4, 6, depth=3), rl.Dense(6, 2)], words),
+    "masked": ([rl.Masking(), rl.GRU(4, 6)], numbers(4)),
+    "from a sequence to another": ([rl.LSTM(4, 6), rl.RepeatVector(3), rl.GRU(6, 5, return_sequences=True),
+                                    rl.TimeDistributedDense(5, 4, activation="softmax")], numbers(4)),
+    "merged over time": ([rl.LSTM(4, 6, return_sequences=True), rl.TimeDistributedMerge(mode="ave")], numbers(4)),
+    "at each step": ([rl.SimpleRNN(4, 6, return_sequences=True), rl.Dropout(0.5), rl.Activation("hard_sigmoid"),
+                      rl.Dense(6, 4), rl.GaussianNoise(0.1), rl.Activation("softmax")], numbers(4)),
+    "a function": ([rl.GRU(4, 6, return_sequences=True), rl.Lambda(lambda x: T.max(x, axis=1) - x[:, -1])], numbers(4)),
+    "without time": ([rl.Dense(4, 6, activation="relu"), rl.BatchNormalization((6,)), rl.LeakyReLU(), rl.PReLU((6,)),
+                      rl.ParametricSoftplus((6,)), rl.ThresholdedLinear(), rl.ThresholdedReLU(), rl.MaxoutDense(6, 6),
+                      rl.Reshape(2, 3), rl.Permute((2, 1)), rl.Flatten(), rl.Dropout(0.1), rl.GaussianDropout(0.1),
+                      rl.ActivityRegularization(), rl.Dense(6, 3, activation="softmax")], sample(4)),
+    "products of words": ([rl.WordContextProduct(10, 4)], lambda timesteps: np.random.randint(0, 10, 2)),
+}
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_each_kind_of_model(name, tmp_path):
+    assert_as_predicted(*MODELS[name][:1], tmp_path, MODELS[name][1])
+
+
+def test_no_layer_is_forgotten():
+    used = {type(layer).__name__ for made_of, _ in MODELS.values() for layer in made_of} | set(CELLS)
+    assert set(layers.__all__) - used == {"AutoEncoder", "Layer", "MaskedLayer", "Merge", "Recurrent"}
+
+
+def test_in_float32(tmp_path):
+    made_of = [rl.Masking(), rl.LSTM(4, 16, return_sequences=True), rl.JZS3(16, 8), rl.Dense(8, 3)]
+    assert "1.0;" not in assert_as_predicted(made_of, tmp_path, dtype="float32", lengths=(1, 3, 40)).source
+
+
+def test_stateful_layers_begin_anew_with_each_sequence(tmp_path):
+    plain = shaken(rl.Sequential([rl.LSTM(4, 6), rl.Dense(6, 2)]))
+    stateful = rl.Sequential([rl.LSTM(4, 6, stateful=True), rl.Dense(6, 2)])
+    stateful.set_weights(plain.get_weights())
+    compiled, x = Compiled(stateful, tmp_path), np.random.randn(5, 4)
+    for _ in range(2):
+        whole, steps = compiled(x, 2)
+        assert np.allclose(whole["y"], predicted(plain, x), rtol=1e-12, atol=0)
+        assert np.allclose(steps["y"][-1], whole["y"], rtol=1e-12, atol=0)
+
+
+def test_as_many_timesteps_as_the_layers_ask_for(tmp_path):
+    made_of = [rl.SimpleRNN(4, 6, return_sequences=True), rl.Reshape(30), rl.Dense(30, 2)]
+    compiled = assert_as_predicted(made_of, tmp_path, lengths=[5])
+    whole, _ = compiled(np.zeros((6, 4)), 2)
+    assert whole["status"] == 1
+
+
+def test_indices_that_there_are_not_change_nothing(tmp_path):
+    compiled = Compiled(rl.Sequential([rl.Embedding(10, 4), rl.LSTM(4, 3)]), tmp_path)
+    for wrong in (-1, 10):
+        whole, steps = compiled([3, wrong, 3, 4], 3)
+        assert whole["status"] == 1 and steps["status"].tolist() == [0, 1, 0, 0]
+        _, without = compiled([3, 3, 4], 3)
+        assert np.array_equal(steps["y"][[0, 2, 3]], without["y"])
+
+
+class TestItsOwnTest:
+    @pytest.fixture
+    def written(self, tmp_path):
+        shaken(rl.Sequential([rl.LSTM(8, 32), rl.Dense(32, 1)])).to_c(tmp_path / "net.c", dtype="float32")
+        return tmp_path / "net.c"
+
+    def run(self, source):
+        """Compile it with nothing of ours, for a machine with little memory, and run its test."""
+        flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Os", "-DNET_TEST"]
+        subprocess.run(["gcc", *flags, source.name, "-lm", "-o", "test"], cwd=source.parent, check=True)
+        return subprocess.run([source.parent / "test"]).returncode
+
+    def test_it_passes(self, written):
+        assert self.run(written) == 0
+
+    def test_it_sees_a_weight_that_is_wrong(self, written):
+        source = written.read_text()
+        begin = source.index("lstm_1_U_f[32 * 32] = {") + len("lstm_1_U_f[32 * 32] = {")
+        end = source.index(",", begin)
+        written.write_text(f"{source[:begin]} 1.0f{source[end:]}")
+        assert self.run(written) == 1
+
+
+class TestFiles:
+    def test_they_can_be_read(self, tmp_path):
+        rl.Sequential([Shifted(4, 6, return_sequences=True)]).to_c(tmp_path / "some_name.c")
+        source, header = ((tmp_path / f"some_name.{end}").read_text() for end in "ch")
+        assert "       a_t = tanh(W.x_t + U.b_tm1 + b)\n" in source and "shifted_1_U[6 * 6] = {" in source
+        assert f"recurrent_layers {rl.__version__}" in source and "Shifted(4, 6" in header
+        assert "#define SOME_NAME_INPUT 4\n" in header and "} some_name_state;" in header
+        assert max(map(len, (source + header).splitlines())) <= 200
+
+    def test_the_type_is_floatX_unless_it_is_said(self, tmp_path):
+        model = rl.Sequential([rl.SimpleRNN(4, 6)])
+        model.to_c(tmp_path / "net.c")
+        assert "typedef double real;" in (tmp_path / "net.c").read_text()
+
+    def test_what_is_there_is_replaced_or_stays(self, tmp_path):
+        rl.Sequential([rl.SimpleRNN(4, 6)]).to_c(tmp_path / "net.c")
+        before = (tmp_path / "net.c").read_text()
+        with pytest.raises(ValueError, match="in Lambda has no equal in C"):
+            rl.Sequential([rl.SimpleRNN(4, 6), rl.Lambda(lambda x: T.sort(x, axis=1))]).to_c(tmp_path / "net.c")
+        assert (tmp_path / "net.c").read_text() == before and sorted(os.listdir(tmp_path)) == ["net.c", "net.h"]
+        rl.Sequential([rl.SimpleRNN(3, 6)]).to_c(tmp_path / "net.c")
+        assert (tmp_path / "net.c").read_text() != before
+
+    @pytest.mark.parametrize("path", ["net", "net.cpp", "1.c", "my-net.c", "int.c", "", 3])
+    def test_names_that_are_none_in_C(self, path, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(ValueError, match="path must be"):
+            rl.Sequential([rl.SimpleRNN(4, 6)]).to_c(path)
+        assert not os.listdir(tmp_path)
+
+    @pytest.mark.parametrize("made_of, what", [
+        ([rl.Merge([rl.Sequential([rl.Dense(2, 3)]), rl.Sequential([rl.Dense(2, 3)])])], "several inputs"),
+        ([rl.TimeDistributedMerge(mode="sum")], "sizes of the input"),
+        ([rl.GRU(4, 6, return_sequences=True), rl.Lambda(lambda x: x[:, :3])], "first so many timesteps"),
+    ])  # fmt: skip
+    def test_what_has_no_equal(self, made_of, what, tmp_path):
+        with pytest.raises(ValueError, match=what):
+            rl.Sequential(made_of).to_c(tmp_path / "net.c")
+        assert not os.listdir(tmp_path)
