@@ -88,11 +88,11 @@ class Compiled:
         return whole, np.frombuffer(rest, [("status", "int64"), ("y", self.dtype, (number,))], count=steps)
 
 
-def predicted(model, x):
+def prediction_of(model):
     """What a model predicts for one sample, by a graph of its own."""
     X = model.get_input()
-    x = np.asarray(x)[None].astype(X.dtype)
-    return engine.function([X], model.get_output(False), on_unused_input="ignore")(x)[0]
+    predict = engine.function([X], model.get_output(False), on_unused_input="ignore")
+    return lambda x: predict(np.asarray(x)[None].astype(X.dtype))[0]
 
 
 def shaken(model):
@@ -127,10 +127,10 @@ def sample(*shape):
 
 def assert_as_predicted(made_of, folder, draw=numbers(4), dtype="float64", lengths=(1, 7), flags=SANITIZED):  # noqa: B008
     model = shaken(rl.Sequential(made_of))
-    compiled = Compiled(model, folder, dtype, flags)
+    compiled, predict = Compiled(model, folder, dtype, flags), prediction_of(model)
     for length in lengths:
         x = draw(length)
-        y = predicted(model, x)
+        y = predict(x)
         whole, steps = compiled(x, y.size)
         within = TOLERANCE[dtype] * np.abs(y).max()
         assert whole["status"] == 0
@@ -255,7 +255,7 @@ def test_stateful_layers_begin_anew_with_each_sequence(tmp_path):
     compiled, x = Compiled(stateful, tmp_path), np.random.randn(5, 4)
     for _ in range(2):
         whole, steps = compiled(x, 2)
-        assert np.allclose(whole["y"], predicted(plain, x), rtol=1e-12, atol=0)
+        assert np.allclose(whole["y"], prediction_of(plain)(x), rtol=1e-12, atol=0)
         assert np.allclose(steps["y"][-1], whole["y"], rtol=1e-12, atol=0)
 
 
