@@ -22,9 +22,9 @@ from compiled import compiled_quickly
 import recurrent_layers as rl
 
 # What is asked in these is what becomes of a step, and so the compiler may optimize nothing, which takes half the time.
-# That its optimizations change no numbers is asked in others, of all layers and of what is drawn.
-QUICKLY = ["test_docs.py", "test_in_keras.py", "test_keras_in_c.py", "test_layers.py", "test_options.py",
-           "test_origins.py", "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
+# That its optimizations change no numbers is asked in others, of all layers.
+QUICKLY = ["test_docs.py", "test_drawn_steps.py", "test_in_keras.py", "test_keras_in_c.py", "test_layers.py",
+           "test_options.py", "test_origins.py", "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
 # Of these, only those that ask for numbers are compiled as for a user.
 FOR_NUMBERS = {"test_recurrence.py": (
     "test_outputs", "test_masks_truncation", "test_all_sizes", "test_sums", "test_elementwise", "test_functions",

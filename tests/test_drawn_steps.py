@@ -2,6 +2,7 @@
 
 import drawn_steps
 import pytest
+from compiled import compiled_quickly
 from drawn_steps import BY_SCAN, Outcome, drawn, outcomes, programs, pruned, shrunk
 from hypothesis import given, settings
 
@@ -17,7 +18,8 @@ def found():
     chosen = drawn(NUMBER, seed=14)
     groups = [of_dtype[k:k + TOGETHER] for of_dtype in (chosen[::2], chosen[1::2])
               for k in range(0, len(of_dtype), TOGETHER)]  # fmt: skip
-    return [outcome for group in groups for outcome in outcomes(group)]
+    with compiled_quickly():
+        return [outcome for group in groups for outcome in outcomes(group)]
 
 
 def shown(found):
