@@ -221,6 +221,8 @@ MODELS = {
     "masked": ([rl.Masking(), rl.GRU(4, 6)], numbers(4)),
     "from a sequence to another": ([rl.LSTM(4, 6), rl.RepeatVector(3), rl.GRU(6, 5, return_sequences=True),
                                     rl.TimeDistributedDense(5, 4, activation="softmax")], numbers(4)),
+    "much in between": ([rl.LSTM(4, 6), rl.RepeatVector(300), rl.GRU(6, 5, return_sequences=True), rl.Flatten(),
+                         rl.Dense(1500, 2)], numbers(4)),
     "merged over time": ([rl.LSTM(4, 6, return_sequences=True), rl.TimeDistributedMerge(mode="ave")], numbers(4)),
     "at each step": ([rl.SimpleRNN(4, 6, return_sequences=True), rl.Dropout(0.5), rl.Activation("hard_sigmoid"),
                       rl.Dense(6, 4), rl.GaussianNoise(0.1), rl.Activation("softmax")], numbers(4)),

@@ -32,6 +32,10 @@ from recurrent_layers.exchange.predictions import Translation
 from recurrent_layers.recurrence.graphs import is_last
 
 
+#: How many numbers a variable of a function may have; small devices have little room for them.
+ON_STACK = 1024
+
+
 class Translated(Translation):
     """A prediction of one sample as C.
 
@@ -42,11 +46,13 @@ class Translated(Translation):
         Where the weights and the functions go that it needs.
     timesteps : int, optional
         How many there are, if it is known.
+    has_scratch : bool
+        Whether it is given memory, as `scratch`.
     """
 
-    def __init__(self, prediction, code, timesteps=None):
+    def __init__(self, prediction, code, timesteps=None, has_scratch=True):
         super().__init__("C", [prediction.output, *prediction.after])
-        self.prediction, self.code = prediction, code
+        self.prediction, self.code, self.has_scratch = prediction, code, has_scratch
         self.timesteps = Size(1, 0) if timesteps is None else Size(0, timesteps)
         self.block, self.scratch, self._names, self._users = Block(), Size(0, 0), set(RESERVED), {}
         self._node, self._is_in_step, self._stored = None, False, {}
@@ -100,13 +106,15 @@ class Translated(Translation):
     def in_memory(self, name, shape, is_real, block, pointer=None):
         """An array that is memory, from its first number to its last: a variable of a block, or scratch memory."""
         total = self._total(shape)
+        is_in_scratch = pointer is None and bool(total.steps or self.has_scratch and total.rest > ON_STACK)
         if pointer is None:
             name = self.unique(name)
-            if not total.steps:
+            if not is_in_scratch:
                 kind = "real" if is_real else "int64_t"
                 block.write(f"{kind} {name}[{max(total.rest, 1)}];")
             else:
-                block.write(f"real *{name} = scratch + {size_of(self.scratch).within(Code.PRODUCT)};")
+                begin = chain("+", Code.SUM, [Code("scratch"), size_of(self.scratch)])
+                block.write(f"real *{name} = {begin if self.scratch != Size(0, 0) else 'scratch'};")
                 self.scratch = self.scratch.plus(total)
         else:
             name = pointer
@@ -123,7 +131,7 @@ class Translated(Translation):
             place = place_of([(index, stride) for index, stride in zip(indices, strides) if index != "0"])
             return Code(name) if place == "0" else Code(f"{name} + {place}", Code.SUM)
 
-        return Array(tuple(shape), is_real, at if is_real or not total.steps else whole, block,
+        return Array(tuple(shape), is_real, whole if is_in_scratch and not is_real else at, block,
                      row=row if shape and is_real else None, name=name, place=at)  # fmt: skip
 
     def fill(self, array, at, block=None):
@@ -405,7 +413,7 @@ class Translated(Translation):
         pointer = left.row(*[Code("0")] * (left.rank - 1)) if is_one_row else left.name
         shape = (rows,) * (left_rank == 2) + (columns,) * (right_rank == 2)
         variable = self._node.outputs[0]
-        name = variable.name or "_".join([_short(right.name), *re.findall(r"\w+", pointer)[-1:]])
+        name = variable.name or "_".join([_short(right.name), *_names_in(pointer)[-1:]])
         block = innermost([left, right])
         made = self.in_memory(name, shape, True, block)
         block.write(f"{self.code.helper('product')}({rows}, {inner}, {columns}, {pointer}, {right.name}, {made.name});")
@@ -656,6 +664,10 @@ class Translated(Translation):
 def _at(array, indices):
     """What stands there, where an axis of one number has it everywhere."""
     return array.at(*(Code("0") if size == ONE else index for size, index in zip(array.shape, indices)))
+
+
+def _names_in(pointer):
+    return [name for name in re.findall(r"[A-Za-z_]\w*", pointer) if name not in ("state", "t", "timesteps")]
 
 
 def _short(name):

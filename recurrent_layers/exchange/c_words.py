@@ -68,8 +68,8 @@ def size_of(number):
 
 def place_of(terms):
     """A place in an array: the sum of (number, by what it is multiplied)."""
-    added = [chain("*", Code.PRODUCT, [index, size_of(size)] if size != ONE else [index]) for index, size in terms]
-    return chain("+", Code.SUM, added) if added else Code("0")
+    added = [index if size == ONE else chain("*", Code.PRODUCT, [index, size_of(size)]) for index, size in terms]
+    return added[0] if len(added) == 1 else chain("+", Code.SUM, added) if added else Code("0")
 
 
 class Array(NamedTuple):
@@ -156,6 +156,16 @@ def _compared(operator):
         f" {operator} ".join(argument.within(Code.SUM) for argument in arguments), Code.COMPARED)
 
 
+def _sum(code, *arguments):
+    """A sum, without what adds nothing to it."""
+    rest = [one for one in arguments if one not in ("0", code.number(0.0))] or arguments[:1]
+    return rest[0] if len(rest) == 1 else chain("+", Code.SUM, rest)
+
+
+def _is_other(code, one, other):
+    return one if other == "0" and one.level == Code.COMPARED else _compared("!=")(code, one, other)
+
+
 def _switch(code, condition, one, other):
     return Code(f"{condition.within(Code.COMPARED)} ? {one.within(Code.COMPARED)} : {other.within(Code.COMPARED)}",
                 Code.TERNARY)  # fmt: skip
@@ -167,10 +177,10 @@ def _negative(code, x):
 
 #: Elementwise functions as C.
 FUNCTIONS = {
-    "add": _between("+", Code.SUM), "sub": _between("-", Code.SUM), "mul": _between("*", Code.PRODUCT),
+    "add": _sum, "sub": _between("-", Code.SUM), "mul": _between("*", Code.PRODUCT),
     "truediv": _between("/", Code.PRODUCT), "neg": _negative, "switch": _switch,
     "lt": _compared("<"), "le": _compared("<="), "gt": _compared(">"), "ge": _compared(">="),
-    "eq": _compared("=="), "neq": _compared("!="), "identity": lambda code, x: x,
+    "eq": _compared("=="), "neq": _is_other, "identity": lambda code, x: x,
     "and": lambda code, *arguments: Code(" && ".join(one.within(Code.SUM) for one in arguments), Code.TERNARY),
     "or": lambda code, *arguments: Code(" || ".join(one.within(Code.SUM) for one in arguments), Code.TERNARY),
     "xor": lambda code, a, b: Code(f"!{a.within(Code.ATOM)} != !{b.within(Code.ATOM)}", Code.COMPARED),

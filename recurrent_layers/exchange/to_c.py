@@ -4,6 +4,7 @@
 """
 
 import inspect
+import itertools
 import os
 import re
 import textwrap
@@ -218,9 +219,10 @@ class _Written:
 
     def _translated(self, prediction, timesteps, explained):
         """A prediction as C, whose outputs are written to `y` and to the state."""
-        if prediction is not self.step:  # Each sequence begins anew.
+        is_step = prediction is self.step
+        if not is_step:  # Each sequence begins anew.
             prediction = prediction._replace(after=[])
-        made = Translated(prediction, self.file, timesteps)
+        made = Translated(prediction, self.file, timesteps, has_scratch=not is_step)
         self._give_inputs(made, prediction)
         for layer, output in prediction.layers:
             made.comment(_equations(layer) if explained else _described(layer))
@@ -362,9 +364,10 @@ def _names_of_weights(names_of_layers):
     """What weights are called, each after its layer, and their arrays."""
     named = {}
     for layer, of_layer in names_of_layers.items():
-        for k, weight in enumerate([*layer.params, *layer.non_trainable_weights]):
+        for weight in [*layer.params, *layer.non_trainable_weights]:
             name = f"{of_layer}_" + re.sub(r"\W", "_", weight.name or "weight")
-            named[f"{name}_{k}" if name in named else name] = np.asarray(weight.get_value(borrow=True))
+            names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+            named[next(one for one in names if one not in named)] = np.asarray(weight.get_value(borrow=True))
     return list(named.items())
 
 
