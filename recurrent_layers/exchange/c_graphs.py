@@ -31,7 +31,6 @@ from recurrent_layers.exchange.c_words import (
 from recurrent_layers.exchange.predictions import Translation
 from recurrent_layers.recurrence.graphs import is_last
 
-
 #: How many numbers a variable of a function may have; small devices have little room for them.
 ON_STACK = 1024
 
