@@ -52,7 +52,8 @@ PUBLIC = [
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "datasets", "datasets.pickles", "datasets.word_sequences",
     "distributed", "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies",
-    "exchange.hdf5", "exchange.training_files", "functions", "layers", "layers.carrying",
+    "exchange.c_graphs", "exchange.c_words", "exchange.files", "exchange.hdf5", "exchange.predictions", "exchange.to_c",
+    "exchange.training_files", "functions", "layers", "layers.carrying",
     "layers.convolutional", "layers.iteration", "layers.steps_of_keras", "lengths", "parts", "preprocessing",
     "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "utils", "utils.arguments",
     "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
@@ -365,6 +366,8 @@ ELSEWHERE = {
     "Sequential.add.layer": instance(lambda: rl.Dense(1, 3), rl.Layer),
     "Sequential.set_previous.layer": instance(lambda: rl.SimpleRNN(2, 2, return_sequences=True), rl.Layer),
     "Sequential.get_output_mask.train": UNCHECKED, "Sequential.save_weights.filepath": NEW_PATH,
+    "Sequential.to_c.path": Kind(lambda: "net.c", lambda value: isinstance(value, str) and value.endswith(".c")),
+    "Sequential.to_c.dtype": choice("float32", "float64").or_none(),
     "Sequential.fit_generator.validation_data": Kind(lambda: (np.ones((4, 5, 2)), np.ones((4, 1))),
                                                      lambda value: value is None),
     "Sequential.fit.validation_data": Kind(
