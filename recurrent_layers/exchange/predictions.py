@@ -5,7 +5,7 @@ once it is made of these words.
 """
 
 import contextlib
-from typing import Any, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class Prediction(NamedTuple):
         The states that are handed on: those before it, and those after it.
     layers : list of (Layer, symbolic variable)
         The output of each layer, in order; containers are not among them.
+    loops : dict of Recurrence to Recurrent
+        The layers whose loops are in it, those within others, too.
     """
 
     inputs: List[Variable]
@@ -60,6 +62,7 @@ class Prediction(NamedTuple):
     before: List[Variable]
     after: List[Variable]
     layers: List[Tuple[Layer, Variable]]
+    loops: Dict[Recurrence, Layer]
 
     @classmethod
     def whole(cls, model):
@@ -90,7 +93,7 @@ class Prediction(NamedTuple):
         if places:
             outputs = substitute(outputs, dict(places))
         layers = [(layer, made) for (layer, _), made in zip(whole.layers, outputs[1 + len(after):])]
-        return cls(whole.inputs, outputs[0], handed_on, before, outputs[1:1 + len(after)], layers)
+        return cls(whole.inputs, outputs[0], handed_on, before, outputs[1:1 + len(after)], layers, whole.loops)
 
     @classmethod
     def _made(cls, model):
@@ -99,11 +102,13 @@ class Prediction(NamedTuple):
             inputs, output = model.get_input(False), output_of(model, False)
             layers = [(layer, output_of(layer, False)) for layer in model._all_layers()
                       if not isinstance(layer, Container)]  # fmt: skip
-        carried = [one for train, one in carried if not train]
+            carried = [one for train, one in carried if not train]
+            loops = {state.owner.op: one.layer for one in carried for state in one.layer._states(False)
+                     if isinstance(state.owner.op, Recurrence)}  # fmt: skip
         going_on = [one for one in carried if one.goes_on]
         return cls(inputs if isinstance(inputs, list) else [inputs], output, going_on,
                    [variable for one in going_on for variable in one.variables],
-                   [variable for one in going_on for variable in one.after], layers), carried
+                   [variable for one in going_on for variable in one.after], layers, loops), carried
 
 
 #: What gives its first input as it is.
@@ -151,6 +156,8 @@ class Translation:
                     self._values.setdefault(output, said)
         if variable not in self._values:
             self._values[variable] = self.constant(self.known(variable))
+        if self._values[variable] is None:
+            self.refuse(f"{variable.owner.op}, but for its first output,")
         return self._values[variable]
 
     @contextlib.contextmanager
