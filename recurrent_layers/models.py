@@ -783,6 +783,47 @@ class Sequential(containers.Sequential):
         """
         return configs.as_yaml(self._config_to_store(), **options)
 
+    def to_onnx(self, path, dtype="float32"):
+        """Write what :meth:`predict` computes as a file of ONNX, which ONNX Runtime and others run without Python.
+
+        It needs onnx: ``pip install "recurrent-layers[onnx]"``. The model need not be compiled.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file that is there is replaced, and stays whole until the new one is complete.
+        dtype : {"float32", "float64"}
+            The type of all floats in the file, whatever `floatX` is. ONNX Runtime has some functions for float32 only.
+
+        Raises
+        ------
+        ImportError
+            If there is no onnx.
+        ValueError
+            If an argument is none of these; if something in the model has no equal in ONNX, which the message names;
+            or if the file would have 2 GB. The file that was there is as it was then.
+
+        Notes
+        -----
+        The input is ``x``, or ``x_1``, ``x_2`` and so on of a model with several, the prediction ``y``, the first
+        output. Samples and timesteps may be as many as one likes. Integers for an Embedding are int32. The states with
+        which a `stateful` model goes on are further inputs ``state_1``, ``state_2``, ..., zeros at first, and outputs
+        ``state_1_after``, ``state_2_after``, ..., to be given for the next batch.
+
+        `LSTM`, `GRU` and `SimpleRNN` are ONNX's own operators where there is no mask, all activations are those that
+        ONNX knows there, and `dtype` is float32. What is for training is not in the file: loss and optimizer,
+        regularizers, constraints, dropout.
+
+        Examples
+        --------
+        >>> model.to_onnx("model.onnx")
+        >>> session = onnxruntime.InferenceSession("model.onnx")
+        >>> y, = session.run(["y"], {"x": X.astype("float32")})
+        """
+        from recurrent_layers.exchange import to_onnx  # It needs all layers, and few need it.
+
+        self._while_nobody_writes(lambda: to_onnx.write(self, path, dtype))
+
     def _config_to_store(self):
         for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
             configs.check_name(thing)
