@@ -8,8 +8,8 @@ prints the estimate; both of them and `predict` are given the same measurements.
     python examples/export.py
     python examples/export.py --layer JZS1 --hidden 16
 
-On two processor cores it takes less than a minute. The error of the estimates is a third of the sensor's, and the three
-curves are the same to the sixth digit. It needs a C compiler, and ONNX Runtime:
+On two processor cores it takes less than a minute. The estimates are less than half as far from the truth as the
+sensor, and the three curves are the same to the sixth digit. It needs a C compiler, and ONNX Runtime:
 pip install "recurrent-layers[examples]".
 """
 
@@ -24,13 +24,14 @@ from matplotlib import pyplot as plt
 
 from recurrent_layers.layers import TimeDistributedDense
 from recurrent_layers.models import Sequential
+from recurrent_layers.optimizers import Adam
 
 try:
     import onnxruntime
 except ImportError:
     sys.exit('ONNX Runtime runs one of the exports: pip install "recurrent-layers[examples]"')
 
-LAG, NOISE = 6.0, 0.1
+LAG, NOISE = 6.0, 0.03
 PROGRAM = """\
 #include "net.h"
 #include <stdio.h>
@@ -51,7 +52,7 @@ int main(void) {
 def main():
     parser = argument_parser(__doc__, layer="GRU", output="export.png")
     parser.add_argument("--hidden", type=int, default=24, help="size of the recurrent layer")
-    parser.add_argument("--epochs", type=int, default=30, help="how often to go through the training data")
+    parser.add_argument("--epochs", type=int, default=15, help="how often to go through the training data")
     parser.add_argument("--folder", default="exported", help="where to put net.onnx, net.c, net.h and the program")
     args = parser.parse_args()
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
@@ -62,7 +63,7 @@ def main():
     model = Sequential()
     model.add(LAYERS[args.layer](1, args.hidden, activation="tanh", return_sequences=True))
     model.add(TimeDistributedDense(args.hidden, 1))
-    model.compile(loss="mse", optimizer="adam")
+    model.compile(loss="mse", optimizer=Adam(lr=0.01, clipnorm=1.0))
     sensor, truth = measured(400, 100)
     model.fit(sensor, truth, nb_epoch=args.epochs, batch_size=20, verbose=0)
 
@@ -125,7 +126,7 @@ def size_of_code(compiler, folder):
 def draw(args, sensor, truth, estimates):
     """The estimates beside the truth, and how far they are from each other."""
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6.5), constrained_layout=True, sharex=True,
-                                          height_ratios=(3, 1))  # fmt: skip
+                                          gridspec_kw=dict(height_ratios=(3, 1)))  # fmt: skip
     above.plot(sensor, ".", color="grey", markersize=3, label="sensor")
     above.plot(truth, color="black", linewidth=1, label="truth")
     styles = {"predict": dict(color="tab:blue", linewidth=5, alpha=0.35),
@@ -138,7 +139,7 @@ def draw(args, sensor, truth, estimates):
     for name in ("ONNX Runtime", "program of C"):
         below.plot(np.abs(estimates[name] - estimates["predict"]), ".", markersize=3,
                    color=styles[name]["color"], label=name)  # fmt: skip
-    below.set(xlabel="step", ylabel="away from predict", yscale="symlog", xlim=(0, len(truth)))
+    below.set(xlabel="step", ylabel="away from predict", xlim=(0, len(truth)))
     below.set_yscale("symlog", linthresh=1e-8)
     below.set_ylim(0, 1e-4)
     return figure

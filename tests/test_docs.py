@@ -3,6 +3,7 @@
 import logging
 import pathlib
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from recurrent_layers.engine import tensor as T
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 
 
-def left_by(page):
-    """What the code of a page leaves, when it is run as a script is."""
-    text, names = (DOCS / page).read_text(encoding="utf-8"), {"__name__": "__main__"}
+def left_by(page, **given):
+    """What the code of a page leaves, when it is run as a script is, with what it is given."""
+    text, names = (DOCS / page).read_text(encoding="utf-8"), {"__name__": "__main__", **given}
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(code, names)
     return names
@@ -87,3 +88,19 @@ def test_sweeps(tmp_path, monkeypatch, capsys):
     assert set(re.findall(r"`(sweep_\w+)`", (DOCS / "sweeps.md").read_text(encoding="utf-8"))) == {
         name for name in table if name.startswith("sweep_")}  # fmt: skip
     assert "2.0 ZeroDivisionError: division by zero 1 of 2 trainings failed" in capsys.readouterr().out
+
+
+def test_export(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    X = np.random.randn(3, 7, 8)
+    names = left_by("export.md", X=X)
+    model, page = names["model"], (DOCS / "export.md").read_text(encoding="utf-8")
+    predict = engine.function([model.get_input()], model.get_output())
+    assert_allclose(names["y"], predict(X.astype(engine.config.floatX)), rtol=1e-4, atol=1e-6)
+    declared, whole = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
+    include, _, step = declared.partition("\n\n")
+    begin, whole = "int main(void) { double x[8 * 100] = {1};", whole.replace("float", "double")
+    (tmp_path / "main.c").write_text("\n".join([include, begin, whole, step, "return 0; }\n"]))
+    subprocess.run("gcc -std=c99 -Wall net.c main.c -lm -o main && ./main", shell=True, check=True)
+    test, = re.findall(r"`(gcc .*?)`", page[:page.index("With `gcc -O3")])
+    subprocess.run(test, shell=True, check=True)

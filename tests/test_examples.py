@@ -20,7 +20,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("statsmodels")
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
-NAMES = ["digits", "addition", "text_generation", "by_hand", "forecast", "memory", "padding", "stream"]
+NAMES = ["digits", "addition", "text_generation", "by_hand", "forecast", "memory", "padding", "stream", "export"]
 LAYERS = ["SimpleRNN", "SimpleDeepRNN", "GRU", "LSTM", "JZS1", "JZS2", "JZS3"]
 # Layers are compared in other tests; on PyTensor some of them suffice here.
 IN_DIGITS = LAYERS if engine.NAME == "Theano" else ["SimpleDeepRNN", "LSTM", "JZS1"]
@@ -282,6 +282,17 @@ def test_jozefowicz_resumes(tmp_path, monkeypatch):
         assert results.execute(kept).fetchall() == before
 
 
+def test_exports_give_the_same_curve(tmp_path):
+    done = run("export", tmp_path, "--epochs", "3", "--hidden", "6")
+    errors = dict(re.findall(r"^(\S.*?) +mean error ([0-9.]+)", done.stdout, re.MULTILINE))
+    assert set(errors) == {"sensor", "predict", "ONNX Runtime", "program of C"}, done.stderr
+    assert float(errors["predict"]) < 0.8 * float(errors["sensor"])
+    away = re.findall(r"at most (\S+) away from predict", done.stdout)
+    assert len(away) == 3 and max(map(float, away)) < 1e-5
+    assert {"net.onnx", "net.c", "net.h", "main.c"} <= {path.name for path in (tmp_path / "exported").iterdir()}
+    assert_picture(tmp_path / "export.png")
+
+
 def test_the_gallery_shows_each_example():
     gallery = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     names = {path.stem for path in EXAMPLES.glob("[!_]*.py")}
@@ -307,7 +318,7 @@ def test_help_and_errors(tmp_path, name):
 
 
 @pytest.mark.parametrize("name, blocked", [("by_hand", "matplotlib"), ("digits", "sklearn"),
-                                           ("forecast", "statsmodels")])
+                                           ("forecast", "statsmodels"), ("export", "onnxruntime")])
 def test_what_is_missing_is_said_in_one_line(tmp_path, name, blocked):
     done = run(name, tmp_path, blocked=blocked)
     assert done.returncode == 1

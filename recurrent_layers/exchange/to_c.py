@@ -70,19 +70,20 @@ typedef {real} real;
 #ifdef {NAME}_TEST
 /* An input, and what the model itself predicts for it. */
 {arrays}
-static int differs(const real *y, const real *expected, long n) {{
-    real most = 0;
+static int differs(const real *y, const real *expected, long n, real within) {{
     for (long j = 0; j < n; j++)
-        most = fmax{suffix}(most, fabs{suffix}(expected[j]));
-    for (long j = 0; j < n; j++)
-        if (!(fabs{suffix}(y[j] - expected[j]) <= {within} * most))
+        if (!(fabs{suffix}(y[j] - expected[j]) <= within))
             return 1;
     return 0;
 }}
 
 int main(void) {{
     static real y[{NAME}_PREDICTED({number})], scratch[{NAME}_SCRATCH({number})];
-    int wrong = {name}_predict({timesteps}test_x, y, scratch) || differs(y, test_y, {NAME}_PREDICTED({number}));
+    real most = 0, within;
+    for (long j = 0; j < {NAME}_PREDICTED({number}); j++)
+        most = fmax{suffix}(most, fabs{suffix}(test_y[j]));
+    within = {within} * most;
+    int wrong = {name}_predict({timesteps}test_x, y, scratch) || differs(y, test_y, {NAME}_PREDICTED({number}), within);
 {steps}    return wrong != 0;
 }}
 #endif
@@ -321,8 +322,8 @@ class _Written:
         within = 80 * max(np.finfo(self.dtype).eps, np.finfo(engine.config.floatX).eps)
         if self.step is not None:
             is_each = any(size.steps for size in whole.shape_of_output)
-            compared = (f"differs(y, test_y + t * {self.words['NAME']}_OUTPUT, {self.words['NAME']}_OUTPUT)" if is_each
-                        else f"(t == {number - 1} && differs(y, test_y, {self.words['NAME']}_OUTPUT))")  # fmt: skip
+            compared = ("differs(y, test_y + t * {0}_OUTPUT, {0}_OUTPUT, within)" if is_each else
+                        "(t == {1} && differs(y, test_y, {0}_OUTPUT, within))").format(self.words["NAME"], number - 1)
             steps = _TEST_OF_STEP.format(number=number, compared=compared, **self.words)
         arrays = [self.file.array("test_x", "real" if self.is_of_numbers else "int32_t", X),
                   self.file.array("test_y", "real", y)]  # fmt: skip
