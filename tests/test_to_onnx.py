@@ -403,7 +403,7 @@ def quotients(x, y):
     i, j = T.cast(x, "int64"), T.cast(T.round(y), "int64")
     by = T.switch(T.eq(j, 0), 3, j)
     return [x // y, x % y, i // by, i % by, x ** 2, abs(x) ** y, T.maximum(x, y), T.minimum(x, y), x / y,
-            T.clip(x, -1, y), T.arctan2(x, y), T.cast(x * 100, "int8"), T.cast(abs(i) * 100, "uint8"), i + T.gt(x, y),
+            T.clip(x, -1, y), T.arctan2(x, y), T.cast(i * 100, "int8"), T.cast(-i * 100, "uint8"), i + T.gt(x, y),
             -i * j, i / 2, T.switch(x, y, 1), T.true_div(i, by), abs(i), T.sqr(i), T.floor(x) * i]  # fmt: skip
 
 

@@ -86,7 +86,7 @@ class _Model:
     def _inputs(self):
         readers, variables = self._model._readers(), self._prediction.inputs
         numbers = [""] if len(variables) == 1 else [f"_{k}" for k in range(1, 1 + len(variables))]
-        return [self._given("x" + number, variable, _named(reader.input_shape, variable.ndim, number))
+        return [self._given("x" + number, variable, _named(reader, variable.ndim, number))
                 for number, reader, variable in zip(numbers, readers, variables)]  # fmt: skip
 
     def _states(self):
@@ -137,8 +137,10 @@ class _Model:
         return proto
 
 
-def _named(shape, ndim, number):
-    """The shape of an input, with names of the sizes that are free."""
+def _named(reader, ndim, number):
+    """The shape of an input that a layer reads, with names of the sizes that are free."""
+    shape = reader.input_shape
     shape = shape if shape is not None and len(shape) == ndim else [None] * ndim
-    names = ["nb_samples", f"timesteps{number}", *(f"size_{axis}{number}" for axis in range(2, ndim))]
-    return [names[axis] if size is None or not axis else size for axis, size in enumerate(shape)]
+    names = {0: "nb_samples", **({1: f"timesteps{number}"} if ndim == 3 or reader.takes_integers else {})}
+    return [size if size is not None and axis else names.get(axis, f"size_{axis}{number}")
+            for axis, size in enumerate(shape)]  # fmt: skip
