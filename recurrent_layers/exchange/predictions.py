@@ -4,7 +4,9 @@ Not layers are translated, but what they compute: so whatever a layer does, of t
 once it is made of these words.
 """
 
+import collections
 import contextlib
+import re
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
@@ -94,6 +96,16 @@ class Prediction(NamedTuple):
             outputs = substitute(outputs, dict(places))
         layers = [(layer, made) for (layer, _), made in zip(whole.layers, outputs[1 + len(after):])]
         return cls(whole.inputs, outputs[0], handed_on, before, outputs[1:1 + len(after)], layers, whole.loops)
+
+    @property
+    def names(self):
+        """What the layers are called, each with the number that it has among those of its class."""
+        counts, names = collections.Counter(), {}
+        for layer, _ in self.layers:
+            kind = re.sub(r"\W|_", "", type(layer).__name__.lower())
+            counts[kind] += 1
+            names[layer] = f"{kind}_{counts[kind]}"
+        return names
 
     @classmethod
     def _made(cls, model):

@@ -179,7 +179,7 @@ class _Written:
             self.step = Prediction.step(model)
         except ValueError as error:
             self.why_no_step = str(error).partition(". If it does not")[0]
-        self.names = _names_of_layers(self.whole)
+        self.names = self.whole.names
         self.file = File(dtype, _names_of_weights(self.names))
         X, = self.whole.inputs
         self.shape, self.is_of_numbers = self._input_shape(), X.dtype.startswith("float")
@@ -349,16 +349,6 @@ class _Written:
 
 def _macro(size):
     return str(size).replace("timesteps", "(timesteps)")
-
-
-def _names_of_layers(prediction):
-    """What layers are called, each with the number that it has among those of its class."""
-    numbers, names = {}, {}
-    for layer, _ in prediction.layers:
-        kind = re.sub(r"\W|_", "", type(layer).__name__.lower())
-        numbers[kind] = numbers.get(kind, 0) + 1
-        names[layer] = f"{kind}_{numbers[kind]}"
-    return names
 
 
 def _names_of_weights(names_of_layers):

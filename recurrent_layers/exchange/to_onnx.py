@@ -48,12 +48,7 @@ class _Model:
 
     def __init__(self, model, dtype, onnx):
         self._model, self._onnx, self._prediction = model, onnx, Prediction.whole(model)
-        counts, names = collections.Counter(), {}
-        for layer, _ in self._prediction.layers:
-            kind = type(layer).__name__.lower()
-            counts[kind] += 1
-            names[layer] = f"{kind}_{counts[kind]}"
-        self._said = ToONNX(onnx, dtype, self._prediction, names)
+        self._said = ToONNX(onnx, dtype, self._prediction, self._prediction.names)
 
     def proto(self):
         """All of it.
