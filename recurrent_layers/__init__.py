@@ -14,6 +14,7 @@ generator: ``numpy.random.seed(1337)`` before a model is built makes a run repro
 __version__ = "0.1.0"
 
 from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
+from recurrent_layers.exchange.from_onnx import from_onnx
 from recurrent_layers.layers import *
 from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json, model_from_yaml
@@ -27,6 +28,7 @@ __all__ = list(_layer_names) + [
     "as_keras",
     "callbacks",
     "constraints",
+    "from_onnx",
     "initializations",
     "model_from_config",
     "model_from_json",

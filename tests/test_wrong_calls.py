@@ -38,14 +38,15 @@ from recurrent_layers.wrappers.scikit_learn import BaseWrapper
 #: Names of functions that several modules have.
 IN_SEVERAL = ("get", "load_data")
 PACKAGE = pathlib.Path(rl.__file__).parent
+ONNX = pathlib.Path(__file__).parent / "data" / "onnx" / "torch-script-lstm-alone.onnx"
 PUBLIC = [
     "activations", "callbacks", "constraints", "datasets.cifar", "datasets.cifar10", "datasets.cifar100",
     "datasets.data_utils", "datasets.imdb", "datasets.mnist", "datasets.reuters", "exchange.conversion",
-    "exchange.weight_files", "initializations", "layers.advanced_activations", "layers.base", "layers.containers",
-    "layers.core", "layers.embeddings", "layers.noise", "layers.normalization", "layers.recurrent", "layers.wrappers",
-    "layers.zoo", "models", "objectives", "optimizers", "preprocessing.sequence", "preprocessing.text", "regularizers",
-    "sweeps", "utils.generic_utils", "utils.io_utils", "utils.layer_utils", "utils.np_utils", "utils.test_utils",
-    "utils.theano_utils", "wrappers.scikit_learn",
+    "exchange.from_onnx", "exchange.weight_files", "initializations", "layers.advanced_activations", "layers.base",
+    "layers.containers", "layers.core", "layers.embeddings", "layers.noise", "layers.normalization", "layers.recurrent",
+    "layers.wrappers", "layers.zoo", "models", "objectives", "optimizers", "preprocessing.sequence",
+    "preprocessing.text", "regularizers", "sweeps", "utils.generic_utils", "utils.io_utils", "utils.layer_utils",
+    "utils.np_utils", "utils.test_utils", "utils.theano_utils", "wrappers.scikit_learn",
 ]  # fmt: skip
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above, or names
 #: that raise when they are used.
@@ -487,6 +488,8 @@ ELSEWHERE = {
         lambda: [[np.ones(2)]], several(list, is_array, np.ndarray).accepts, np.ndarray),
     "from_keras3.config": Kind(lambda: {"class_name": "SimpleRNN", "config": {"units": 2, "activation": "tanh"}}),
     "from_keras3.weights": Kind(lambda: [np.ones((3, 2)), np.ones((2, 2)), np.ones(2)]),
+    "from_onnx.path": Kind(lambda: str(ONNX), PATH.accepts),
+    "from_onnx.output": Kind(lambda: None, TEXT.or_none().accepts),
     "from_torch.state_dict": Kind(lambda: {"weight_ih_l0": np.ones((2, 3)), "weight_hh_l0": np.ones((2, 2))}),
     "from_torch.layer": integer(0, least=0, most=0), "to_keras3.layer": Kind(lambda: rl.SimpleRNN(2, 2)),
     "to_torch.layer": Kind(lambda: rl.SimpleRNN(2, 2, activation="tanh")),

@@ -295,4 +295,5 @@ def _take_apart(layer, gates, kernel, recurrent_kernel, bias, recurrent_bias):
             values["b_Uh"] = within
         else:
             values["b" + suffix] = values["b" + suffix] + within
-    layer.set_weights([values[name] for name in layer.param_names])
+    # Behind them there may be states to begin with, which stay.
+    layer.set_weights([values[name] for name in layer.param_names] + layer.get_weights()[len(layer.param_names):])
