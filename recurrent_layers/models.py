@@ -24,7 +24,7 @@ from recurrent_layers.data import (
     slice_X,
 )
 from recurrent_layers.elsewhere import functions_elsewhere
-from recurrent_layers.exchange import configs, weight_files
+from recurrent_layers.exchange import configs, later_keras, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.functions import Functions, checked_mode
 from recurrent_layers.layers import containers
@@ -688,7 +688,12 @@ class Sequential(containers.Sequential):
         weight_files.write(filepath, weights, overwrite)
 
     def load_weights(self, filepath):
-        """Load all weights from HDF5, in the layout of Keras 0.1 to 0.3.
+        """Load all weights from HDF5: a weight file of Keras 0.1 to 2, or a whole model of Keras 1 to 3 (``.h5``).
+
+        Files of Keras 1 and later say nothing of layers without weights; those with weights must be, in this order,
+        LSTM, GRU, SimpleRNN (also those for cuDNN), Bidirectional, Embedding, Dense (also within TimeDistributed),
+        MaxoutDense, BatchNormalization, PReLU or ParametricSoftplus, as here. A GRU with `reset_after` there is one
+        here; biases that it has not there are 0; BatchNormalization has its epsilon of 0.001 from there.
 
         Parameters
         ----------
@@ -702,12 +707,26 @@ class Sequential(containers.Sequential):
             If `filepath` is no path, or if the file is truncated or of another kind, holds the weights of another
             architecture, or lacks a random projection that Keras 0.1 did not save. The model's weights are as they
             were then.
+
+        Notes
+        -----
+        No weight file says which activations there were. What Keras up to 2 calls hard_sigmoid is ours, 0.2 x + 0.5
+        between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. By default `inner_activation` was
+        hard_sigmoid up to Keras 2.2, and is sigmoid from 2.3 on; `activation` has been tanh since 0.3, in SimpleRNN and
+        GRU, too, which have sigmoid here. LSTM in Keras 1 to 3 is ``LSTM(..., inner_activation="sigmoid")`` here or
+        the default, GRU ``GRU(..., activation="tanh", inner_activation=...)``, and SimpleRNN ``SimpleRNN(...,
+        activation="tanh")``.
+
+        `Dropout` here gives x (1 - p) in predictions, as that of Keras 0.1 did; from 0.3 on Keras gives x, and divides
+        by 1 - p while training. For its predictions leave `Dropout` out, which has no weights.
         """
         self._set(self._match_file(filepath))
 
     def _match_file(self, filepath):
         """Pair the weights of a file with the variables they are meant for; see :meth:`load_weights`."""
         matched = []
+        if later_keras.is_one(filepath):
+            return later_keras.matched(filepath, self.layers)
         with weight_files.opened(filepath) as stored:
             if len(stored) != len(self.layers):
                 raise ValueError("{} holds the weights of {} layers, but the model has {}: {}".format(

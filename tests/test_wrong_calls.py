@@ -52,13 +52,13 @@ PUBLIC = [
 #: that raise when they are used.
 INTERNAL = [
     "__main__", "ahead", "batches", "conversion", "data", "datasets", "datasets.pickles", "datasets.word_sequences",
-    "distributed", "elsewhere", "engine", "exchange", "exchange.configs", "exchange.copies",
-    "exchange.c_graphs", "exchange.c_words", "exchange.files", "exchange.hdf5", "exchange.onnx_functions",
+    "distributed", "elsewhere", "engine", "exchange", "exchange.c_graphs", "exchange.c_words", "exchange.configs",
+    "exchange.copies", "exchange.files", "exchange.hdf5", "exchange.later_keras", "exchange.onnx_functions",
     "exchange.onnx_words", "exchange.predictions", "exchange.to_c", "exchange.to_onnx", "exchange.training_files",
-    "functions", "layers", "layers.carrying",
-    "layers.convolutional", "layers.iteration", "layers.steps_of_keras", "lengths", "parts", "preprocessing",
-    "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "utils", "utils.arguments",
-    "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
+    "functions", "layers", "layers.carrying", "layers.convolutional", "layers.iteration", "layers.steps_of_keras",
+    "lengths", "parts", "preprocessing", "preprocessing.image", "recurrence", "scripts", "theano_setup", "training",
+    "utils", "utils.arguments", "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util",
+    "weight_files", "wrappers",
 ]  # fmt: skip
 
 

@@ -283,8 +283,14 @@ def _side_by_side(layer, gates):
     return [kernel, recurrent_kernel, bias, np.concatenate(within).astype(bias.dtype)]
 
 
-def _take_apart(layer, gates, kernel, recurrent_kernel, bias, recurrent_bias):
-    """Set a layer's weights from those of all gates side by side. Of two biases that are added one is enough."""
+def _take_apart(layer, gates, *joined):
+    """Set a layer's weights from those of all gates side by side; see :func:`_apart`."""
+    # Behind them there may be states to begin with, which stay.
+    layer.set_weights(_apart(layer, gates, *joined) + layer.get_weights()[len(layer.param_names):])
+
+
+def _apart(layer, gates, kernel, recurrent_kernel, bias, recurrent_bias):
+    """The weights of a layer from those of all gates side by side. Of two biases that are added one is enough."""
     suffixes, values = _suffixes(layer, gates), {}
     for kind, joined in (("W", kernel), ("U", recurrent_kernel), ("b", bias), ("b_U", recurrent_bias)):
         for suffix, value in zip(suffixes, np.split(np.asarray(joined), len(suffixes), axis=-1)):
@@ -295,5 +301,4 @@ def _take_apart(layer, gates, kernel, recurrent_kernel, bias, recurrent_bias):
             values["b_Uh"] = within
         else:
             values["b" + suffix] = values["b" + suffix] + within
-    # Behind them there may be states to begin with, which stay.
-    layer.set_weights([values[name] for name in layer.param_names] + layer.get_weights()[len(layer.param_names):])
+    return [values[name] for name in layer.param_names]

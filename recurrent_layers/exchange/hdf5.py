@@ -1,17 +1,33 @@
 """Files of HDF5: written so that they are whole or not there, and read with care."""
 
 import contextlib
+import os
 
 import h5py
 import numpy as np
 
 from recurrent_layers.exchange import files
+from recurrent_layers.utils.arguments import as_path
 
 
 @contextlib.contextmanager
 def written_whole(given, overwrite, what):
     """A file of HDF5 to be written; see :func:`files.written_whole`."""
     with files.written_whole(given, overwrite, what) as stream, h5py.File(stream, "w") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def opened(given):
+    """A file of HDF5 to be read; errors as of :func:`weight_files.opened`."""
+    filepath = as_path("filepath", given)
+    if not os.path.isfile(filepath):
+        raise FileNotFoundError(f"no weight file {filepath}")
+    try:
+        file = h5py.File(filepath, "r")
+    except OSError as error:
+        raise ValueError(f"{filepath} is not a whole HDF5 file: {error}") from error
+    with file:
         yield file
 
 

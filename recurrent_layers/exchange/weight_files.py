@@ -5,11 +5,11 @@ The root has an attribute ``nb_layers``; each layer has a group ``layer_<k>`` wi
 """
 
 import contextlib
-import os
 
 import h5py
 import numpy as np
 
+from recurrent_layers.exchange import hdf5
 from recurrent_layers.exchange.hdf5 import item, numbers, written_whole
 from recurrent_layers.utils.arguments import as_path, flag, items
 from recurrent_layers.utils.arrays import array_of_numbers
@@ -74,20 +74,14 @@ def opened(filepath):
         If `filepath` is no path, or if the file is not HDF5, is truncated, does not have the layout of a Keras 0.1
         weight file, or refers to anything outside.
     """
-    filepath = as_path("filepath", filepath)
-    if not os.path.isfile(filepath):
-        raise FileNotFoundError(f"no weight file {filepath}")
-    try:
-        file = h5py.File(filepath, "r")
-    except OSError as error:
-        raise ValueError(f"{filepath} is not a whole HDF5 file: {error}") from error
-    with file:
+    with hdf5.opened(filepath) as file:
         try:
             groups = [item(file, f"layer_{k}", h5py.Group) for k in _counted(file, "nb_layers")]
             stored = [[numbers(group, f"param_{n}") for n in _counted(group, "nb_params")] for group in groups]
         except (KeyError, OSError, RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{filepath} is not a weight file of Keras 0.1 to 0.3, which has an attribute "
-                             f"nb_layers and groups layer_<k> with param_<n>: {error}") from error
+                             "nb_layers and groups layer_<k> with param_<n>, nor one of Keras 1 to 3, which has an "
+                             f"attribute layer_names: {error}") from error
         yield stored
 
 
