@@ -3,10 +3,12 @@
 import json
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from safetensors.numpy import load_file, save_file
 
 from recurrent_layers import GRU, JZS1, LSTM, Bidirectional, Masking, Sequential, SimpleDeepRNN, SimpleRNN, engine
 from recurrent_layers.conversion import from_keras3, from_torch, to_keras3, to_torch
@@ -162,6 +164,75 @@ class TestWithoutThem:
     def test_what_comes_wrong_from_torch_is_refused(self, state, arguments, message):
         with pytest.raises(ValueError, match=message):
             from_torch(state, **arguments)
+
+
+class TestSafetensors:
+    """Files as those of PyTorch's users, and modules within models."""
+
+    @pytest.fixture
+    def layer(self):
+        return drawn(LSTM(4, 5, inner_activation="sigmoid", return_sequences=True))
+
+    @pytest.fixture
+    def path(self, layer, tmp_path):
+        weights = {f"encoder.weight.lstm.{name}": array.copy() for name, array in to_torch(layer).items()}
+        others = {"decoder.weight_ih_l0": np.ones((5, 4)), "out.weight": np.ones((2, 5)), "bias": np.ones(3, "int64")}
+        save_file({**weights, **others}, str(tmp_path / "model.safetensors"))
+        return tmp_path / "model.safetensors"
+
+    def test_a_module_within_a_model(self, layer, path):
+        for given in (path, str(path), load_file(str(path))):
+            again = from_torch(given, prefix="encoder.weight.lstm.")
+            assert_allclose(output(again), output(layer), rtol=1e-10)
+
+    def test_a_module_alone(self, layer, tmp_path):
+        state = {name: array.copy() for name, array in to_torch(layer).items()}
+        save_file(state, str(tmp_path / "lstm.safetensors"))
+        assert_allclose(output(from_torch(tmp_path / "lstm.safetensors")), output(layer), rtol=1e-10)
+
+    @pytest.mark.parametrize("arguments, message", [
+        ({}, "no weight_ih_l0 and weight_hh_l0 among bias, .*; prefix may be 'decoder.' or 'encoder.weight.lstm.'"),
+        ({"prefix": "encoder."}, "there is no encoder.weight_ih_l0 and encoder.weight_hh_l0 among bias, decoder"),
+        ({"prefix": "encoder.weight.lstm.", "layer": 1}, "there is no encoder.weight.lstm.weight_ih_l1"),
+        ({"prefix": "decoder."}, "there is no decoder.weight_ih_l0 and decoder.weight_hh_l0"),
+        ({"prefix": 5}, "prefix must be a string, got 5"),
+    ])  # fmt: skip
+    def test_what_is_not_there(self, path, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            from_torch(path, **arguments)
+
+    def test_what_stands_besides(self):
+        state = {f"a.{name}": weight for name, weight in dict(torch_state(20), weight_hr_l0=np.ones(2)).items()}
+        with pytest.raises(ValueError, match="proj_size have no equal"):
+            from_torch(state, prefix="a.")
+        assert type(from_torch({**torch_state(5), "lstm.weight_hr_l1": None})) is SimpleRNN
+
+    def test_many_names_are_not_all_said(self):
+        with pytest.raises(ValueError, match="among w0, .* and 950 others$") as raised:
+            from_torch({f"w{n}": None for n in range(1000)})
+        assert len(str(raised.value)) < 1000
+
+    def test_wrong_files(self, path, tmp_path):
+        with pytest.raises(FileNotFoundError, match="no file .*absent.safetensors"):
+            from_torch(tmp_path / "absent.safetensors")
+        content = path.read_bytes()
+        for damaged in (b"", b"no weights", content[:50], content[:-8], b"\xff" * 100):
+            path.write_bytes(damaged)
+            with pytest.raises(ValueError, match="model.safetensors is no whole file of safetensors"):
+                from_torch(path, prefix="encoder.weight.lstm.")
+
+    def test_bfloat16_is_refused(self, path):
+        header = {name: {"dtype": "BF16", "shape": [1, 1], "data_offsets": [2 * k, 2 * k + 2]}
+                  for k, name in enumerate(["weight_ih_l0", "weight_hh_l0"])}  # fmt: skip
+        header = json.dumps(header).encode()
+        path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+        with pytest.raises(ValueError, match=r"_l0 is of type BF16; call module.float\(\) before you save it"):
+            from_torch(path)
+
+    def test_no_package(self, path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "safetensors", None)
+        with pytest.raises(ImportError, match=r'pip install "recurrent-layers\[safetensors\]"'):
+            from_torch(path)
 
 
 @pytest.fixture

@@ -491,6 +491,7 @@ ELSEWHERE = {
     "from_onnx.path": Kind(lambda: str(ONNX), PATH.accepts),
     "from_onnx.output": Kind(lambda: None, TEXT.or_none().accepts),
     "from_torch.state_dict": Kind(lambda: {"weight_ih_l0": np.ones((2, 3)), "weight_hh_l0": np.ones((2, 2))}),
+    "from_torch.prefix": Kind(lambda: "", TEXT.accepts),
     "from_torch.layer": integer(0, least=0, most=0), "to_keras3.layer": Kind(lambda: rl.SimpleRNN(2, 2)),
     "to_torch.layer": Kind(lambda: rl.SimpleRNN(2, 2, activation="tanh")),
     "sweep.train": Kind(lambda: lambda **setting: {}, callable), "sweep.path": NEW_PATH.or_none(),

@@ -5,13 +5,14 @@ as plain data, configs as dicts and weights as arrays, which JSON and ``numpy.sa
 environment to the other. What would not give the same predictions is refused, with the reason.
 """
 
+import os
 import re
 
 import numpy as np
 
 from recurrent_layers import activations
 from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
-from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
+from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import known_name
 
@@ -161,19 +162,23 @@ def to_torch(layer):
             "bias_ih_l0": biases[0], "bias_hh_l0": biases[1]}  # fmt: skip
 
 
-def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0):
+def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0, prefix=""):
     """A layer of ours from ``torch.nn.LSTM``, ``torch.nn.GRU`` or ``torch.nn.RNN``.
 
     Parameters
     ----------
-    state_dict : dict of str to numpy.ndarray
-        What the module's `state_dict` gave, with each tensor made an array (``tensor.numpy()``).
+    state_dict : dict of str to numpy.ndarray, or str, bytes or path-like
+        What the module's `state_dict` gave, with each tensor made an array (``tensor.numpy()``); or the path of a file
+        of safetensors that it was saved in, which needs the package: ``pip install "recurrent-layers[safetensors]"``.
     nonlinearity : {"tanh", "relu"}
         That of a ``torch.nn.RNN``, which its weights do not tell.
     return_sequences : bool
         Return every step, as PyTorch does, rather than the last.
     layer : int
         Which layer of a stacked module (num_layers > 1) to take.
+    prefix : str
+        What stands before the names of the module's weights in those of a whole model, such as "encoder.lstm."; all
+        others are passed over.
 
     Returns
     -------
@@ -181,25 +186,38 @@ def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0):
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If it is one, and there is no package safetensors.
     ValueError
         If we have no layer with the same equations, there are no such weights, or others besides, or an argument is
-        none of these.
+        none of these; or if the file is none of safetensors.
+
+    Examples
+    --------
+    >>> encoder = from_torch("model.safetensors", prefix="encoder.lstm.")
     """
     nonlinearity, layer = choice("nonlinearity", nonlinearity, "tanh", "relu"), integer("layer", layer, least=0)
+    prefix = text("prefix", prefix)
+    names = [f"{prefix}{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    if isinstance(state_dict, (str, bytes, os.PathLike)):
+        state_dict = _from_safetensors(as_path("state_dict", state_dict), names)
     if not isinstance(state_dict, dict) or not all(isinstance(key, str) for key in state_dict):
         raise ValueError(f"state_dict must be a dict of names and arrays, got {shown(state_dict)}")
-    names = [f"{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     if not set(names[:2]) <= set(state_dict):
-        raise ValueError(f"there is no {names[0]} and {names[1]} among {', '.join(sorted(state_dict)) or 'nothing'}")
-    if f"weight_ih_l{layer}_reverse" in state_dict or f"weight_hr_l{layer}" in state_dict:
+        raise ValueError(f"there is no {names[0]} and {names[1]} among {_some_of(state_dict)}{_prefixes(state_dict)}")
+    state_dict = {key: value for key, value in state_dict.items() if key.startswith(prefix)}
+    if f"{prefix}weight_ih_l{layer}_reverse" in state_dict or f"{prefix}weight_hr_l{layer}" in state_dict:
         raise ValueError("bidirectional modules and those with proj_size have no equal here")
-    others = sorted(key for key in state_dict if re.search(f"_l{layer}(?![0-9])", key) and key not in names)
+    others = sorted(key for key in state_dict
+                    if re.search(f"_l{layer}(?![0-9])", key[len(prefix):]) and key not in names)  # fmt: skip
     if others:
         raise ValueError(f"there is {', '.join(others)} besides {', '.join(names)}, for which there is no place here")
     if len(set(names[2:]) & set(state_dict)) == 1:
         raise ValueError(f"there must be both {names[2]} and {names[3]}, or none of them (bias=False)")
 
-    weights = {name: _of_shape(name, state_dict[name], (None, None) if "weight" in name else (None,))
+    weights = {name: _of_shape(name, state_dict[name], (None, None) if name in names[:2] else (None,))
                for name in names if name in state_dict}  # fmt: skip
     rows, units = weights[names[1]].shape
     gates = {1: "RNN", 3: "GRU", 4: "LSTM"}.get(rows / units) if units else None
@@ -226,6 +244,38 @@ def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0):
 #: What changes how a layer of Keras 3 is trained, but no prediction.
 _ONLY_IN_TRAINING = [f"{what}_{kind}" for kind in ("regularizer", "constraint")
                      for what in ("kernel", "recurrent", "bias", "activity")]  # fmt: skip
+
+
+def _some_of(names):
+    """Names in a message."""
+    listed = ", ".join(sorted(names)[:50]) or "nothing"
+    return f"{listed} and {len(names) - 50} others" if len(names) > 50 else listed
+
+
+def _prefixes(names):
+    """What may have been meant by the prefix of names."""
+    found = sorted({name[:-len("weight_ih_l0")] for name in names if name.endswith(".weight_ih_l0")})
+    return f"; prefix may be {' or '.join(map(repr, found[:20]))}" if found else ""
+
+
+def _from_safetensors(path, names):
+    """The arrays of these names in a file of safetensors; of all others only the names."""
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        raise ImportError("a file of safetensors needs the package: pip install "
+                          '"recurrent-layers[safetensors]"') from None  # fmt: skip
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with safe_open(path, framework="np") as file:
+            for name in set(names).intersection(file.keys()):
+                dtype = file.get_slice(name).get_dtype()
+                if dtype not in ("F16", "F32", "F64"):
+                    raise ValueError(f"{name} is of type {dtype}; call module.float() before you save it")
+            return {name: file.get_tensor(name) if name in names else None for name in file.keys()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(f"{path} is no whole file of safetensors with weights as this needs them: {error}") from error
 
 
 def _of_shape(name, weight, shape):
