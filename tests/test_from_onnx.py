@@ -536,6 +536,19 @@ def test_inputs(shape, message, tmp_path):
         from_onnx(path)
 
 
+@pytest.mark.parametrize("step", [-1, 1])
+def test_sizes_that_a_file_says_take_no_memory(step, tmp_path):
+    made = Made("samples", 2**60, 4)
+    x = made.node("Transpose", "x", perm=[1, 0, 2])
+    turned = made.node("Slice", x, [-1 if step < 0 else 1], [-2**62 if step < 0 else 2**61], [0], [step])
+    path = made.save(tmp_path / "made.onnx", made.recurrent("RNN", turned, 4, 5)[1])
+    if step < 0:
+        assert from_onnx(path).layers[0].go_backwards
+    else:
+        with pytest.raises(ValueError, match="the Slice node .*chooses several steps"):
+            from_onnx(path)
+
+
 # ---- Files ----------------------------------------------------------------------------------------------------------
 
 

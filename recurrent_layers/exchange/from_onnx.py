@@ -567,7 +567,7 @@ class _Graph:
             made = value.shape[:axis] + index.shape + value.shape[axis + 1:]
             return _Known(array.take(index_there, axis), made)
         if index.size != 1:
-            if index.tolist() == list(range(_number(_size(value.axes[axis])))):
+            if index.size == _size(value.axes[axis]) and (index == np.arange(index.size)).all():
                 return value
             raise ValueError("it chooses several steps, samples or features")
         return self._chosen(value, axis, int(index.reshape(())), keep=index.ndim == 1)
@@ -607,7 +607,7 @@ class _Graph:
             raise ValueError(f"it chooses other steps than the last; {_WRITTEN_OUT}")
         if not of_data:
             return self._cut_numbers(value, axis, kept)
-        if kept is None or len(kept) > 1 and list(kept) == list(range(size))[::-1]:
+        if kept is None or len(kept) > 1 and kept == range(size)[::-1]:
             return self._turned(value, axis)
         if len(kept) == size:
             return value
@@ -795,7 +795,8 @@ class _Graph:
         function = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Equal": np.equal,
                     "Less": np.less, "And": np.logical_and}[op]  # fmt: skip
         try:
-            return _Known.of(function(a, b))
+            with np.errstate(all="ignore"):
+                return _Known.of(function(a, b))
         except TypeError:
             raise ValueError("it computes with the number of samples or timesteps") from None
 
