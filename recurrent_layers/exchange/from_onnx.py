@@ -508,7 +508,7 @@ class _Graph:
         if isinstance(value, _Data):
             if any(value.axes[axis] for axis in axes):
                 raise ValueError("it takes out the axis of the samples, the timesteps or the features, which has size "
-                                 "1 in the file; export the model with that axis free (dynamic)")
+                                 f"1 in the file; export the model with that axis free (dynamic), and {_WRITTEN_OUT}")
             return value._replace(axes=tuple(one for axis, one in enumerate(value.axes) if axis not in axes))
         return _Known(value.array.squeeze(tuple(axes)),
                       tuple(one for axis, one in enumerate(value.shape) if axis not in axes))
