@@ -297,14 +297,25 @@ def zeros_of_shape(made):
     return made.node("Squeeze", made.recurrent("GRU", x, 4, 5, "", h)[1], [0])
 
 
-def no_recurrent_layer(made):
-    return made.node("Softplus", made.node("Gemm", made.node("Reshape", "x", [-1, 4]), drawn(4, 2)))
+def state_of_sum(made):
+    """Zeros as large as the input, and the same row for all samples."""
+    x = made.node("Transpose", "x", perm=[1, 0, 2])
+    shape = made.node("Concat", made.node("Slice", made.node("Shape", x), [1], [2]), [5], axis=0)
+    h = made.node("Add", made.node("ConstantOfShape", shape), drawn(5))
+    return made.node("Squeeze", made.recurrent("GRU", x, 4, 5, "", made.node("Unsqueeze", h, [0]))[1], [0])
+
+
+def mean_by_division(made):
+    y, _ = last_of_first_layer(made)
+    steps = made.node("Cast", made.node("Gather", made.node("Shape", "x"), np.asarray(1)), to=TensorProto.FLOAT)
+    return made.node("Div", made.node("ReduceSum", made.node("Squeeze", y, [1]), [0], keepdims=0), steps)
 
 
 @pytest.mark.parametrize("make, layers", [
     (by_index, ["LSTM"]), (by_fixed_index, ["LSTM"]), (first_of_reverse, ["LSTM"]), (one_direction, ["GRU"]),
     (behind_dense, ["LSTM", "Dense", "LeakyReLU"]), (both_apart, ["Bidirectional"]), (noise, ["LSTM", "Activation"]),
     (input_turned_round, ["SimpleRNN", "LSTM"]), (weights_made_in_the_graph, ["LSTM"]), (zeros_of_shape, ["GRU"]),
+    (state_of_sum, ["GRU"]), (mean_by_division, ["LSTM", "TimeDistributedMerge"]),
 ])  # fmt: skip
 def test_ways_to_write_it(make, layers, tmp_path):
     made, X = Made(), drawn(3, 6, 4)
@@ -489,11 +500,13 @@ def expanded(made):
     (behind("Gather", np.asarray(2), axis=0), "chooses the step 2, not that which is computed last"),
     (behind("Slice", [1], [3], [0]), "chooses other steps than the last"),
     (behind("Gather", np.asarray(1), axis=2), "chooses one of the steps, samples or features"),
+    (behind("Less", np.float32(0)), "the Less node .*compares what is computed from the input"),
     (behind("Elu"), "the Elu node 'the Elu': this operator has no equal here"),
     (behind("HardSigmoid", alpha=0.25), "the HardSigmoid node .*has alpha=0.25"),
     (behind("Softmax", axis=0), "the Softmax node .*not over the features"),
     (behind("Mul", np.float32(3)), "the Mul node .*computes with numbers what no layer here does"),
     (behind("Add", np.float32(3)), "the Add node .*adds numbers to what is not a product"),
+    (lambda made: made.node("Div", behind("Relu")(made), made.node("Shape", "x")), "the Div node .*the number of"),
     (behind("MatMul", drawn(4, 3)), r"the MatMul node .*must have shape \(5, output_dim\), got \(4, 3\)"),
     (behind("ReduceMean", axes=[2], keepdims=0), "only sums and means over the steps"),
     (behind("Reshape", [-1, 2]), "the Reshape node .*it does more than to join axes"),

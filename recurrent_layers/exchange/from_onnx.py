@@ -565,7 +565,7 @@ class _Graph:
                 index_there = index
             self._check_size(index.size * (array.nbytes // max(array.shape[axis], 1) + 1))
             made = value.shape[:axis] + index.shape + value.shape[axis + 1:]
-            return _Known(array.take(index_there, axis), made)
+            return _Known(np.asarray(array.take(index_there, axis)), made)
         if index.size != 1:
             if index.size == _size(value.axes[axis]) and (index == np.arange(index.size)).all():
                 return value
@@ -756,6 +756,8 @@ class _Graph:
         data, number = (a, b) if isinstance(a, _Data) else (b, a)
         number = self.solid(number, "what is added or multiplied")
         is_first = isinstance(a, _Data)
+        if number.dtype == object:
+            return self._mean(op, data, number, is_first)
         if op in ("Add", "Sub") and not number.any() and (is_first or op == "Add"):
             return data
         if op in ("Mul", "Div") and (number == 1).all() and (is_first or op == "Mul"):
@@ -768,6 +770,13 @@ class _Graph:
         if not data.layers and self.reads_integers:
             return _Nothing("it computes with the integers of the input")
         raise ValueError("it computes with numbers what no layer here does")
+
+    def _mean(self, op, data, number, is_first):
+        """A sum over the steps, divided by how many there are."""
+        of_steps = op == "Div" and is_first and number.size == 1 and number.reshape(()).item() == _size((self.steps,))
+        if not of_steps or not data.layers or data.layers[-1] != _Merged("sum"):
+            raise ValueError("it computes with the number of samples or timesteps")
+        return data._replace(layers=(*data.layers[:-1], _Merged("ave")))
 
     @staticmethod
     def _is_half(op, number, is_first):
@@ -786,17 +795,20 @@ class _Graph:
         return data._replace(layers=(*data.layers[:-1], last._replace(b=b)))
 
     def _computed(self, op, a, b):
-        a, b = self.solid(a), self.solid(b)
+        if not isinstance(a, _Known) or not isinstance(b, _Known):
+            raise ValueError("it compares what is computed from the input")
+        shape = _broadcast(a.shape, b.shape)
+        a, b = a.array, b.array
         self._check_size(math.prod(np.broadcast_shapes(a.shape, b.shape)) * max(a.itemsize, b.itemsize))
         if op == "Div" and a.dtype.kind in "iuO":
             if a.dtype == object or b.dtype == object or (a < 0).any() or (b <= 0).any():
                 raise ValueError("it divides sizes that are not known")
-            return _Known.of(a // b)
+            return _Known(a // b, shape)
         function = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Equal": np.equal,
                     "Less": np.less, "And": np.logical_and}[op]  # fmt: skip
         try:
             with np.errstate(all="ignore"):
-                return _Known.of(function(a, b))
+                return _Known(np.asarray(function(a, b)), shape)
         except TypeError:
             raise ValueError("it computes with the number of samples or timesteps") from None
 
@@ -805,7 +817,7 @@ class _Graph:
 
     def less(self, node, a, b):
         if isinstance(a, _Data) and not a.layers and self.reads_integers and not self.solid(b).any():
-            return _Known.of(False)  # The integers that an Embedding takes are not negative.
+            return _Known.of(np.asarray(False))  # The integers that an Embedding takes are not negative.
         return self._computed("Less", a, b)
 
     def not_(self, node, value):
@@ -1085,6 +1097,17 @@ def _size(axis):
 def _number(size):
     """A size that is known, or None."""
     return size if isinstance(size, int) else None
+
+
+def _broadcast(a, b):
+    """The shape of what is computed of numbers of these."""
+    ndim = max(len(a), len(b))
+    made = []
+    for one, other in zip((1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b):
+        if one != other and 1 not in (one, other):
+            raise ValueError("shapes do not fit")
+        made.append(other if one == 1 else one)
+    return tuple(made)
 
 
 def _of_sizes(sizes):
