@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from onnx import TensorProto, helper, numpy_helper
 
-import recurrent_layers
-from recurrent_layers import conversion, from_onnx, model_from_json
+import recurrent_layers as rl
+from recurrent_layers import conversion, engine, from_onnx, model_from_json
 
 EXPORTED = DATA / "onnx"
 FREE = ["samples", "steps", 4]
@@ -97,7 +97,7 @@ def test_it_trains_and_comes_back_from_json():
 
 
 def test_it_is_one_function():
-    assert recurrent_layers.from_onnx is conversion.from_onnx is from_onnx
+    assert rl.from_onnx is conversion.from_onnx is from_onnx
 
 
 # ---- Graphs made by hand --------------------------------------------------------------------------------------------
@@ -645,3 +645,27 @@ class TestWeightsBeside:
         os.symlink(tmp_path / "secret", tmp_path / "model.onnx.data")
         with pytest.raises(ValueError, match="must be beside this one"):
             from_onnx(path)
+
+
+@pytest.mark.parametrize("made_of", [
+    [rl.LSTM(3, 4), rl.Dense(4, 2, activation="hard_sigmoid")],
+    [rl.GRU(3, 4, return_sequences=True), rl.TimeDistributedDense(4, 2, activation="softmax")],
+    [rl.GRU(3, 4, reset_after=True, go_backwards=True), rl.Activation("relu"), rl.Dense(4, 2)],
+    [rl.SimpleRNN(3, 4, activation="relu", initial_state="learned")],
+    [rl.Bidirectional(rl.LSTM(3, 4, return_sequences=True), merge="ave"), rl.LSTM(4, 2, inner_activation="sigmoid")],
+    [rl.Embedding(5, 3), rl.Bidirectional(rl.GRU(3, 4)), rl.Dense(8, 2, activation="softplus")],
+])  # fmt: skip
+def test_what_leaves_comes_back(made_of, tmp_path):
+    model = rl.Sequential(made_of)
+    for weight in model.weights:
+        weight.set_value(np.random.uniform(-1, 1, weight.get_value().shape).astype(weight.dtype))
+    model.to_onnx(tmp_path / "net.onnx")
+    again = rl.from_onnx(tmp_path / "net.onnx")
+    weights, back = model.get_weights(), again.get_weights()
+    assert len(weights) == len(back)
+    for weight, other in zip(weights, back):
+        assert np.abs(weight - other).max() < 1e-6
+    X = np.random.randn(2, 6, 3) if model.get_input().ndim == 3 else np.random.randint(0, 5, (2, 6))
+    y, y_again = (engine.function([one.get_input()], one.get_output())(X.astype(one.get_input().dtype))
+                  for one in (model, again))  # fmt: skip
+    assert np.abs(y - y_again).max() < 1e-6

@@ -192,7 +192,8 @@ FUNCTIONS = {
     "abs": _reals("fabs"), "arcsin": _reals("asin"), "arccos": _reals("acos"), "arctan": _reals("atan"),
     "arctan2": _reals("atan2"), "arcsinh": _reals("asinh"), "arccosh": _reals("acosh"), "arctanh": _reals("atanh"),
     "roundhalftoeven": _reals("nearbyint"), "roundhalfawayfromzero": _reals("round"),
-    **{name: _called(name) for name in ("sigmoid", "softplus", "sqr", "maximum", "minimum", "clip", "sign")},
+    **{name: _called(name) for name in ("sigmoid", "softplus", "hard_sigmoid", "relu", "sqr", "maximum",
+                                         "minimum", "clip", "sign")},
 }  # fmt: skip
 
 #: Those of whole numbers.
@@ -202,6 +203,8 @@ WHOLE = ("add", "sub", "mul", "neg", "identity", "switch", "lt", "le", "gt", "ge
 #: Functions that a file has if it calls them; `real` is its type, and @ the suffix of the functions of math.h for it.
 HELPERS = {
     "sigmoid": "real sigmoid(real x) { return 1 / (1 + exp@(-x)); }",
+    "hard_sigmoid": "real hard_sigmoid(real x) { const real y = 0.2@ * x + 0.5@; return y < 0 ? 0 : y > 1 ? 1 : y; }",
+    "relu": "real relu(real x) { return (x + fabs@(x)) / 2; }",
     "softplus": "real softplus(real x) { return (x > 0 ? x : 0) + log1p@(exp@(-fabs@(x))); }",
     "sqr": "real sqr(real x) { return x * x; }",
     "sign": "real sign(real x) { return x > 0 ? 1 : x < 0 ? -1 : x; }",

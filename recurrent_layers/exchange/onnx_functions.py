@@ -12,8 +12,8 @@ OPERATORS = {
     "abs": "Abs", "add": "Add", "arccos": "Acos", "arccosh": "Acosh", "arcsin": "Asin", "arcsinh": "Asinh",
     "arctan": "Atan", "arctanh": "Atanh", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp",
     "identity": "Identity", "log": "Log", "maximum": "Max", "minimum": "Min", "mul": "Mul", "neg": "Neg", "pow": "Pow",
-    "reciprocal": "Reciprocal", "sigmoid": "Sigmoid", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt", "sub": "Sub",
-    "tan": "Tan", "tanh": "Tanh", "truediv": "Div",
+    "reciprocal": "Reciprocal", "relu": "Relu", "sigmoid": "Sigmoid", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt",
+    "sub": "Sub", "tan": "Tan", "tanh": "Tanh", "truediv": "Div",
 }  # fmt: skip
 
 #: Those that do nothing to integers.
@@ -29,6 +29,10 @@ LOGIC = {"add": "Or", "and": "And", "invert": "Not", "maximum": "Or", "minimum":
 
 #: Those that may have more than two arguments.
 OF_MANY = ("add", "and", "maximum", "minimum", "mul", "or", "xor")
+
+
+def _hard_sigmoid(f, x):
+    return f("Min", f("Max", f("Add", f("Mul", x, 0.2), 0.5), 0.0), 1.0)
 
 
 def _expm1(f, x):
@@ -112,7 +116,7 @@ COMPOSED = {
     "rad2deg": lambda f, x: f("Mul", x, 180 / math.pi),
     "roundhalfawayfromzero": _round_half_away_from_zero,
     "sign": _sign,
-    "softplus": _softplus,
+    "hard_sigmoid": _hard_sigmoid, "softplus": _softplus,
     "sqr": lambda f, x: f("Mul", x, x),
     "trunc": _trunc,
 }

@@ -207,6 +207,8 @@ class ToONNX(Translation):
             return result
         if function == "softplus" and self._dtype == "float32":
             return self.f("Softplus", values[0])
+        if function == "hard_sigmoid" and self._dtype == "float32":  # ONNX Runtime has none of float64.
+            return self.f("HardSigmoid", values[0], alpha=0.2, beta=0.5)
         if function in operators:
             return self.f(operators[function], *values)
         if function in COMPOSED and kind != "bool":

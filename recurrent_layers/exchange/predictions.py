@@ -35,7 +35,7 @@ from recurrent_layers.engine import (
 from recurrent_layers.layers.base import Layer, one_output_for_each_layer, output_of
 from recurrent_layers.layers.carrying import in_time
 from recurrent_layers.layers.containers import Container
-from recurrent_layers.recurrence.graphs import substitute
+from recurrent_layers.recurrence.graphs import sizes, substitute, unwrapped
 from recurrent_layers.recurrence.ops import Recurrence
 from recurrent_layers.recurrence.tracing import names_of_steps
 from recurrent_layers.recurrence.words import OfColumns
@@ -220,9 +220,40 @@ class Translation:
 
     def _elementwise(self, node):
         function = node.op.scalar_op
+        found = self._activation(node)
+        if found is not None:
+            name, x = found
+            return self.elementwise(name, [self.value(x)], node.outputs[0].dtype)
         if isinstance(function, scalar.Second):
             return self.filled(self.value(node.inputs[1]), self.shape(self.value(node.inputs[0])))
         return self.elementwise(_name(function), [self.value(one) for one in node.inputs], node.outputs[0].dtype)
+
+    def _activation(self, node):
+        """Of our activations that are made of several functions the name, and what it is of; None if it is none."""
+        inputs = node.inputs
+        for half, total in [inputs, inputs[::-1]] if self._is_function(node.outputs[0], "mul") else ():
+            if self._is_number(half, 0.5) and self._is_function(total, "add"):
+                x, absolute = total.owner.inputs
+                if self._is_function(absolute, "abs") and absolute.owner.inputs[0] is x:
+                    return "relu", x
+        if self._is_function(node.outputs[0], "clip") and self._is_number(inputs[1], 0) and self._is_number(
+                inputs[2], 1) and self._is_function(inputs[0], "add"):  # fmt: skip
+            product, shift = inputs[0].owner.inputs
+            if self._is_number(shift, 0.5) and self._is_function(product, "mul"):
+                x, slope = product.owner.inputs
+                return ("hard_sigmoid", x) if self._is_number(slope, 0.2) else None
+        return None
+
+    @staticmethod
+    def _is_function(variable, name):
+        """Whether a variable is what an elementwise function of so many arguments gives."""
+        node = variable.owner
+        return (node is not None and isinstance(node.op, Elemwise) and _name(node.op.scalar_op) == name
+                and len(node.inputs) == {"abs": 1, "clip": 3}.get(name, 2))  # fmt: skip
+
+    def _is_number(self, variable, number):
+        known = self.known(variable)
+        return known is not None and known.size == 1 and bool(known.item() == known.dtype.type(number))
 
     def _arranged(self, node):
         return self.arranged(self.value(node.inputs[0]), tuple(node.op.new_order))
@@ -251,6 +282,9 @@ class Translation:
         return self.filled(self.value(node.inputs[0]), self.stacked([self.value(size) for size in node.inputs[1:]]))
 
     def _reshaped(self, node):
+        found = _looked_up(node)
+        if found is not None:
+            return self.rows(*map(self.value, found))
         return self.reshaped(self.value(node.inputs[0]), self.value(node.inputs[1]), node.outputs[0].ndim)
 
     def _shape(self, node):
@@ -268,6 +302,17 @@ class Translation:
     WAYS = [(Elemwise, _elementwise), (DimShuffle, _arranged), (Subtensor, _cut), (Join, _joined),
             (MakeVector, _stacked), (Alloc, _filled), (Reshape, _reshaped), (Shape, _shape),
             ((Softmax, LogSoftmax), _softmax)]  # fmt: skip
+
+
+def _looked_up(node):
+    """What rows are taken of, and an array of their numbers, where the engine does so by a vector; else None."""
+    taken = node.inputs[0].owner and engine.rows(node.inputs[0].owner)
+    flat = taken[1].owner if taken else None
+    if flat is None or not isinstance(flat.op, Reshape):
+        return None
+    numbers = flat.inputs[0]
+    of_numbers = [(unwrapped(numbers), axis) for axis in range(numbers.ndim)]
+    return (taken[0], numbers) if sizes(node.inputs[1]) == [*of_numbers, (taken[0], 1)] else None
 
 
 def _name(function):
