@@ -93,7 +93,7 @@ def test_sweeps(tmp_path, monkeypatch, capsys):
 def test_export(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X = np.random.randn(3, 7, 8)
-    names = left_by("export.md", X=X)
+    names = left_by("export.md", X=X, targets=np.zeros((3, 1)))
     model, page = names["model"], (DOCS / "export.md").read_text(encoding="utf-8")
     predict = engine.function([model.get_input()], model.get_output())
     assert_allclose(names["y"], predict(X.astype(engine.config.floatX)), rtol=1e-4, atol=1e-6)
