@@ -17,9 +17,13 @@ WEIGHTS = {
 # The same of what only `cells.py` measures; "_back" are those of the layer that goes backwards.
 BIDIRECTIONAL, DROPOUT_U, OWN_CELL = "Bidirectional(LSTM)", "LSTM with dropout_U", "own cell"
 OWN_CELL_COMPILED = "own cell, compiled"
+# And what only `exports.py` does.
+GRU_AFTER, LSTM_DENSE = "GRU, reset_after", "LSTM + Dense(1)"
 MORE_WEIGHTS = {
     BIDIRECTIONAL: " ".join([WEIGHTS["LSTM"], *(f"{name}_back" for name in WEIGHTS["LSTM"].split())]),
     DROPOUT_U: WEIGHTS["LSTM"],
+    GRU_AFTER: f"{WEIGHTS['GRU']} b_Uh",
+    LSTM_DENSE: f"{WEIGHTS['LSTM']} D d",
     **dict.fromkeys([OWN_CELL, OWN_CELL_COMPILED], "W_i U_i p_i b_i W_f U_f p_f b_f W_c U_c b_c W_o U_o p_o b_o"),
 }
 MATHS = ("torch", "defaults")
@@ -84,7 +88,7 @@ LINEAR = 1.1  # For the most of these steps, times the memory per step for the f
 
 
 class Case(NamedTuple):
-    """One thing to measure; `kind` is "forward", "train" or "step", `math` "torch" or "defaults".
+    """One thing to measure; `math` is "torch" or "defaults", `kind` "forward", "train", "step" or one of `exports.py`.
 
     With `padding` "left" or "right" the sequences are of different lengths, and half of all steps is padding; with
     "full" there is a mask, but all of it is 1; with "none" there is no mask.
@@ -148,7 +152,7 @@ def weights(case: Case):
 
 def drawn(names, n, m, random):
     """Weights of these names, separated by blanks, for `n` inputs and `m` outputs."""
-    shapes = {"W": (n, m), "U": (m, m), "b": (m,), "p": (m,), "P": (n, m)}
+    shapes = {"W": (n, m), "U": (m, m), "b": (m,), "p": (m,), "P": (n, m), "D": (m, 1), "d": (1,)}
     values = {name: random.uniform(-1, 1, shapes[name[0]]) / np.sqrt(m) for name in names.split()}
     if "Pmat" in values:
         values["Pmat"] = np.eye(n) if n == m else np.sign(values["Pmat"]) / np.sqrt(n)

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import whole_models
-from cases import BIDIRECTIONAL, DROPOUT_U, LEARNING_RATE, OWN_CELL, data, mask, weights
+from cases import BIDIRECTIONAL, DROPOUT_U, GRU_AFTER, LEARNING_RATE, LSTM_DENSE, OWN_CELL, data, mask, weights
 from programs import ModelProgram, Program, StepProgram, timed
 
 
@@ -63,6 +63,8 @@ class Ours:
             return OurModel(self.library, case)
         if case.kind == "step":
             return OurStep(self.library, case)
+        if case.kind == "predict":
+            return OurPrediction(self.library, case)
         layer = self.layer(case)
         masked_input = None if case.padding == "none" else self.masked_input
         return TheanoProgram(self.theano, layer, layer.params, layer.non_trainable_weights, case.kind, masked_input)
@@ -106,17 +108,39 @@ class Ours:
         return 2 * size**3 / min(timed(product, repeats))
 
 
+def network_of(library, case):
+    """A model of a layer, in the mathematics of torch and with the weights of its case."""
+    names = {"reset_after": True} if case.layer == GRU_AFTER else {}
+    kind = getattr(library, {GRU_AFTER: "GRU", LSTM_DENSE: "LSTM"}.get(case.layer, case.layer))
+    layers = [kind(case.input_dim, case.output_dim, activation="tanh", inner_activation="sigmoid", **names)]
+    layers += [library.Dense(case.output_dim, 1)] * (case.layer == LSTM_DENSE)
+    network = library.Sequential(layers)
+    network.set_weights(list(weights(case).values()))
+    return network
+
+
 class OurStep(StepProgram):
-    """`model.step` of a model of an LSTM."""
+    """`model.step`."""
 
     def __init__(self, library, case):
-        layer = library.LSTM(case.input_dim, case.output_dim, inner_activation="sigmoid")
-        self.network = library.Sequential([layer])
+        self.network = network_of(library, case)
         self.network.compile(loss="mse", optimizer="sgd")
         self.step, self.begin = self.network.step, self.network.reset_states
 
     def load(self, values):
         self.network.set_weights(list(values.values()))
+
+
+class OurPrediction(Program):
+    """`model.predict`."""
+
+    def __init__(self, library, case):
+        self.network = network_of(library, case)
+        self.network.compile(loss="mse", optimizer="sgd")
+
+    def set(self, case):
+        x, _ = data(case)
+        self.call = lambda: self.network.predict(x)
 
 
 class OurModel(ModelProgram):

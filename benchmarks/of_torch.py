@@ -7,7 +7,17 @@ import numpy as np
 import torch
 import torchrecurrent
 import whole_models
-from cases import BIDIRECTIONAL, LEARNING_RATE, OWN_CELL, OWN_CELL_COMPILED, data, lengths, weights
+from cases import (
+    BIDIRECTIONAL,
+    GRU_AFTER,
+    LEARNING_RATE,
+    LSTM_DENSE,
+    OWN_CELL,
+    OWN_CELL_COMPILED,
+    data,
+    lengths,
+    weights,
+)
 from programs import ModelProgram, Program, StepProgram
 from torch import nn
 from torch.nn import functional
@@ -18,6 +28,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 TORCH_WEIGHTS = {
     "LSTM": ("W_i W_f W_c W_o", "U_i U_f U_c U_o", "b_i b_f b_c b_o", "0 0 0 0"),
     "GRU": ("W_r W_z W_h", "U_r U_z U_h", "b_r b_z b_h", "0 0 0"),
+    GRU_AFTER: ("W_r W_z W_h", "U_r U_z U_h", "b_r b_z b_h", "0 0 b_Uh"),
     "JZS1": ("W_z W_r Pmat", "U_r U_h", "b_z b_r 0", "0 b_h"),
     "JZS2": ("W_z Pmat W_h", "U_z U_r U_h", "b_z b_r b_h", "0 0 0"),
     "JZS3": ("W_z W_r W_h", "U_z U_r U_h", "b_z b_r b_h", "0 0 0"),
@@ -156,6 +167,47 @@ class TorchStep(StepProgram):
             return super().run(repeats)
 
 
+class TorchLayerStep(StepProgram):
+    """torch.nn.LSTM or GRU, with what comes after it, over a sequence of one step, its states handed on."""
+
+    def __init__(self, case):
+        kind, self.name = (nn.GRU, GRU_AFTER) if case.layer == GRU_AFTER else (nn.LSTM, "LSTM")
+        self.layer = kind(case.input_dim, case.output_dim, batch_first=True)
+        self.end = nn.Linear(case.output_dim, 1) if case.layer == LSTM_DENSE else nn.Identity()
+        nn.ModuleList([self.layer, self.end]).requires_grad_(False)
+
+    def load(self, values):
+        copy_weights(self.layer, self.name, values)
+        if "D" in values:
+            self.end.load_state_dict({"weight": torch.from_numpy(values["D"].T), "bias": torch.from_numpy(values["d"])})
+
+    def converted(self, x_t):
+        return torch.from_numpy(x_t[:, None])
+
+    def begin(self):
+        self.state = None
+
+    def step(self, x_t):
+        output, self.state = self.layer(x_t, self.state)
+        return self.end(output[:, -1])
+
+    def run(self, repeats):
+        with torch.inference_mode():
+            return super().run(repeats)
+
+
+class TorchPrediction(TorchLayerStep):
+    """The same over a whole sequence, from zeros."""
+
+    def set(self, case):
+        self.load(weights(case))
+        self.x_t = torch.from_numpy(data(case)[0])
+
+    def step(self, x):
+        self.begin()
+        return super().step(x)
+
+
 class Torch:
     """torch.nn.LSTM and GRU, all layers of torchrecurrent, and a loop."""
 
@@ -168,6 +220,8 @@ class Torch:
             return TorchModel(case)
         if case.kind == "step":
             return TorchStep(case)
+        if case.kind in ("step of a layer", "predict"):
+            return (TorchPrediction if case.kind == "predict" else TorchLayerStep)(case)
         if case.layer in (OWN_CELL, OWN_CELL_COMPILED):
             return OwnCell(case)
         sizes = case.input_dim, case.output_dim

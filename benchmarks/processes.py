@@ -16,6 +16,7 @@ REQUIREMENTS = {
     "jax": ["jax==0.10.2", "keras==3.15.1", "numpy"],
     "onnx": ["onnxruntime==1.32.0", "onnx==1.23.2", "numpy"],
     "keras": ["Theano==1.0.5", "numpy<1.24", "keras==0.3.3"],
+    "keras2c": ["keras2c==2.0", "tensorflow==2.21.0", "keras==3.15.1", "pydantic==1.10.27"],
 }
 # Workers that live in the environment of another one.
 HOME_OF = {"keras3-torch": "torch", "keras3-jax": "jax"}

@@ -27,7 +27,7 @@ class Program:
 
 
 class StepProgram(Program):
-    """A step of an LSTM, for data that arrive one step at a time: it goes on where the last one has ended.
+    """A step, for data that arrive one step at a time: it goes on where the last one has ended.
 
     A library's own has `load(weights)`, `begin()`, which forgets all steps, and `step(x_t)`.
     """

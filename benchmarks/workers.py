@@ -36,7 +36,7 @@ class Worker:
         """Compile and warm up; the last output of the first sample, or the loss, for comparison with others."""
         self.cases.clear()  # Weights may have been trained since.
         program = self._ready(case_of(case))
-        first = np.asarray(program.call())
+        first = np.array(program.call())  # A copy, because some write into the same memory each time.
         program.run(2)
         return (first[0] if first.ndim else first.reshape(1)).tolist()
 

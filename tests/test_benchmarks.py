@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -503,6 +504,47 @@ def test_the_process_that_measures_ours_does_with_a_model():
     assert steps and all(took > 0 for _, took in steps)
     assert profile["seconds"] > profile["function"] > sum(op["seconds"] for op in profile["ops"].values()) > 0
     assert any(op["calls"] >= 1 for op in profile["ops"].values())
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+def test_exports_are_called_and_weighed(tmp_path):
+    import cases
+    import exports_in_c as in_c
+    import of_theano
+
+    case = in_c.CASES["LSTM + Dense(1) 8 -> 32"]
+    files = in_c.files_of(tmp_path, case, in_c.OURS)
+    files.mkdir()
+    model = of_theano.network_of(rl, case)
+    model.to_c(str(files / "net.c"), dtype="float32")
+    model.compile("sgd", "mse")
+    compiled, (x, _) = in_c.Compiled(tmp_path, case, flags="-O1"), cases.data(case)
+    for kind, number, X in (("step", 3, x[:, [0] * 4]), ("ctypes", 110, x[:, [0] * 4]), ("predict", 110, x)):
+        output = compiled.ask("prepare", case=case._replace(kind=kind))
+        assert_allclose(output, model.predict(X)[0], atol=1e-6)
+        seconds = compiled.ask("run", case=case._replace(kind=kind), repeats=110)
+        assert len(seconds) == number and min(seconds) > 0
+    whole, step = in_c.sizes_of(files, in_c.OURS), in_c.sizes_of(files, in_c.OURS, ("net_step", "net_reset"))
+    weights = 4 * sum(value.size for value in cases.weights(case).values())
+    assert weights <= step["constants"] <= whole["constants"] < weights + 200
+    assert 0 < step["code"] < whole["code"] and step["stack"] == whole["stack"] > 4 * 32
+
+
+def test_the_tables_of_exports():
+    import exports
+
+    def text(onnx, **changes):
+        times = {exports.COMPILED: 8e-6, "ONNX Runtime": 2e-5, "with io_binding": onnx}
+        steps, sizes = exports.Row(exports.LIMITED, times, **changes), {"LSTM": {"keras2c": {"code": 7, "stack": 9}}}
+        return exports.as_text([steps], [steps._replace(name="GRU")], sizes, {"processor": "A processor", "gcc": "12"})
+
+    assert "it takes 0.80, **met**." in text(1e-5) and "it takes 1.25, **not met**." in text(6.4e-6)
+    assert "| LSTM 128 -> 128 | 8.00 | 20.0 | 10.0 |" in text(1e-5) and "| GRU | 8.00 | 20.0 |" in text(1e-5)
+    assert "| LSTM | keras2c | 7 |  |  | 9 |" in text(1e-5) and "keras2c was not measured" in text(1e-5)
+    assert "128 (others were busy) |" in text(1e-5, busy=0.5)
+    assert text(1e-5, failures=("torch: no",)).endswith("\n\nFailed: torch: no; torch: no.\n")
+    with pytest.raises(ValueError, match="not compute the same"):
+        exports.agree([1.0, 2.0], [1.0, 2.001])
 
 
 def test_the_readme_shows_the_results(tmp_path):
