@@ -40,8 +40,10 @@ void steps(void *state, float x[], float y[], long n) {{
 
 
 def files_of(directory, case, who):
-    """The directory of the files that one has made of a case."""
-    return pathlib.Path(directory) / re.sub(r"\W+", "-", f"{who} {case.layer} {case.output_dim}")
+    """The directory of the files that one makes of a case; it is there then."""
+    files = pathlib.Path(directory) / re.sub(r"\W+", "-", f"{who} {case.layer} {case.output_dim}")
+    files.mkdir(parents=True, exist_ok=True)
+    return files
 
 
 def run(*command, **options):
@@ -176,6 +178,4 @@ def with_library(directory, library):
     """Put keras2c's own files, which no package has, beside what it has made."""
     for who in KERAS2C:
         for case in CASES.values():
-            files = files_of(directory, case, who)
-            if files.exists():
-                shutil.copytree(library, files / "include", dirs_exist_ok=True)
+            shutil.copytree(library, files_of(directory, case, who) / "include", dirs_exist_ok=True)

@@ -25,7 +25,5 @@ if __name__ == "__main__":
     for case in CASES.values():
         if "LSTM" in case.layer:
             for who in KERAS2C:
-                directory = files_of(sys.argv[1], case, who)
-                directory.mkdir(parents=True, exist_ok=True)
-                os.chdir(directory)
+                os.chdir(files_of(sys.argv[1], case, who))
                 model2c(network(case), "net", malloc="malloc" in who, verbose=False)

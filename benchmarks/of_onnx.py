@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import whole_models
 from cases import GRU_AFTER, LSTM_DENSE, data, weights
+from exports_in_c import files_of
 from onnx import TensorProto, helper, numpy_helper
 from processes import processors
 from programs import ModelProgram, Program, StepProgram
@@ -79,9 +80,14 @@ class Graph:
         """Ready to run, with so many threads as the environment says; `inputs` as for :meth:`graph`."""
         opset = helper.make_opsetid("", 17)
         model = helper.make_model(self.graph(inputs, *outputs), opset_imports=[opset], ir_version=10)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads()
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return session_of(model.SerializeToString())
+
+
+def session_of(model):
+    """That of a file, or of its bytes."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def threads():
@@ -175,6 +181,36 @@ class ONNXPrediction(ONNXStep):
         self.call = call
 
 
+class OfToONNX(StepProgram):
+    """Steps in what `to_onnx` has written of a stateful model."""
+
+    def __init__(self, case):
+        files = files_of(os.environ["BENCHMARK_HOME"], case, "to_onnx")
+        self.session = session_of(str(files / f"{case.kind.split()[-1]}.onnx"))
+
+    def load(self, values):
+        self.states = [one for one in self.session.get_inputs() if one.name != "x"]
+
+    def converted(self, x_t):
+        return x_t[:, None]
+
+    def begin(self):
+        self.before = {one.name: np.zeros((1, one.shape[-1]), "float32") for one in self.states}
+
+    def step(self, x_t):
+        y, *after = self.session.run(None, {"x": x_t, **self.before})
+        self.before = dict(zip(self.before, after))
+        return y
+
+
+class OfToONNXPrediction(OfToONNX):
+    """The same of a whole sequence, by a model that is not stateful."""
+
+    def set(self, case):
+        x, _ = data(case)
+        self.call = lambda: self.session.run(None, {"x": x})[0]
+
+
 class ONNXModel(ModelProgram):
     """A whole model; its weights are made up, since it cannot train them."""
 
@@ -233,7 +269,8 @@ class ONNXRuntime:
     def program(self, case):
         if isinstance(case, whole_models.ModelCase):
             return ONNXModel(case)
-        kinds = {"step": ONNXStep, "io_binding": ONNXBoundStep, "predict": ONNXPrediction}
+        kinds = {"step": ONNXStep, "io_binding": ONNXBoundStep, "predict": ONNXPrediction, "to_onnx step": OfToONNX,
+                 "to_onnx predict": OfToONNXPrediction}  # fmt: skip
         return kinds[case.kind](case) if case.kind in kinds else ONNXProgram()
 
     def about(self):

@@ -108,9 +108,9 @@ class Ours:
         return 2 * size**3 / min(timed(product, repeats))
 
 
-def network_of(library, case):
+def network_of(library, case, **names):
     """A model of a layer, in the mathematics of torch and with the weights of its case."""
-    names = {"reset_after": True} if case.layer == GRU_AFTER else {}
+    names.update({"reset_after": True} if case.layer == GRU_AFTER else {})
     kind = getattr(library, {GRU_AFTER: "GRU", LSTM_DENSE: "LSTM"}.get(case.layer, case.layer))
     layers = [kind(case.input_dim, case.output_dim, activation="tanh", inner_activation="sigmoid", **names)]
     layers += [library.Dense(case.output_dim, 1)] * (case.layer == LSTM_DENSE)

@@ -514,7 +514,6 @@ def test_exports_are_called_and_weighed(tmp_path):
 
     case = in_c.CASES["LSTM + Dense(1) 8 -> 32"]
     files = in_c.files_of(tmp_path, case, in_c.OURS)
-    files.mkdir()
     model = of_theano.network_of(rl, case)
     model.to_c(str(files / "net.c"), dtype="float32")
     model.compile("sgd", "mse")
