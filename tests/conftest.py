@@ -116,7 +116,8 @@ def masked_input(layer, mask_variable):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--peers", metavar="PYTHON", help="a Python with torch and keras 3, for the tests marked `peers`")
+    parser.addoption("--peers", metavar="PYTHON",
+                     help="a Python with torch, keras 3 and ziglang, for the tests marked `peers`")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -200,48 +200,53 @@ class Lookback(rl.Layer):
 
 
 MODELS = {
-    "a shift register": ([Shifted(4, 6), rl.Dense(6, 2)], numbers(4)),
-    "odd names": ([Odd(4, 6, return_sequences=True)], numbers(4)),
-    "looking back": ([rl.TimeDistributedDense(4, 4), Lookback()], numbers(4)),
-    "reset_after": ([rl.GRU(4, 6, reset_after=True)], numbers(4)),
-    "backwards": ([rl.GRU(4, 6, go_backwards=True, return_sequences=True), rl.LSTM(6, 4)], numbers(4)),
-    "learned states": ([rl.LSTM(4, 6, initial_state="learned", return_sequences=True), rl.SimpleRNN(6, 3)], numbers(4)),
-    "zoneout": ([rl.LSTM(4, 6, zoneout=0.2)], numbers(4)),
-    "activations": ([rl.LSTM(4, 6, activation="relu", inner_activation="sigmoid", return_sequences=True),
-                     rl.SimpleRNN(6, 4, activation="softplus", return_sequences=True),
-                     rl.SimpleRNN(4, 4, activation="softmax")], numbers(4)),
-    "both directions": ([rl.Bidirectional(rl.LSTM(4, 3, return_sequences=True)),
-                         rl.Bidirectional(rl.GRU(6, 4), merge="mul")], numbers(4)),
-    "both directions, masked": ([rl.Embedding(10, 4, mask_zero=True),
-                                 rl.Bidirectional(rl.LSTM(4, 3, return_sequences=True), merge="ave"),
-                                 rl.Bidirectional(rl.JZS1(3, 4), merge="sum")], words),
-    "words": ([rl.Embedding(10, 4, mask_zero=True), rl.LSTM(4, 6, return_sequences=True),
-               rl.TimeDistributedDense(6, 3, activation="softmax")], words),
-    "words, not masked": ([rl.Embedding(10, 4), rl.SimpleDeepRNN(4, 6, depth=3), rl.Dense(6, 2)], words),
-    "masked": ([rl.Masking(), rl.GRU(4, 6)], numbers(4)),
-    "from a sequence to another": ([rl.LSTM(4, 6), rl.RepeatVector(3), rl.GRU(6, 5, return_sequences=True),
-                                    rl.TimeDistributedDense(5, 4, activation="softmax")], numbers(4)),
-    "much in between": ([rl.LSTM(4, 6), rl.RepeatVector(300), rl.GRU(6, 5, return_sequences=True), rl.Flatten(),
-                         rl.Dense(1500, 2)], numbers(4)),
-    "merged over time": ([rl.LSTM(4, 6, return_sequences=True), rl.TimeDistributedMerge(mode="ave")], numbers(4)),
-    "at each step": ([rl.SimpleRNN(4, 6, return_sequences=True), rl.Dropout(0.5), rl.Activation("hard_sigmoid"),
-                      rl.Dense(6, 4), rl.GaussianNoise(0.1), rl.Activation("softmax")], numbers(4)),
-    "a function": ([rl.GRU(4, 6, return_sequences=True), rl.Lambda(lambda x: T.max(x, axis=1) - x[:, -1])], numbers(4)),
-    "without time": ([rl.Dense(4, 6, activation="relu"), rl.BatchNormalization((6,)), rl.LeakyReLU(), rl.PReLU((6,)),
-                      rl.ParametricSoftplus((6,)), rl.ThresholdedLinear(), rl.ThresholdedReLU(), rl.MaxoutDense(6, 6),
-                      rl.Reshape(2, 3), rl.Permute((2, 1)), rl.Flatten(), rl.Dropout(0.1), rl.GaussianDropout(0.1),
-                      rl.ActivityRegularization(), rl.Dense(6, 3, activation="softmax")], sample(4)),
-    "products of words": ([rl.WordContextProduct(10, 4)], lambda timesteps: np.random.randint(0, 10, 2)),
+    "a shift register": (lambda: [Shifted(4, 6), rl.Dense(6, 2)], numbers(4)),
+    "odd names": (lambda: [Odd(4, 6, return_sequences=True)], numbers(4)),
+    "looking back": (lambda: [rl.TimeDistributedDense(4, 4), Lookback()], numbers(4)),
+    "reset_after": (lambda: [rl.GRU(4, 6, reset_after=True)], numbers(4)),
+    "backwards": (lambda: [rl.GRU(4, 6, go_backwards=True, return_sequences=True), rl.LSTM(6, 4)], numbers(4)),
+    "learned states": (lambda: [rl.LSTM(4, 6, initial_state="learned", return_sequences=True), rl.SimpleRNN(6, 3)],
+                       numbers(4)),
+    "zoneout": (lambda: [rl.LSTM(4, 6, zoneout=0.2)], numbers(4)),
+    "activations": (lambda: [rl.LSTM(4, 6, activation="relu", inner_activation="sigmoid", return_sequences=True),
+                             rl.SimpleRNN(6, 4, activation="softplus", return_sequences=True),
+                             rl.SimpleRNN(4, 4, activation="softmax")], numbers(4)),
+    "both directions": (lambda: [rl.Bidirectional(rl.LSTM(4, 3, return_sequences=True)),
+                                 rl.Bidirectional(rl.GRU(6, 4), merge="mul")], numbers(4)),
+    "both directions, masked": (lambda: [rl.Embedding(10, 4, mask_zero=True),
+                                         rl.Bidirectional(rl.LSTM(4, 3, return_sequences=True), merge="ave"),
+                                         rl.Bidirectional(rl.JZS1(3, 4), merge="sum")], words),
+    "words": (lambda: [rl.Embedding(10, 4, mask_zero=True), rl.LSTM(4, 6, return_sequences=True),
+                       rl.TimeDistributedDense(6, 3, activation="softmax")], words),
+    "words, not masked": (lambda: [rl.Embedding(10, 4), rl.SimpleDeepRNN(4, 6, depth=3), rl.Dense(6, 2)], words),
+    "masked": (lambda: [rl.Masking(), rl.GRU(4, 6)], numbers(4)),
+    "from a sequence to another": (lambda: [rl.LSTM(4, 6), rl.RepeatVector(3), rl.GRU(6, 5, return_sequences=True),
+                                            rl.TimeDistributedDense(5, 4, activation="softmax")], numbers(4)),
+    "much in between": (lambda: [rl.LSTM(4, 6), rl.RepeatVector(300), rl.GRU(6, 5, return_sequences=True), rl.Flatten(),
+                                 rl.Dense(1500, 2)], numbers(4)),
+    "merged over time": (lambda: [rl.LSTM(4, 6, return_sequences=True), rl.TimeDistributedMerge(mode="ave")],
+                         numbers(4)),
+    "at each step": (lambda: [rl.SimpleRNN(4, 6, return_sequences=True), rl.Dropout(0.5), rl.Activation("hard_sigmoid"),
+                              rl.Dense(6, 4), rl.GaussianNoise(0.1), rl.Activation("softmax")], numbers(4)),
+    "a function": (lambda: [rl.GRU(4, 6, return_sequences=True), rl.Lambda(lambda x: T.max(x, axis=1) - x[:, -1])],
+                   numbers(4)),
+    "without time": (lambda: [rl.Dense(4, 6, activation="relu"), rl.BatchNormalization((6,)), rl.LeakyReLU(),
+                              rl.PReLU((6,)), rl.ParametricSoftplus((6,)), rl.ThresholdedLinear(), rl.ThresholdedReLU(),
+                              rl.MaxoutDense(6, 6), rl.Reshape(2, 3), rl.Permute((2, 1)), rl.Flatten(), rl.Dropout(0.1),
+                              rl.GaussianDropout(0.1), rl.ActivityRegularization(),
+                              rl.Dense(6, 3, activation="softmax")], sample(4)),
+    "products of words": (lambda: [rl.WordContextProduct(10, 4)], lambda timesteps: np.random.randint(0, 10, 2)),
 }
 
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_each_kind_of_model(name, tmp_path):
-    assert_as_predicted(*MODELS[name][:1], tmp_path, MODELS[name][1])
+    make, draw = MODELS[name]
+    assert_as_predicted(make(), tmp_path, draw)
 
 
 def test_no_layer_is_forgotten():
-    used = {type(layer).__name__ for made_of, _ in MODELS.values() for layer in made_of} | set(CELLS)
+    used = {type(layer).__name__ for make, _ in MODELS.values() for layer in make()} | set(CELLS)
     assert set(layers.__all__) - used == {"AutoEncoder", "Layer", "MaskedLayer", "Merge", "Recurrent"}
 
 
@@ -275,6 +280,21 @@ def test_indices_that_there_are_not_change_nothing(tmp_path):
         assert whole["status"] == 1 and steps["status"].tolist() == [0, 1, 0, 0]
         _, without = compiled([3, 3, 4], 3)
         assert np.array_equal(steps["y"][[0, 2, 3]], without["y"])
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("target", [
+    ["x86_64-linux-musl"], ["x86-linux-musl"], ["arm-linux-musleabihf", "-mcpu=cortex_m4"],
+], ids=["64 bits", "32 bits", "a microcontroller"])  # fmt: skip
+def test_clang_has_nothing_to_say(target, request, tmp_path):
+    zig = [request.config.getoption("--peers"), "-m", "ziglang", "cc", "-target", *target]
+    environment = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=str(tmp_path), ZIG_LOCAL_CACHE_DIR=str(tmp_path))
+    for k, name in enumerate(["both directions, masked", "words, not masked", "without time", "odd names"]):
+        for dtype in ("float32", "float64"):
+            source = tmp_path / f"net_{k}_{dtype}.c"
+            rl.Sequential(MODELS[name][0]()).to_c(source, dtype=dtype)
+            command = [*zig, *GCC[1:5], "-Os", "-DNET_TEST", "-c", source, "-o", source.with_suffix(".o")]
+            subprocess.run(command, env=environment, check=True)
 
 
 class TestItsOwnTest:
