@@ -202,8 +202,9 @@ def as_text(steps, sequences, sizes, about):
              "sequence of one step, under `inference_mode`.", times_table(steps, STEP),
              f"## A sequence of {STEPS} steps, µs", times_table(sequences, SEQUENCE), "## Size, bytes",
              "`gcc -Os`, and for other processors `zig cc -Os`; constants are weights, mostly. The stack is that of a "
-             "step, without what `libm` takes. Of keras2c's library only what the model needs counts, and so it does "
-             "where `net_step` is alone; what it copies to the heap, with malloc, does not.",
+             "step, without what `libm` takes. Of keras2c's C library, which is not in its package but in its "
+             "repository, only what the model needs counts, and so it does where `net_step` is alone; what it copies "
+             "to the heap, with malloc, does not.",
              sizes_table(sizes)]  # fmt: skip
     if not any(who in row.times for row in steps for who in KERAS2C):
         parts.append("keras2c was not measured: its package comes without its C library (`--keras2c-library`).")
