@@ -14,7 +14,8 @@ README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="u
 def test_the_code_runs(code, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"X": np.random.randn(40, 5, 8), "y": to_categorical(np.arange(40) % 10), "X_new": np.random.randn(3, 5, 8),
-             "stream": np.random.randn(2, 100, 8), "answers": np.random.randn(2, 100, 1)}
+             "stream": np.random.randn(2, 100, 8), "answers": np.random.randn(2, 100, 1),
+             "model": rl.Sequential([rl.GRU(8, 4), rl.Dense(4, 1)])}  # fmt: skip
     exec(code.replace("nb_epoch=20", "nb_epoch=1"), names)
     if "classes" in names:
         assert names["classes"].shape == (3,)
