@@ -24,16 +24,19 @@ DRIVER = """
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ROOM(number) ((number) > 0 ? (number) : 1)
+
 int main(void) {
     long steps;
     while (fread(&steps, sizeof steps, 1, stdin) == 1) {
         TYPE_OF_X *x = malloc(sizeof *x * NET_INPUT * steps);
-        REAL *y = malloc(sizeof *y * NET_PREDICTED(steps)), *scratch = malloc(sizeof *scratch * NET_SCRATCH(steps));
+        REAL *y = malloc(sizeof *y * ROOM(NET_PREDICTED(steps)));
+        REAL *scratch = malloc(sizeof *scratch * ROOM(NET_SCRATCH(steps)));
         if (fread(x, sizeof *x, NET_INPUT * steps, stdin) != (size_t) (NET_INPUT * steps))
             return 2;
         long status = net_predict(TIMESTEPS x, y, scratch);
         fwrite(&status, sizeof status, 1, stdout);
-        fwrite(y, sizeof *y, NET_PREDICTED(steps), stdout);
+        fwrite(y, sizeof *y, ROOM(NET_PREDICTED(steps)), stdout);
 #ifdef NET_OUTPUT
         REAL *each = malloc(sizeof *each * NET_OUTPUT);
         net_state *state = malloc(sizeof *state);
@@ -273,6 +276,27 @@ def test_as_many_timesteps_as_the_layers_ask_for(tmp_path):
     assert whole["status"] == 1
 
 
+@pytest.mark.parametrize("function, least", [
+    (lambda x: x[:, :3], 3), (lambda x: x[:, -3:], 3), (lambda x: x[:, 2], 3), (lambda x: x[:, -2], 2),
+    (lambda x: x[:, 2:], 2), (lambda x: x[:, 1:-1], 2), (lambda x: x[:, 1:] - x[:, :-1], 1),
+    (lambda x: x[:, :-1, 1:3], 1),
+])  # fmt: skip
+def test_parts_of_the_timesteps(function, least, tmp_path):
+    made_of = [rl.TimeDistributedDense(4, 6), rl.Lambda(function)]
+    compiled = assert_as_predicted(made_of, tmp_path, lengths=[least + 1, 9])
+    if least > 1:
+        x = np.zeros((least - 1, 4))
+        given = np.int64(len(x)).tobytes() + x.tobytes()
+        out = subprocess.run([compiled.program], input=given, stdout=subprocess.PIPE, check=True).stdout
+        assert np.frombuffer(out, "int64", count=1) == 1
+
+
+def test_what_is_turned_round(tmp_path):
+    made_of = [rl.TimeDistributedDense(4, 6), rl.Lambda(lambda x: x[:, ::-1]), rl.TimeDistributedDense(6, 3),
+               rl.Lambda(lambda x: x[:, :, ::-1]), rl.Activation("softmax")]  # fmt: skip
+    assert_as_predicted(made_of, tmp_path)
+
+
 def test_indices_that_there_are_not_change_nothing(tmp_path):
     compiled = Compiled(rl.Sequential([rl.Embedding(10, 4), rl.LSTM(4, 3)]), tmp_path)
     for wrong in (-1, 10):
@@ -353,7 +377,8 @@ class TestFiles:
     @pytest.mark.parametrize("made_of, what", [
         ([rl.Merge([rl.Sequential([rl.Dense(2, 3)]), rl.Sequential([rl.Dense(2, 3)])])], "several inputs"),
         ([rl.TimeDistributedMerge(mode="sum")], "sizes of the input"),
-        ([rl.GRU(4, 6, return_sequences=True), rl.Lambda(lambda x: x[:, :3])], "first so many timesteps"),
+        ([rl.GRU(4, 6, return_sequences=True), rl.Lambda(lambda x: x[:, ::2])], "a cut in steps of 2 in Lambda"),
+        ([rl.Dense(4, 6), rl.Lambda(lambda x: x + T.ones((1, 5)))], "an array of 6 where one of 5 is needed"),
     ])  # fmt: skip
     def test_what_has_no_equal(self, made_of, what, tmp_path):
         with pytest.raises(ValueError, match=what):

@@ -53,6 +53,8 @@ class Translated(Translation):
         super().__init__("C", [prediction.output, *prediction.after])
         self.prediction, self.code, self.has_scratch = prediction, code, has_scratch
         self.timesteps = Size(1, 0) if timesteps is None else Size(0, timesteps)
+        #: How many there must be at least.
+        self.least_timesteps = 1
         self.block, self.scratch, self._names, self._users = Block(), Size(0, 0), set(RESERVED), {}
         self._node, self._is_in_step, self._stored = None, False, {}
         self._count([prediction.output, *prediction.after])
@@ -182,19 +184,23 @@ class Translated(Translation):
             return self.stored(array, variable.name or "value")
         return array
 
-    def _name_of(self, variable):
-        return variable.name or (variable.owner and getattr(self._values.get(variable), "name", None)) or ""
-
     # ---- words ------------------------------------------------------------------------------
 
     def same(self, one, other):
         """The size that two are, which must be the same."""
-        if one == other or one.steps == other.steps == 0:
+        if one == other:
             return one
         number, rest = divmod(other.rest - one.rest, one.steps - other.steps) if one.steps != other.steps else (0, 1)
         if rest or number < 1:
             self.refuse(f"an array of {one} where one of {other} is needed")
         raise TimestepsAre(number)
+
+    def need(self, size, least):
+        """Say that a size must be at least so large, and with it the number of timesteps."""
+        if size.steps:
+            self.least_timesteps = max(self.least_timesteps, -((size.rest - least) // size.steps))
+        elif size.rest < least:
+            self.refuse(f"the number at {least - 1} of {size}")
 
     def constant(self, array):
         is_real = array.dtype.kind == "f"
@@ -316,8 +322,8 @@ class Translated(Translation):
                 pointer = x.row(*placed([*found, Code("0")])[:-1])
                 return pointer if begin == "0" else chain("+", Code.SUM, [pointer, begin])
 
-        is_same = all(size == ONE or isinstance(index, slice) and length == size for size, index, length in zip(
-            x.shape, indices, _lengths(shape, indices)))  # fmt: skip
+        is_same = all(size == ONE or isinstance(index, slice) and length == size and index.step in (None, 1)
+                      for size, index, length in zip(x.shape, indices, _lengths(shape, indices)))  # fmt: skip
         return Array(tuple(shape), x.is_real, lambda *found: x.at(*placed(found)), x.block, x.cost, row,
                      x.name if is_same else None)  # fmt: skip
 
@@ -327,10 +333,17 @@ class Translated(Translation):
             if index.sizes is None:
                 self.refuse("an index that is computed")
             index = index.sizes[()]
-            place = size.plus(index) if index.rest < 0 and not index.steps else index
-        else:
-            place = size.plus(Size(0, index)) if index < 0 else Size(0, index)
+        place = self._from_begin(size, index if isinstance(index, Size) else Size(0, index))
+        if not place.steps:
+            self.need(size, place.rest + 1)
         return lambda: size_of(place)
+
+    def _from_begin(self, size, place):
+        """A place that may be counted from the end, counted from the beginning."""
+        if place.steps or place.rest >= 0:
+            return place
+        self.need(size, -place.rest)
+        return size.plus(place)
 
     def _range(self, size, cut):
         """How many numbers a cut takes along an axis, and what gives the index of each."""
@@ -342,13 +355,17 @@ class Translated(Translation):
                 "-", Code.SUM, [size_of(last), index])  # fmt: skip
         if step != 1:
             self.refuse(f"a cut in steps of {step}")
-        begin = Size(0, 0) if begin is None else size.plus(begin) if begin.rest < 0 and not begin.steps else begin
-        end = size if end is None else size.plus(end) if end.rest < 0 and not end.steps else end
-        if not size.steps and not end.steps:
-            end = Size(0, min(end.rest, size.rest))
-        elif size.steps and not end.steps:  # As many as there are, of a first few.
-            self.refuse("the first so many timesteps, of which there may be fewer,")
+        begin, end = (Size(0, 0) if begin is None else begin), (size if end is None else end)
+        if not size.steps and not begin.steps and not end.steps:  # As Python has it, also beyond the end.
+            first, last, _ = slice(begin.rest, end.rest).indices(size.rest)
+            begin, end = Size(0, first), Size(0, max(first, last))
+        else:
+            begin, end = self._from_begin(size, begin), self._from_begin(size, end)
+            for place in (begin, end):
+                if not place.steps:
+                    self.need(size, place.rest)
         length = end.plus(begin, -1)
+        self.need(length, 0)
         return length, lambda index: index if begin == Size(0, 0) else size_of(begin) if index == "0" else chain(
             "+", Code.SUM, [index, size_of(begin)])  # fmt: skip
 

@@ -279,8 +279,8 @@ class _Written:
         block, first = whole.block, []
         block.write("return 0;")
         if self.has_timesteps:
-            wrong = "timesteps < 1" if self.timesteps is None else f"timesteps != {self.timesteps}"
-            first = [f"if ({wrong})", "    return 1;"]
+            wrong = f"< {whole.least_timesteps}" if self.timesteps is None else f"!= {self.timesteps}"
+            first = [f"if (timesteps {wrong})", "    return 1;"]
         if whole.scratch == Size(0, 0):
             first.append("(void) scratch;")
         head = "int {name}_predict({timesteps}const {type_of_x} x[], {real} y[], {real} scratch[])"
@@ -304,19 +304,19 @@ class _Written:
         return _HEADER.format(
             title=self._title(".h"), input=each, step=of_step, of_each=" for each timestep" * self.has_timesteps,
             predicted=_macro(whole.number_of_outputs), scratch=_macro(max(whole.scratch, ONE)),
-            explained=comment(self._of_predict()), **self.words)  # fmt: skip
+            explained=comment(self._of_predict(whole)), **self.words)  # fmt: skip
 
-    def _of_predict(self):
+    def _of_predict(self, whole):
         NAME = self.words["NAME"]
         if not self.has_timesteps:
             return f"A prediction, from the {NAME}_INPUT numbers of x to those of y."
-        number = "at least one" if self.timesteps is None else f"which must be {self.timesteps}"
+        number = f"at least {whole.least_timesteps}" if self.timesteps is None else f"which must be {self.timesteps}"
         return (f"A whole sequence from its beginning, of so many timesteps, {number}. x has {NAME}_INPUT numbers for "
                 f"each, y {NAME}_PREDICTED(timesteps) in all, scratch {NAME}_SCRATCH(timesteps). It gives 0; or 1 if "
                 "there are no such timesteps, or an index in x is none of those that there are.")  # fmt: skip
 
     def _source(self, whole, functions):
-        X, y = self._drawn(self.timesteps or 10)
+        X, y = self._drawn(self.timesteps or max(10, whole.least_timesteps))
         number, steps = X.shape[1] if self.has_timesteps else 1, ""
         # Of two types, the one that says less.
         within = 80 * max(np.finfo(self.dtype).eps, np.finfo(engine.config.floatX).eps)
@@ -340,7 +340,7 @@ class _Written:
         if self.is_of_numbers:
             x = stream.randn(*shape).astype(self.dtype)
         else:
-            x = stream.randint(0, min(layer.input_dim for layer in self.model._readers()), shape)
+            x = stream.randint(0, min(getattr(layer, "input_dim", 2) for layer in self.model._readers()), shape)
         before = [value for one in self.whole.carried for value in one.values_at_first(1)]
         predict = engine.function([X, *self.whole.before], self.whole.output, mode="FAST_COMPILE",
                                   on_unused_input="ignore", allow_input_downcast=True)  # fmt: skip
