@@ -6,6 +6,9 @@ import subprocess
 import numpy as np
 import pytest
 from conftest import RECURRENT
+from drawn_stacks import arrangements, stacks
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 import recurrent_layers as rl
 from recurrent_layers import engine, layers
@@ -289,6 +292,18 @@ def test_parts_of_the_timesteps(function, least, tmp_path):
         given = np.int64(len(x)).tobytes() + x.tobytes()
         out = subprocess.run([compiled.program], input=given, stdout=subprocess.PIPE, check=True).stdout
         assert np.frombuffer(out, "int64", count=1) == 1
+
+
+def test_axes_and_indices(tmp_path):
+    assert_as_predicted([rl.SimpleRNN(3, 4, return_sequences=True), rl.Lambda(arrangements)], tmp_path, numbers(3),
+                        lengths=(3, 7))  # fmt: skip
+
+
+@given(stacks(), st.integers(1, 5))
+@settings(derandomize=True, database=None, deadline=None, max_examples=8, phases=[Phase.explicit, Phase.generate])
+def test_drawn_stacks(tmp_path_factory, layers, timesteps):
+    draw = numbers(3) if layers[0].input_ndim == 3 else lambda number: words(number) % 5
+    assert_as_predicted(layers, tmp_path_factory.mktemp("drawn"), draw, lengths=(1, timesteps))
 
 
 def test_what_is_turned_round(tmp_path):

@@ -57,6 +57,8 @@ class Translated(Translation):
         self.least_timesteps = 1
         self.block, self.scratch, self._names, self._users = Block(), Size(0, 0), set(RESERVED), {}
         self._node, self._is_in_step, self._stored = None, False, {}
+        # The outputs of the first of nodes that compute the same, and of others those that they are the same as.
+        self._firsts, self._same_as = {}, {}
         self._count([prediction.output, *prediction.after])
 
     def _count(self, outputs):
@@ -170,10 +172,22 @@ class Translated(Translation):
         return self._stored[array.at]
 
     def _said(self, node):
+        # Those of Theano are equal to themselves only.
+        op = (type(node.op), str(node.op), node.op.axis) if engine.reduction(node) else node.op
+        key = op, tuple(map(self._first_of, node.inputs))
+        first = self._firsts.setdefault(key, node.outputs)
+        if all(variable in self._values for variable in first):
+            self._same_as.update(zip(node.outputs, first))
+            return [self._values[variable] for variable in first]
         outer, self._node = self._node, node
         said = super()._said(node)
         self._node = outer
         return [self._kept(variable, array) for variable, array in zip(node.outputs, said)]
+
+    def _first_of(self, variable):
+        """The first of variables that are made in the same way; of constants what tells them apart."""
+        known = None if isinstance(variable, engine.SharedVariable) else self.known(variable)
+        return self._same_as.get(variable, variable) if known is None else (known.dtype, known.shape, known.tobytes())
 
     def _kept(self, variable, array):
         """A value, in memory if it is used more than once, or has a name."""
@@ -531,6 +545,8 @@ class Translated(Translation):
         return made
 
     def cumulated(self, x, axis):
+        if axis is None:
+            self.refuse("a cumulated sum over all axes")
         made = self.in_memory(self._node.outputs[0].name or "cumulated", x.shape, x.is_real, x.block)
 
         def line(*indices):
@@ -571,6 +587,9 @@ class Translated(Translation):
             for tap, own in zip(state.taps, state.before if memory else ()):
                 place = size_of(Size(0, state.depth + tap))
                 self.give(own, memory if memory.rank == own.ndim else self._at_step(memory, place))
+        for made in engine.io_toposort(step.given, step.results):  # Which another such loop may have had before.
+            for variable in made.outputs:
+                self._values.pop(variable, None)
         self._is_in_step = True
         results = [self.value(result) for result in step.results]
         self._is_in_step = False

@@ -162,8 +162,6 @@ class ToONNX(Translation):
     def value(self, variable):
         if variable not in self._values and self.known(variable) is not None:
             self.give(variable, self.constant(self.known(variable), self._weights.get(_of_weight(variable))))
-        if variable.owner is None and variable not in self._values:
-            self.refuse(f"{variable}, a variable that is no input of the model,")
         return super().value(variable)
 
     def constant(self, array, name=None):

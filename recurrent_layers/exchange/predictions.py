@@ -92,8 +92,8 @@ class Prediction(NamedTuple):
         output = whole.output if ends else whole.output[:, -1]
         after = [variable for one in handed_on for variable in one.after]
         outputs = [output, *after, *(made for _, made in whole.layers)]
-        if places:
-            outputs = substitute(outputs, dict(places))
+        for _ in handed_on:  # What takes the place of one thing may be made of others.
+            outputs = substitute(outputs, dict(places)) if places else outputs
         layers = [(layer, made) for (layer, _), made in zip(whole.layers, outputs[1 + len(after):])]
         return cls(whole.inputs, outputs[0], handed_on, before, outputs[1:1 + len(after)], layers, whole.loops)
 
@@ -167,7 +167,10 @@ class Translation:
                 for output, said in zip(node.outputs, self._said(node)):
                     self._values.setdefault(output, said)
         if variable not in self._values:
-            self._values[variable] = self.constant(self.known(variable))
+            known = self.known(variable)
+            if known is None:
+                self.refuse(f"{variable}, a variable that is no input of the model,")
+            self._values[variable] = self.constant(known)
         if self._values[variable] is None:
             self.refuse(f"{variable.owner.op}, but for its first output,")
         return self._values[variable]
