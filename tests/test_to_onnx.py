@@ -348,6 +348,13 @@ def columns(x, U):
     return scan(step, x, T.zeros_like(x[0]))[0]
 
 
+def of_joined_columns(x, U):
+    """A product with columns that are joined, which is made before the loop."""
+    V = T.concatenate([U, U[::-1]], axis=0)
+    return scan(lambda x_t, h_tm1: T.tanh(T.dot(T.concatenate([T.sqr(x_t), x_t], axis=1), V) + T.dot(h_tm1, U)),
+                x, T.zeros_like(x[0]))[0]  # fmt: skip
+
+
 def of_vectors(x, U):
     """States that are one number for each sample, and choices."""
     def step(x_t, s_tm1):
@@ -359,7 +366,7 @@ def of_vectors(x, U):
 
 
 @pytest.mark.parametrize("function", [
-    looking_back, of_several_lengths, without_sequences, so_many_steps, columns, of_vectors])
+    looking_back, of_several_lengths, without_sequences, so_many_steps, columns, of_joined_columns, of_vectors])
 def test_loops_of_ones_own(function, path):
     assert loops(check(stack(Own(function)), path)) == ["Scan"]
 

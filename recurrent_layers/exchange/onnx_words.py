@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from recurrent_layers import activations, engine
-from recurrent_layers.engine import DimShuffle, Rebroadcast, SharedVariable, Subtensor
+from recurrent_layers.engine import DimShuffle, Join, Rebroadcast, SharedVariable, Subtensor
 from recurrent_layers.exchange.onnx_functions import (
     COMPARISONS,
     COMPOSED,
@@ -375,17 +375,17 @@ class ToONNX(Translation):
                 for name, array in (("W", W.T), ("R", U.T), ("B", np.concatenate([b, b_U])))]  # fmt: skip
 
     def _by_scan(self, node, given, is_of_layer):
-        step = node.op.step
+        step, ahead = node.op.step.ahead()
         sequences = self._of_one_length(given, is_of_layer)
+        weights = dict(zip(step.weights, map(self.value, given.weights)))
+        sequences += [self._of_all_steps(sequences[k], step.sequences[k], made, weights) for k, made in ahead]
         firsts = [self._first_states(*one) for one in zip(step.states, given.initials)]
         before = [[self._of_step(one, one.ndim) for one in of_state] for of_state in firsts]
         elements = [self._of_step(one, one.ndim - 1) for one in sequences]
         places = dict(zip(step.sequences, elements))
         for state, of_state in zip(step.states, before):
             places.update((variable, of_state[tap]) for tap, variable in zip(state.taps, state.before))
-        places.update(zip(step.weights, map(self.value, given.weights)))
-
-        nodes, results = self._said_apart(places, step.results)
+        nodes, results = self._said_apart({**places, **weights}, step.results)
         handed_on = [one for of_state, result in zip(before, results) for one in [*of_state[1:], result]]
         whole = [k for k, output in enumerate(node.outputs) if output in self._whole or k >= len(step.states)]
         body = self._body(nodes, sum(before, []) + elements, handed_on + [results[k] for k in whole])
@@ -396,6 +396,24 @@ class ToONNX(Translation):
                  [value.name for value in sum(lasts, []) + [steps[k] for k in whole]],
                  body=body, num_scan_inputs=len(sequences))  # fmt: skip
         return steps
+
+    def _of_all_steps(self, x, x_t, made, weights):
+        """What a step makes of a sequence alone, at once: its products are faster outside of the loop."""
+        if not any(isinstance(node.op, Join) for node in engine.io_toposort([x_t, *weights], [made])):
+            return self._said_of({x_t: x, **weights}, made)  # Products and elementwise functions take any axes before.
+        shape = self.shape(x)
+        rows = self.reshaped(x, self.joined([self.integers(-1), self.cut(shape, [slice(2, None)])], 0), 2)
+        value = self._said_of({x_t: rows, **weights}, made)
+        sizes = [self.cut(shape, [slice(0, 2)]), self.cut(self.shape(value), [slice(1, None)])]
+        return self.reshaped(value, self.joined(sizes, 0), 3)
+
+    def _said_of(self, places, variable):
+        """What a variable is where others are given values."""
+        outer, self._values = self._values, {**self._values, **places}
+        try:
+            return self.value(variable)
+        finally:
+            self._values = outer
 
     def _first_states(self, state, initial):
         """The states before the first step, the one just before it last."""
