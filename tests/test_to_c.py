@@ -184,6 +184,30 @@ class Odd(rl.Recurrent):
         return T.concatenate([t[:, 3:], T.tanh(t[:, :3] / (1 + T.sqrt(static[:, 3:])))], axis=1)
 
 
+class Größe(rl.Recurrent):
+    """With names that have letters which C has not, or are those of types, macros, functions, weights."""
+
+    param_names = ("W", "U", "b")
+    nb_states = 2
+
+    def step(self, x_t, ħ_tm1, ħ):
+        fabs, NET_INPUT = T.dot(x_t, self.W), T.dot(ħ, self.U)
+        int64_t, INFINITY = T.cast(fabs * 3, "int64") * 0.5, abs(NET_INPUT)
+        constant_1 = T.minimum(fabs * INFINITY, np.inf)
+        gre_1_W = T.tanh(fabs + NET_INPUT + constant_1) * np.arange(6.0)
+        return T.tanh(gre_1_W + int64_t + self.b), constant_1 * ħ_tm1
+
+
+class _2D(rl.Recurrent):
+    """Its first letter is a digit, once the rest is gone; and its states have one name, but for _tm1."""
+
+    param_names = ("W", "U", "b")
+    nb_states = 2
+
+    def step(self, x_t, h_tm1, h):
+        return T.tanh(T.dot(x_t, self.W) + T.dot(h, self.U) + self.b), h_tm1
+
+
 class Lookback(rl.Layer):
     """A loop that looks two steps back, and gives beside its state something else."""
 
@@ -207,6 +231,7 @@ class Lookback(rl.Layer):
 
 MODELS = {
     "a shift register": (lambda: [Shifted(4, 6), rl.Dense(6, 2)], numbers(4)),
+    "names that are others' or none in C": (lambda: [Größe(4, 6, return_sequences=True), _2D(6, 3)], numbers(4)),
     "odd names": (lambda: [Odd(4, 6, return_sequences=True)], numbers(4)),
     "looking back": (lambda: [rl.TimeDistributedDense(4, 4), Lookback()], numbers(4)),
     "reset_after": (lambda: [rl.GRU(4, 6, reset_after=True)], numbers(4)),
@@ -294,6 +319,47 @@ def test_parts_of_the_timesteps(function, least, tmp_path):
         assert np.frombuffer(out, "int64", count=1) == 1
 
 
+TABLE = np.random.RandomState(1).randn(10, 4)
+
+
+@pytest.mark.parametrize("function, least, most", [
+    (lambda x: x + T.constant(TABLE)[:x.shape[1]], 1, 10), (lambda x: x * T.constant(TABLE)[10 - x.shape[1]:], 1, 10),
+    (lambda x: x[:, x.shape[1] - 5:], 5, 30), (lambda x: x[:, x.shape[1] - 5], 5, 30),
+    (lambda x: x[:, :, :x.shape[1]].sum(axis=2), 1, 4), (lambda x: x[:, :2 * x.shape[1]], 1, 30),
+    (lambda x: T.fill(T.zeros((1, 8)), x[:, :, 0]), 8, 8),
+])  # fmt: skip
+def test_nothing_is_read_outside_of_an_array(function, least, most, tmp_path):
+    made_of = [rl.TimeDistributedDense(4, 4), rl.Lambda(function)]
+    compiled = assert_as_predicted(made_of, tmp_path, lengths=[least, most])
+    for steps in {least - 1, most + 1} & set(range(1, 30)):
+        given = np.int64(steps).tobytes() + np.zeros((steps, 4)).tobytes()
+        out = subprocess.run([compiled.program], input=given, stdout=subprocess.PIPE, check=True).stdout
+        assert np.frombuffer(out, "int64", count=1) == 1
+
+
+def counted(x):
+    """How many numbers so far are greater than 0."""
+    states, _ = scan(lambda x_t, n_tm1: n_tm1 + T.cast(x_t > 0, "int64"), x.dimshuffle(1, 0, 2),
+                     [T.zeros((x.shape[0], 4), dtype="int64")])  # fmt: skip
+    return states.dimshuffle(1, 0, 2)
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: (T.gt(x, 0) + T.gt(x, -1) + T.eq(x, 0)) * 1.5, lambda x: T.concatenate([T.gt(x, 0), x], axis=2),
+    lambda x: T.dot(T.gt(x[:, -1], 0), TABLE[:4]), lambda x: T.dot(T.cast(x[:, -1] * 3, "int64"), TABLE[:4]),
+    lambda x: T.dot(T.sum(T.gt(x, 0), axis=1, dtype="float64"), TABLE[:4]),
+    lambda x: T.gt(x, 0) * np.int8(100) + T.gt(x, -1) * np.int8(100),
+    lambda x: T.cast(T.cast(abs(x) * 100, "int64"), "uint8") * np.uint8(3), lambda x: x + np.array([1, 2, -3, 4]),
+    lambda x: T.constant(TABLE)[T.cast(T.clip(x[:, :, 0] * 3, 0, 9), "int64").flatten()].reshape(x.shape),
+    lambda x: x.dimshuffle(1, 0, 2)[[0, -1, -1]].dimshuffle(1, 0, 2), counted,
+    lambda x: T.constant(TABLE)[counted(x)[:, -1, 0]], lambda x: T.concatenate([counted(x)[:, -1], x[:, -1]], axis=1),
+    lambda x: T.exp(x.dimshuffle(0, 1, 2, "x", "x", "x") * x.dimshuffle(0, 1, "x", 2, "x", "x")
+                    - x.dimshuffle(0, 1, "x", "x", 2, "x") * x.dimshuffle(0, 1, "x", "x", "x", 2)).max(axis=(2, 3, 4)),
+])  # fmt: skip
+def test_whole_numbers_and_truths(function, tmp_path):
+    assert_as_predicted([rl.TimeDistributedDense(4, 4), rl.Lambda(function)], tmp_path)
+
+
 def test_axes_and_indices(tmp_path):
     assert_as_predicted([rl.SimpleRNN(3, 4, return_sequences=True), rl.Lambda(arrangements)], tmp_path, numbers(3),
                         lengths=(3, 7))  # fmt: skip
@@ -373,6 +439,12 @@ class TestFiles:
         model.to_c(tmp_path / "net.c")
         assert "typedef double real;" in (tmp_path / "net.c").read_text()
 
+    def test_a_number_that_the_type_has_not(self, tmp_path):
+        model = rl.Sequential([rl.Dense(4, 6), rl.Lambda(lambda x: T.maximum(x, -1e300))])
+        model.to_c(tmp_path / "net.c", dtype="float64")
+        with pytest.raises(ValueError, match="a number is too large for float32: pass dtype='float64'"):
+            model.to_c(tmp_path / "net.c", dtype="float32")
+
     def test_what_is_there_is_replaced_or_stays(self, tmp_path):
         rl.Sequential([rl.SimpleRNN(4, 6)]).to_c(tmp_path / "net.c")
         before = (tmp_path / "net.c").read_text()
@@ -382,7 +454,7 @@ class TestFiles:
         rl.Sequential([rl.SimpleRNN(3, 6)]).to_c(tmp_path / "net.c")
         assert (tmp_path / "net.c").read_text() != before
 
-    @pytest.mark.parametrize("path", ["net", "net.cpp", "1.c", "my-net.c", "int.c", "", 3])
+    @pytest.mark.parametrize("path", ["net", "net.cpp", "1.c", "my-net.c", "int.c", "größe.c", "", 3])
     def test_names_that_are_none_in_C(self, path, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         with pytest.raises(ValueError, match="path must be"):
@@ -393,6 +465,8 @@ class TestFiles:
         ([rl.Merge([rl.Sequential([rl.Dense(2, 3)]), rl.Sequential([rl.Dense(2, 3)])])], "several inputs"),
         ([rl.TimeDistributedMerge(mode="sum")], "sizes of the input"),
         ([rl.GRU(4, 6, return_sequences=True), rl.Lambda(lambda x: x[:, ::2])], "a cut in steps of 2 in Lambda"),
+        ([rl.TimeDistributedDense(4, 4), rl.Lambda(lambda x: x[:, 10] + T.constant(TABLE)[x.shape[1]])],
+         "the number at 10 of timesteps, for no number of timesteps"),
         ([rl.Dense(4, 6), rl.Lambda(lambda x: x + T.ones((1, 5)))], "an array of 6 where one of 5 is needed"),
     ])  # fmt: skip
     def test_what_has_no_equal(self, made_of, what, tmp_path):

@@ -232,6 +232,22 @@ def test_activations_of_gates(activation, path):
     assert {one.name: one.i for one in gru.attribute}["linear_before_reset"] == 1
 
 
+class Unhashable:
+    """An activation that is equal to itself only, and says so."""
+
+    __name__ = "unhashable"
+
+    def __call__(self, x):
+        return T.tanh(x)
+
+    def __eq__(self, other):
+        return self is other
+
+
+def test_an_activation_that_has_no_hash(path):
+    assert loops(check(stack(rl.LSTM(3, 4, activation=Unhashable())), path)) == ["Scan"]
+
+
 @pytest.mark.parametrize("by_own", [False, True])
 def test_states_of_another_layer(by_own, path):
     """An encoder, whose last states are those with which a decoder begins."""
@@ -412,7 +428,8 @@ def quotients(x, y):
     by = T.switch(T.eq(j, 0), 3, j)
     return [x // y, x % y, i // by, i % by, x ** 2, abs(x) ** y, T.maximum(x, y), T.minimum(x, y), x / y,
             T.clip(x, -1, y), T.arctan2(x, y), T.cast(i * 100, "int8"), T.cast(-i * 100, "uint8"), i + T.gt(x, y),
-            -i * j, i / 2, T.switch(x, y, 1), T.true_div(i, by), abs(i), T.sqr(i), T.floor(x) * i]  # fmt: skip
+            -i * j, i / 2, T.switch(x, y, 1), T.true_div(i, by), abs(i), T.sqr(i), T.floor(x) * i,
+            T.cast(i, "int8") * np.int8(100), T.cast(i, "int8") + np.int8(125), -T.cast(i, "uint8")]  # fmt: skip
 
 
 def truths(x, y):

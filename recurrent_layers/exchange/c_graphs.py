@@ -16,6 +16,7 @@ from recurrent_layers.exchange.c_words import (
     INDICES,
     ONE,
     RESERVED,
+    TAKEN,
     WHOLE,
     Array,
     Block,
@@ -33,6 +34,8 @@ from recurrent_layers.recurrence.graphs import is_last
 
 #: How many numbers a variable of a function may have; small devices have little room for them.
 ON_STACK = 1024
+#: Whole numbers that have fewer bits than C computes with.
+NARROW = ("int8", "int16", "uint8", "uint16", "uint32")
 
 
 class Translated(Translation):
@@ -53,9 +56,10 @@ class Translated(Translation):
         super().__init__("C", [prediction.output, *prediction.after])
         self.prediction, self.code, self.has_scratch = prediction, code, has_scratch
         self.timesteps = Size(1, 0) if timesteps is None else Size(0, timesteps)
-        #: How many there must be at least.
-        self.least_timesteps = 1
-        self.block, self.scratch, self._names, self._users = Block(), Size(0, 0), set(RESERVED), {}
+        #: How many there must be at least, and how many there may be.
+        self.least_timesteps, self.most_timesteps = 1, None
+        self.block, self.scratch, self._users = Block(), Size(0, 0), {}
+        self._names, self._kept_as_reals = RESERVED | code.names, set()
         self._node, self._is_in_step, self._stored = None, False, {}
         # The outputs of the first of nodes that compute the same, and of others those that they are the same as.
         self._firsts, self._same_as = {}, {}
@@ -99,8 +103,9 @@ class Translated(Translation):
 
     def unique(self, name):
         """A name of C that nothing else has."""
-        name = re.sub(r"\W", "_", name) or "value"
+        name = re.sub(r"\W", "_", name, flags=re.ASCII) or "value"
         name = "_" * name[0].isdigit() + name
+        name = f"value_{name}" if TAKEN.fullmatch(name) else name
         names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
         found = next(one for one in names if one not in self._names)
         self._names.add(found)
@@ -119,6 +124,8 @@ class Translated(Translation):
                 begin = chain("+", Code.SUM, [Code("scratch"), size_of(self.scratch)])
                 block.write(f"real *{name} = {begin if self.scratch != Size(0, 0) else 'scratch'};")
                 self.scratch = self.scratch.plus(total)
+            if is_in_scratch and not is_real:
+                self._kept_as_reals.add(name)
         else:
             name = pointer
         strides = _strides(shape)
@@ -134,7 +141,7 @@ class Translated(Translation):
             place = place_of([(index, stride) for index, stride in zip(indices, strides) if index != "0"])
             return Code(name) if place == "0" else Code(f"{name} + {place}", Code.SUM)
 
-        return Array(tuple(shape), is_real, whole if is_in_scratch and not is_real else at, block,
+        return Array(tuple(shape), is_real, whole if name in self._kept_as_reals else at, block,
                      row=row if shape and is_real else None, name=name, place=at)  # fmt: skip
 
     def fill(self, array, at, block=None):
@@ -209,12 +216,17 @@ class Translated(Translation):
             self.refuse(f"an array of {one} where one of {other} is needed")
         raise TimestepsAre(number)
 
-    def need(self, size, least):
-        """Say that a size must be at least so large, and with it the number of timesteps."""
-        if size.steps:
+    def need(self, size, least, what):
+        """Say that a size must be at least so large for something, and with it how many timesteps there may be."""
+        if size.steps > 0:
             self.least_timesteps = max(self.least_timesteps, -((size.rest - least) // size.steps))
+        elif size.steps:
+            most = (size.rest - least) // -size.steps
+            self.most_timesteps = most if self.most_timesteps is None else min(most, self.most_timesteps)
         elif size.rest < least:
-            self.refuse(f"the number at {least - 1} of {size}")
+            self.refuse(what)
+        if self.most_timesteps is not None and self.most_timesteps < self.least_timesteps:
+            self.refuse(f"{what}, for no number of timesteps,")
 
     def constant(self, array):
         is_real = array.dtype.kind == "f"
@@ -224,12 +236,24 @@ class Translated(Translation):
             for place in np.ndindex(array.shape):
                 sizes[place] = Size(0, int(array[place]))
         shape, block = tuple(Size(0, size) for size in array.shape), self.outermost
-        if array.size and (array == array.flat[0]).all():
+        if array.size and array.tobytes() == array.size * array.flat[0].tobytes():  # -0.0 is not 0.0.
             number = self._number(array.flat[0])
             return Array(shape, is_real, lambda *indices: number, block, sizes=sizes)
         if not is_real:
-            return self.refuse("a large array of whole numbers") if sizes is None else self._of_sizes(sizes)
+            return self._whole_numbers(array) if sizes is None else self._of_sizes(sizes)
         return self.in_memory(None, shape, True, block, pointer=self.code.weight(array))
+
+    def _whole_numbers(self, array):
+        """Whole numbers that are constant."""
+        if array.size and np.abs(array.astype("float64")).max() > 2**24:
+            self.refuse("an array of large whole numbers")
+        name = self.code.weight(array.astype("float64"))
+        self._kept_as_reals.add(name)
+        return self.in_memory(None, [Size(0, size) for size in array.shape], False, self.outermost, pointer=name)
+
+    def reals(self, x):
+        """The same numbers as those of the file's type."""
+        return x if x.is_real else Array(x.shape, True, lambda *indices: self._as_real(x.at(*indices)), x.block, x.cost)
 
     @property
     def outermost(self):
@@ -246,6 +270,7 @@ class Translated(Translation):
         is_real, node = dtype.startswith("float"), self._node
         given, shape = node.inputs[0].dtype, _broadcast(self.same, [argument.shape for argument in arguments])
         is_of_whole = not any(argument.is_real for argument in arguments)
+        name = "or" if name == "add" and dtype == "bool" else name
         sizes = _sizes(name, arguments)
         if name == "cast":
             make = self._cast(given, dtype)
@@ -258,6 +283,7 @@ class Translated(Translation):
             if name in ("and", "or", "xor") and any(one.dtype != "bool" for one in node.inputs):
                 self.refuse(f"{node.op} of whole numbers")
         is_computed_in_reals = is_real and name != "cast"
+        is_narrow = dtype in NARROW and sizes is None and given != "bool" * (name == "cast")
 
         def at(*indices):
             of = [argument.at(*(Code("0") if size == ONE else index for size, index in zip(argument.shape, indices)))
@@ -265,7 +291,8 @@ class Translated(Translation):
             for k, argument in enumerate(arguments):
                 if is_computed_in_reals and not argument.is_real and not (name == "switch" and k == 0):
                     of[k] = self._as_real(of[k])
-            return make(self.code, *of)
+            made = make(self.code, *of)
+            return Code(f"({dtype}_t) {made.within(Code.ATOM)}", Code.PRODUCT) if is_narrow else made
 
         cost = sum(argument.cost for argument in arguments) + (name != "identity")
         return Array(shape, is_real, at, innermost(arguments), cost, sizes=sizes)
@@ -347,16 +374,21 @@ class Translated(Translation):
             if index.sizes is None:
                 self.refuse("an index that is computed")
             index = index.sizes[()]
-        place = self._from_begin(size, index if isinstance(index, Size) else Size(0, index))
-        if not place.steps:
-            self.need(size, place.rest + 1)
+        place = self._within(size, index if isinstance(index, Size) else Size(0, index))
         return lambda: size_of(place)
+
+    def _within(self, size, index):
+        """The place of one number along an axis, counted from the beginning."""
+        what, place = f"the number at {index} of {size}", self._from_begin(size, index)
+        self.need(place, 0, what)
+        self.need(size.plus(place, -1), 1, what)
+        return place
 
     def _from_begin(self, size, place):
         """A place that may be counted from the end, counted from the beginning."""
         if place.steps or place.rest >= 0:
             return place
-        self.need(size, -place.rest)
+        self.need(size, -place.rest, f"the number at {place} of {size}")
         return size.plus(place)
 
     def _range(self, size, cut):
@@ -375,11 +407,12 @@ class Translated(Translation):
             begin, end = Size(0, first), Size(0, max(first, last))
         else:
             begin, end = self._from_begin(size, begin), self._from_begin(size, end)
-            for place in (begin, end):
-                if not place.steps:
-                    self.need(size, place.rest)
+            beyond = end.plus(size, -1)
+            end = size if min(beyond) >= 0 else end
+            self.need(begin, 0, f"a cut from {begin}")
+            self.need(size.plus(end, -1), 0, f"a cut to {end} of {size}")
         length = end.plus(begin, -1)
-        self.need(length, 0)
+        self.need(length, 0, f"a cut from {begin} to {end}")
         return length, lambda index: index if begin == Size(0, 0) else size_of(begin) if index == "0" else chain(
             "+", Code.SUM, [index, size_of(begin)])  # fmt: skip
 
@@ -399,7 +432,9 @@ class Translated(Translation):
         shape = list(_broadcast(self.same, [part.shape[:axis] + (ONE,) + part.shape[axis + 1:] for part in parts]))
         shape[axis] = total
         block = innermost(parts)
-        made, begin = self.in_memory(self._node.outputs[0].name or "joined", shape, parts[0].is_real, block), Size(0, 0)
+        is_real, begin = any(part.is_real for part in parts), Size(0, 0)
+        parts = [self.reals(part) for part in parts] if is_real else parts
+        made = self.in_memory(self._node.outputs[0].name or "joined", shape, is_real, block)
         for part in parts:
             def place(*indices, begin=begin):
                 indices = list(indices)
@@ -426,11 +461,22 @@ class Translated(Translation):
     def _of_sizes(self, sizes):
         """Whole numbers that are known."""
         def at(*indices):
-            return size_of(sizes[tuple(int(index) for index in indices)])
+            if all(map(str.isdigit, indices)):
+                return size_of(sizes[tuple(map(int, indices))])
+            if not any(size.steps for size in sizes):
+                return self._whole_numbers(np.array([size.rest for size in sizes])).at(*indices)
+            index, = indices
+            code = size_of(sizes[-1])
+            for k, size in reversed(list(enumerate(sizes[:-1]))):
+                code = Code(f"{index} == {k} ? {size_of(size)} : {code}", Code.TERNARY)
+            return code
 
         return Array(tuple(Size(0, size) for size in sizes.shape), False, at, self.outermost, sizes=sizes)
 
     def product(self, left, right):
+        if not left.is_real and not right.is_real:
+            self.refuse("a product of whole numbers")
+        left, right = self.reals(left), self.reals(right)
         if right.name is None:
             right = self.stored(right, "right")
         left_rank, right_rank = left.rank, right.rank
@@ -450,6 +496,7 @@ class Translated(Translation):
         return made
 
     def reduced(self, name, x, axes):
+        x = self.reals(x) if self._node.outputs[0].dtype.startswith("float") else x
         block, kept = x.block, [axis for axis in range(x.rank) if axis not in axes]
         made = self.in_memory(name, [x.shape[axis] for axis in kept], x.is_real, block)
         zero = self.code.number(0.0) if x.is_real else "0"
@@ -485,6 +532,9 @@ class Translated(Translation):
     def filled(self, x, shape):
         shape = self._known_shape(shape)
         extra = len(shape) - x.rank
+        for size, own in zip(shape[extra:], x.shape):
+            if own != ONE:
+                self.same(size, own)
         return Array(shape, x.is_real, lambda *indices: _at(x, indices[extra:]), x.block, x.cost)
 
     def _known_shape(self, shape):
@@ -523,13 +573,19 @@ class Translated(Translation):
             found = numbers.at(*indices).within(Code.SUM)
             return [f"if ({found} < 0 || {found} >= {number})", "    return 1;"]
 
-        self.loops(numbers.block, numbers.shape, check)
+        if numbers.sizes is not None:
+            places = np.empty(numbers.sizes.shape, object)
+            for place in np.ndindex(places.shape):
+                places[place] = self._within(number, numbers.sizes[place])
+            numbers = self._of_sizes(places)
+        else:
+            self.loops(numbers.block, numbers.shape, check)
 
         def at(*indices):
             return x.at(numbers.at(*indices[:rank]), *indices[rank:])
 
         row = None
-        if x.rank == 2:
+        if x.rank == 2 and x.row is not None:
             def row(*indices):
                 return x.row(numbers.at(*indices))
 
@@ -611,7 +667,11 @@ class Translated(Translation):
             size = Size(0, int(known)) if known is not None else self.value(given.n_steps).sizes
             if size is None:
                 self.refuse("a loop whose number of steps is computed")
-            return size if isinstance(size, Size) else size[()]
+            size = size if isinstance(size, Size) else size[()]
+            for sequence in sequences:
+                there_are = sequence.shape[0]
+                self.need(there_are.plus(size, -1), 0, f"a loop of {size} steps where there are {there_are}")
+            return size
         sizes = [sequence.shape[0] for sequence in sequences]
         for size in sizes[1:]:
             self.same(sizes[0], size)
@@ -629,7 +689,7 @@ class Translated(Translation):
     def _begun(self, state, initial, outer):
         """The memory of a state, filled with what is before the first step."""
         name = state.before[0].name or "h_tm1"
-        made = self.in_memory(name, initial.shape, True, outer)
+        made = self.in_memory(name, initial.shape, state.before[0].dtype.startswith("float"), outer)
         self.fill(made, initial.at, outer)
         return made._replace(block=self.block)
 
@@ -669,7 +729,7 @@ class Translated(Translation):
                 outputs[k] = self._last(timesteps, memory, result, ahead, outer)
         for k, (variable, result) in enumerate(zip(node.outputs, results)):
             if outputs[k] is None and self._is_last_only(variable):  # It is no state.
-                made = self.in_memory(variable.name or "last", result.shape, True, outer)
+                made = self.in_memory(variable.name or "last", result.shape, result.is_real, outer)
                 self._copied(inner, result.shape, made.place, result.at)
                 outputs[k] = self._last(timesteps, made, result, [], outer)
         inner.close(f"for (long t = 0; t < {timesteps}; t++)")
@@ -679,7 +739,7 @@ class Translated(Translation):
         """What all steps give; None if only that of the last is used."""
         if self._is_last_only(variable) or not self._users.get(variable):
             return None
-        made = self.in_memory(variable.name or "steps", (timesteps, *result.shape), True, outer)
+        made = self.in_memory(variable.name or "steps", (timesteps, *result.shape), result.is_real, outer)
         self._copied(inner, result.shape, lambda *indices: made.place(Code("t"), *indices), result.at)
         return made
 
@@ -690,7 +750,7 @@ class Translated(Translation):
         last = memory._replace(block=outer)
         if ahead:
             last = self._at_step(last, ahead[0])._replace(block=outer)
-        return Array((timesteps, *result.shape), True, self._refused, outer, last=last)
+        return Array((timesteps, *result.shape), last.is_real, self._refused, outer, last=last)
 
     def _refused(self, *indices):
         self.refuse("a step of a loop that keeps its last only")

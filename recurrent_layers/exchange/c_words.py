@@ -262,8 +262,12 @@ void log_softmax(long rows, long columns, const real *x, real *y) {
 RESERVED = set("""j k l m t timesteps x y state scratch real auto break case char const continue default do double else
     enum extern float for goto if inline int long register restrict return short signed sizeof static struct switch
     typedef union unsigned void volatile while main""".split()) | set(HELPERS)
-RESERVED |= {name + suffix for name in FUNCTIONS for suffix in ("", "f")}
-INDICES = "jklm"
+RESERVED |= {name + suffix for suffix in ("", "f") for name in (
+    *FUNCTIONS, "fabs", "asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "nearbyint", "round", "fmax")}
+#: Names that constants, types and macros have.
+TAKEN = re.compile("constant_[0-9]+|u?int[0-9]+_t|[A-Z][A-Z0-9_]{2,}")
+INDICES = (*"jklm", *(f"j{number}" for number in range(5, 33)))
+RESERVED |= set(INDICES)
 
 
 def comment(text):
@@ -275,9 +279,16 @@ def comment(text):
 
 def number_of(number, dtype):
     """A number as a literal of a type, in as few digits as say which it is."""
-    number = np.dtype(dtype).type(number)
+    given, number = number, _rounded(number, dtype)
+    if np.isinf(number) and not np.isinf(given):
+        raise ValueError(f"a number is too large for {dtype}: pass dtype='float64'")
     if not np.isfinite(number):
         return "NAN" if np.isnan(number) else "INFINITY" if number > 0 else "-INFINITY"
     digits = np.format_float_positional(number) if 1e-4 <= abs(number) < 1e7 or not number else (
         np.format_float_scientific(number))  # fmt: skip
     return digits + "f" * (dtype == "float32")
+
+
+def _rounded(number, dtype):
+    with np.errstate(over="ignore"):
+        return np.dtype(dtype).type(number)

@@ -25,6 +25,8 @@ from recurrent_layers.recurrence.graphs import is_last
 KINDS = ("bool", "int", "float")
 #: Integers that are computed as int64; a cast to one of these goes through it.
 NARROW = ("int8", "int16", "uint8", "uint16", "uint32")
+#: Functions of integers that may give more than their type has.
+OVERFLOWING = ("abs", "add", "mul", "neg", "pow", "sqr", "sub")
 FIRST, LAST = np.iinfo("int64").min, np.iinfo("int64").max
 
 #: Of the layers that are an operator of ONNX its name, and our gates in its order.
@@ -191,7 +193,8 @@ class ToONNX(Translation):
         if function in TESTS:
             return self.f(TESTS[function], self.as_kind(values[0], "float"))
         values = [self.as_kind(value, kind) for value in values]
-        return self._function(function, values, kind)
+        made = self._function(function, values, kind)
+        return self._as_type(made, kind, dtype) if dtype in NARROW and function in OVERFLOWING else made
 
     def _function(self, function, values, kind):
         """What a function gives of values of its own kind."""
@@ -336,7 +339,8 @@ class ToONNX(Translation):
         """Whether an operator of ONNX for a kind of layers gives what a loop needs."""
         step = node.op.step
         if (self._dtype != "float32" or not all(isinstance(weight, SharedVariable) for weight in given.weights)
-                or not all(one in ACTIVATION_OF for one in (layer.activation, layer.inner_activation))
+                or not all(any(one is known for known in ACTIVATION_OF)
+                           for one in (layer.activation, layer.inner_activation))
                 or len(step.sequences) > 1 or not self._whole.isdisjoint(node.outputs[1:])):  # fmt: skip
             return False
         # The equations of the class itself, of the same variables.

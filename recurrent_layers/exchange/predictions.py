@@ -102,7 +102,7 @@ class Prediction(NamedTuple):
         """What the layers are called, each with the number that it has among those of its class."""
         counts, names = collections.Counter(), {}
         for layer, _ in self.layers:
-            kind = re.sub(r"\W|_", "", type(layer).__name__.lower())
+            kind = re.sub("^[0-9]+|[^a-z0-9]", "", type(layer).__name__.lower().strip("_")) or "layer"
             counts[kind] += 1
             names[layer] = f"{kind}_{counts[kind]}"
         return names

@@ -102,7 +102,7 @@ def to_c(model, path, dtype=None):
     path = as_path("path", path)
     dtype = choice("dtype", engine.config.floatX if dtype is None else dtype, "float32", "float64")
     name, extension = os.path.splitext(os.path.basename(path))
-    if extension != ".c" or not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
+    if extension != ".c" or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or name in RESERVED:
         raise ValueError("path must be that of a file of C, such as 'net.c', whose functions are called by its name, "
                          f"as net_step: got {path!r}")
     header, source = _Written(model, name, dtype).texts()
@@ -124,6 +124,8 @@ class File:
     def __init__(self, dtype, weights):
         self.dtype, self.suffix = dtype, "f" if dtype == "float32" else ""
         self._helpers, self._weights, self._known = set(), [], weights
+        #: What no variable may be called.
+        self.names = {name for name, _ in weights}
 
     def number(self, number):
         """A number of the file's type."""
@@ -254,7 +256,7 @@ class _Written:
             names, sizes = _names_of_states(one.layer), list(one.layer.state_sizes)
             if one.steps is not None:
                 names, sizes = [*names, "steps"], [*sizes, 1]
-            yield from zip([f"{self.names[one.layer]}_{name}" for name in names], before, sizes)
+            yield from zip([f"{self.names[one.layer]}_{name}" for name in _all_different(names)], before, sizes)
 
     # ---- the files --------------------------------------------------------------------------
 
@@ -280,7 +282,8 @@ class _Written:
         block.write("return 0;")
         if self.has_timesteps:
             wrong = f"< {whole.least_timesteps}" if self.timesteps is None else f"!= {self.timesteps}"
-            first = [f"if (timesteps {wrong})", "    return 1;"]
+            most = "" if whole.most_timesteps is None else f" || timesteps > {whole.most_timesteps}"
+            first = [f"if (timesteps {wrong}{most})", "    return 1;"]
         if whole.scratch == Size(0, 0):
             first.append("(void) scratch;")
         head = "int {name}_predict({timesteps}const {type_of_x} x[], {real} y[], {real} scratch[])"
@@ -311,12 +314,16 @@ class _Written:
         if not self.has_timesteps:
             return f"A prediction, from the {NAME}_INPUT numbers of x to those of y."
         number = f"at least {whole.least_timesteps}" if self.timesteps is None else f"which must be {self.timesteps}"
+        number += "" if whole.most_timesteps is None else f" and at most {whole.most_timesteps}"
         return (f"A whole sequence from its beginning, of so many timesteps, {number}. x has {NAME}_INPUT numbers for "
                 f"each, y {NAME}_PREDICTED(timesteps) in all, scratch {NAME}_SCRATCH(timesteps). It gives 0; or 1 if "
                 "there are no such timesteps, or an index in x is none of those that there are.")  # fmt: skip
 
     def _source(self, whole, functions):
-        X, y = self._drawn(self.timesteps or max(10, whole.least_timesteps))
+        timesteps = max(10, whole.least_timesteps)
+        if whole.most_timesteps is not None:
+            timesteps = min(timesteps, whole.most_timesteps)
+        X, y = self._drawn(self.timesteps or timesteps)
         number, steps = X.shape[1] if self.has_timesteps else 1, ""
         # Of two types, the one that says less.
         within = 80 * max(np.finfo(self.dtype).eps, np.finfo(engine.config.floatX).eps)
@@ -353,20 +360,30 @@ def _macro(size):
 
 def _names_of_weights(names_of_layers):
     """What weights are called, each after its layer, and their arrays."""
-    named = {}
+    found = []
     for layer, of_layer in names_of_layers.items():
         for weight in [*layer.params, *layer.non_trainable_weights]:
-            name = f"{of_layer}_" + re.sub(r"\W", "_", weight.name or "weight")
-            names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
-            named[next(one for one in names if one not in named)] = np.asarray(weight.get_value(borrow=True))
-    return list(named.items())
+            found.append((f"{of_layer}_" + re.sub(r"\W", "_", weight.name or "weight", flags=re.ASCII),
+                          np.asarray(weight.get_value(borrow=True))))  # fmt: skip
+    names, arrays = zip(*found) if found else ((), ())
+    return list(zip(_all_different(names), arrays))
+
+
+def _all_different(names):
+    """The same names, numbered where they are equal."""
+    found = []
+    for name in names:
+        of_number = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+        found.append(next(one for one in of_number if one not in found))
+    return found
 
 
 def _names_of_states(layer):
     """What a layer's own step calls its states."""
     number = len(layer.state_sizes)
     named = list(inspect.signature(layer.step).parameters.values())[-number:]
-    names = [re.sub(r"_tm1$", "", one.name) for one in named if one.kind is one.POSITIONAL_OR_KEYWORD]
+    names = [re.sub(r"\W", "_", re.sub(r"_tm1$", "", one.name), flags=re.ASCII)
+             for one in named if one.kind is one.POSITIONAL_OR_KEYWORD]  # fmt: skip
     return names if len(names) == number else [f"state_{k}" for k in range(1, number + 1)]
 
 
