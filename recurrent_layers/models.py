@@ -564,7 +564,8 @@ class Sequential(containers.Sequential):
         Raises
         ------
         ValueError
-            If `path` is no such name, or the model has something that has no equal in C, which is named.
+            If `path` is no such name, the model has something that has no equal in C, which is named, or a number that
+            is too large for `dtype`.
         OSError
             If the files cannot be written.
         """
@@ -820,7 +821,8 @@ class Sequential(containers.Sequential):
             If there is no onnx.
         ValueError
             If an argument is none of these; if something in the model has no equal in ONNX, which the message names;
-            or if the file would have 2 GB. The file that was there is as it was then.
+            if a number is too large for `dtype`; or if the file would have 2 GB. The file that was there is as it was
+            then.
 
         Notes
         -----

@@ -429,6 +429,11 @@ def last_step_of_both(made):
     return made.node("Gather", y, np.asarray(-1), axis=0)
 
 
+def bias_along_samples(made):
+    turned = made.node("Transpose", behind("MatMul", drawn(5, 3))(made), perm=[0, 2, 1])
+    return made.node("Transpose", made.node("Add", turned, drawn(3)), perm=[0, 2, 1])
+
+
 def state_from_input(made):
     x = made.node("Transpose", "x", perm=[1, 0, 2])
     h = made.recurrent("RNN", x, 4, 5)[1]
@@ -510,6 +515,10 @@ def expanded(made):
     (behind("MatMul", drawn(4, 3)), r"the MatMul node .*must have shape \(5, output_dim\), got \(4, 3\)"),
     (behind("ReduceMean", axes=[2], keepdims=0), "only sums and means over the steps"),
     (behind("Reshape", [-1, 2]), "the Reshape node .*it does more than to join axes"),
+    (lambda made: made.node("Cast", behind("Cast", to=TensorProto.INT64)(made), to=TensorProto.FLOAT),
+     "the Cast node .*makes INT64 of numbers that are computed"),
+    (behind("Cast", to=TensorProto.BOOL), "the Cast node .*makes BOOL of numbers that are computed"),
+    (bias_along_samples, "the Add node .*the last axis is that of the timesteps or of the samples"),
     (behind("Transpose", perm=[0, 2, 1]), "the last axis is that of the timesteps or of the samples"),
     (before("Squeeze", [0]), "takes out axis .*not known to have size 1"), (before("Identity"), "it is the input, and"),
     (before("Loop", body=helper.make_graph([], "body", [], [])), "the Loop node 'the Loop': a loop has no equal"),

@@ -465,6 +465,9 @@ class _Graph:
             self._check_size(8 * value.array.size)
             dtype = np.dtype(self.onnx.helper.tensor_dtype_to_np_dtype(node.attribute("to", 1)))
             return value._replace(array=value.array.astype(dtype if dtype.kind in "fiub" else "float32"))
+        to = self.onnx.TensorProto.DataType.Name(node.attribute("to", 1))
+        if isinstance(value, _Data) and (to == "BOOL" or to in _INTEGERS and (value.layers or not self.reads_integers)):
+            raise ValueError(f"it makes {to} of numbers that are computed")
         return value
 
     def shape(self, node, value):
@@ -790,6 +793,7 @@ class _Graph:
                 1, last.W.shape[1]) or number.ndim and number.shape[-1] != number.size:  # fmt: skip
             raise ValueError("it adds numbers to what is not a product with a matrix just before it, or not one number "
                              "to each feature")
+        self.features(data)
         b = np.broadcast_to(number.reshape(-1), last.W.shape[1:])
         b = b if last.b is None else last.b + b
         return data._replace(layers=(*data.layers[:-1], last._replace(b=b)))
