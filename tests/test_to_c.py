@@ -208,6 +208,17 @@ class _2D(rl.Recurrent):
         return T.tanh(T.dot(x_t, self.W) + T.dot(h, self.U) + self.b), h_tm1
 
 
+class Written(rl.Recurrent):
+    """Its second state is of no use."""
+
+    param_names = ("W", "U", "b")
+    nb_states = 2
+
+    def step(self, x_t, h_tm1, c_tm1):
+        h = T.tanh(T.dot(x_t, self.W) + T.dot(h_tm1, self.U) + self.b)
+        return h, T.exp(h)
+
+
 class Lookback(rl.Layer):
     """A loop that looks two steps back, and gives beside its state something else."""
 
@@ -255,6 +266,9 @@ MODELS = {
                                             rl.TimeDistributedDense(5, 4, activation="softmax")], numbers(4)),
     "much in between": (lambda: [rl.LSTM(4, 6), rl.RepeatVector(300), rl.GRU(6, 5, return_sequences=True), rl.Flatten(),
                                  rl.Dense(1500, 2)], numbers(4)),
+    "one step": (lambda: [rl.LSTM(4, 6), rl.RepeatVector(1), rl.SimpleDeepRNN(6, 5, depth=3, return_sequences=True)],
+                 numbers(4)),
+    "a state that nothing reads": (lambda: [Written(4, 6), rl.RepeatVector(1), Written(6, 3)], numbers(4)),
     "merged over time": (lambda: [rl.LSTM(4, 6, return_sequences=True), rl.TimeDistributedMerge(mode="ave")],
                          numbers(4)),
     "at each step": (lambda: [rl.SimpleRNN(4, 6, return_sequences=True), rl.Dropout(0.5), rl.Activation("hard_sigmoid"),

@@ -650,7 +650,10 @@ class Translated(Translation):
         results = [self.value(result) for result in step.results]
         self._is_in_step = False
         held = {memory.name for memory in memories if memory}
-        results = [self._own(result, variable, held) for result, variable in zip(results, step.results)]
+        used = [self._users.get(output) or memory and not is_one
+                for output, memory in itertools.zip_longest(node.outputs, memories)]  # fmt: skip
+        results = [self._own(result, variable, held) if is_used else result
+                   for result, variable, is_used in zip(results, step.results, used)]  # fmt: skip
         if is_one:
             return [self._one_step(result) for result in results]
         return self._end(node, outer, timesteps, memories, results)
