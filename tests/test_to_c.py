@@ -422,14 +422,21 @@ class TestItsOwnTest:
         shaken(rl.Sequential([rl.LSTM(8, 32), rl.Dense(32, 1)])).to_c(tmp_path / "net.c", dtype="float32")
         return tmp_path / "net.c"
 
-    def run(self, source):
+    def run(self, source, k=""):
         """Compile it with nothing of ours, for a machine with little memory, and run its test."""
-        flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Os", "-DNET_TEST"]
+        flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Os", f"-DNET{k}_TEST"]
         subprocess.run(["gcc", *flags, source.name, "-lm", "-o", "test"], cwd=source.parent, check=True)
         return subprocess.run([source.parent / "test"]).returncode
 
     def test_it_passes(self, written):
         assert self.run(written) == 0
+
+    def test_nan_is_compared_and_what_is_not_needed_is_not_missed(self, tmp_path):
+        functions = [lambda x: T.concatenate([T.sqrt(x), x, 1 / T.zeros_like(x)], axis=1), lambda x: T.ones((1, 2))]
+        for k, function in enumerate(functions):
+            with np.errstate(all="ignore"):
+                rl.Sequential([rl.Dense(4, 6), rl.Lambda(function)]).to_c(tmp_path / f"net{k}.c")
+            assert self.run(tmp_path / f"net{k}.c", k) == 0
 
     def test_it_sees_a_weight_that_is_wrong(self, written):
         source = written.read_text()

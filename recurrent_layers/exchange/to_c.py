@@ -72,7 +72,8 @@ typedef {real} real;
 {arrays}
 static int differs(const real *y, const real *expected, long n, real within) {{
     for (long j = 0; j < n; j++)
-        if (!(fabs{suffix}(y[j] - expected[j]) <= within))
+        if (y[j] != expected[j] && !(fabs{suffix}(y[j] - expected[j]) <= within)
+            && !(isnan(y[j]) && isnan(expected[j])))
             return 1;
     return 0;
 }}
@@ -81,7 +82,8 @@ int main(void) {{
     static real y[{NAME}_PREDICTED({number})], scratch[{NAME}_SCRATCH({number})];
     real most = 0, within;
     for (long j = 0; j < {NAME}_PREDICTED({number}); j++)
-        most = fmax{suffix}(most, fabs{suffix}(test_y[j]));
+        if (isfinite(test_y[j]))
+            most = fmax{suffix}(most, fabs{suffix}(test_y[j]));
     within = {within} * most;
     int wrong = {name}_predict({timesteps}test_x, y, scratch) || differs(y, test_y, {NAME}_PREDICTED({number}), within);
 {steps}    return wrong != 0;
@@ -292,6 +294,8 @@ class _Written:
     def _function(self, head, block, first):
         """A function, as text: what it is called with, and its lines, of which `first` come before the block's."""
         lines = [*(first.splitlines() if isinstance(first, str) else ()), *block.lines]
+        if " x[]" in head and not any(re.search(r"\bx\b", line) for line in lines):
+            lines.insert(0, "(void) x;")
         body = textwrap.indent("\n".join(lines), "    ")
         words = dict(self.words, real="real", type_of_x="real" if self.is_of_numbers else "int32_t")
         return f"{head.format_map(words)} {{\n{body}\n}}\n"
