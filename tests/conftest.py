@@ -31,6 +31,10 @@ FOR_NUMBERS = {"test_recurrence.py": (
     "test_activations_of_whole_rows", "test_nan", "test_views", "test_the_number_of_threads")}  # fmt: skip
 # Of one engine only, or of the Keras that runs on it.
 ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
+# Of the longest, those that ask nothing of the engine that others do not: they run on Theano.
+ON_ONE = {"test_evolve.py": ("test_a_search_that_was_killed",), "test_trials.py": ("test_what_memory_grows",),
+          "test_examples.py": ("test_jozefowicz_resumes", "test_memory_tells", "test_text_generation_reads",
+                               "test_a_stream_is_learned", "test_forecast_is_better")}  # fmt: skip
 collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -121,8 +125,8 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Without ``--peers`` the tests that need it are not chosen."""
-    if not config.getoption("--peers"):
-        chosen = [item for item in items if not item.get_closest_marker("peers")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
+    """Without ``--peers`` the tests that need it are not chosen, nor on PyTensor those that run on Theano."""
+    chosen = [item for item in items if (config.getoption("--peers") or not item.get_closest_marker("peers"))
+              and (rl.engine.NAME == "Theano" or not item.name.startswith(ON_ONE.get(item.path.name, ("no test",))))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen

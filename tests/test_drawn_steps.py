@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from recurrent_layers import engine
 
 # PyTensor takes longer to compile the engine's side.
-NUMBER, TOGETHER = 20 if engine.NAME == "Theano" else 10, 10
+NUMBER, TOGETHER = 14 if engine.NAME == "Theano" else 8, 10
 
 
 @pytest.fixture(scope="module")

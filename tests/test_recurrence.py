@@ -53,6 +53,7 @@ def test_outputs_and_gradients_are_those_of_scan_in_float32(recurrent):
         check(recurrent(7, 67, return_sequences=True, truncate_gradient=3), masked=True)
 
 
+@pytest.mark.parametrize("recurrent", ["SimpleDeepRNN", "LSTM", "JZS3"], indirect=True)
 def test_outputs_and_gradients_are_those_of_scan_in_float64(recurrent):
     check(recurrent(7, 67), masked=False)
 
