@@ -429,7 +429,8 @@ def quotients(x, y):
     return [x // y, x % y, i // by, i % by, x ** 2, abs(x) ** y, T.maximum(x, y), T.minimum(x, y), x / y,
             T.clip(x, -1, y), T.arctan2(x, y), T.cast(i * 100, "int8"), T.cast(-i * 100, "uint8"), i + T.gt(x, y),
             -i * j, i / 2, T.switch(x, y, 1), T.true_div(i, by), abs(i), T.sqr(i), T.floor(x) * i,
-            T.cast(i, "int8") * np.int8(100), T.cast(i, "int8") + np.int8(125), -T.cast(i, "uint8")]  # fmt: skip
+            T.cast(i, "int8") * np.int8(100), T.cast(i, "int8") + np.int8(125),
+            T.cast(i, "uint8") - np.uint8(200)]  # fmt: skip
 
 
 def truths(x, y):
