@@ -266,7 +266,7 @@ def _from_safetensors(path, names):
         raise ImportError("a file of safetensors needs the package: pip install "
                           '"recurrent-layers[safetensors]"') from None  # fmt: skip
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"no file {path}")
+        raise FileNotFoundError(f"there is no file {path}")
     try:
         with safe_open(path, framework="np") as file:
             for name in set(names).intersection(file.keys()):

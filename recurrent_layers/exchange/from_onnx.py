@@ -92,7 +92,7 @@ def from_onnx(path, output=None):
     except ImportError:
         raise ImportError('models from ONNX need the package onnx: pip install "recurrent-layers[onnx]"') from None
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"no file {path}")
+        raise FileNotFoundError(f"there is no file {path}")
     try:
         return _Graph(onnx, path).model(output)
     except ValueError as error:
