@@ -9,6 +9,9 @@ import numpy as np
 from recurrent_layers.exchange import files
 from recurrent_layers.utils.arguments import as_path
 
+#: What h5py raises of damaged files.
+DAMAGED = KeyError, OSError, RuntimeError, TypeError, ValueError, OverflowError
+
 
 @contextlib.contextmanager
 def written_whole(given, overwrite, what):

@@ -14,7 +14,7 @@ import numpy as np
 
 from recurrent_layers.exchange import hdf5
 from recurrent_layers.exchange.conversion import _GATES_OF_KERAS3, _apart
-from recurrent_layers.exchange.hdf5 import item, numbers
+from recurrent_layers.exchange.hdf5 import DAMAGED, item, numbers
 from recurrent_layers.layers.advanced_activations import ParametricSoftplus, PReLU
 from recurrent_layers.layers.core import Dense, MaxoutDense, TimeDistributedDense
 from recurrent_layers.layers.embeddings import Embedding
@@ -23,15 +23,13 @@ from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
 from recurrent_layers.layers.wrappers import Bidirectional
 
 _MODEL = "model_weights"
-#: What h5py raises of damaged files.
-_DAMAGED = KeyError, OSError, RuntimeError, TypeError, ValueError, OverflowError
 #: What Keras 1 to 3 adds to the variance in BatchNormalization, unless it is told otherwise.
 _EPSILON = 1e-3
 
 
 def is_one(filepath):
     """Whether a file is one of these; errors as of :func:`weight_files.opened`."""
-    with hdf5.opened(filepath) as file, contextlib.suppress(*_DAMAGED):
+    with hdf5.opened(filepath) as file, contextlib.suppress(*DAMAGED):
         return "nb_layers" not in file.attrs and (
             any(name in file.attrs for name in ("layer_names", "layer_names0")) or
             isinstance(file.get(_MODEL, getlink=True), h5py.HardLink) and isinstance(file[_MODEL], h5py.Group))
@@ -58,7 +56,7 @@ def matched(filepath, layers):
     with hdf5.opened(filepath) as file:
         try:
             stored = _stored(file)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise ValueError(f"{filepath} is not a whole file of Keras 1 to 3, which has an attribute layer_names and "
                              f"for each layer a group with weight_names: {error}") from error
         return _matched(stored, filepath, [layer for layer in layers if layer.weights])

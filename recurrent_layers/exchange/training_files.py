@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from recurrent_layers.exchange import weight_files
-from recurrent_layers.exchange.hdf5 import item, numbers, written_whole
+from recurrent_layers.exchange.hdf5 import DAMAGED, item, numbers, opened, written_whole
 from recurrent_layers.utils.arguments import as_path, shown
 
 
@@ -62,15 +62,14 @@ def read(filepath):
     ValueError
         If it is no whole file of a training, such as one with weights only.
     """
-    filepath = as_path("filepath", filepath)
-    with weight_files.opened(filepath), h5py.File(filepath, "r") as file:
+    with weight_files.opened(filepath), opened(filepath) as file:
         try:
             group = item(file, "training", h5py.Group)
             state = json.loads(_read(group, "state").tobytes().decode())
             if not isinstance(state, dict):
                 raise ValueError("its state is no dict")
             return _with_arrays(state, group)
-        except (KeyError, OSError, RecursionError, RuntimeError, TypeError, ValueError, OverflowError) as error:
+        except DAMAGED as error:
             raise ValueError(f"{filepath} is no file of a whole training, as ModelCheckpoint(path, whole=True) writes "
                              f"it: {error}") from error
 

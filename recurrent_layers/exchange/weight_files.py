@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from recurrent_layers.exchange import hdf5
-from recurrent_layers.exchange.hdf5 import item, numbers, written_whole
+from recurrent_layers.exchange.hdf5 import DAMAGED, item, numbers, written_whole
 from recurrent_layers.utils.arguments import as_path, flag, items
 from recurrent_layers.utils.arrays import array_of_numbers
 
@@ -78,7 +78,7 @@ def opened(filepath):
         try:
             groups = [item(file, f"layer_{k}", h5py.Group) for k in _counted(file, "nb_layers")]
             stored = [[numbers(group, f"param_{n}") for n in _counted(group, "nb_params")] for group in groups]
-        except (KeyError, OSError, RuntimeError, TypeError, ValueError, OverflowError) as error:
+        except DAMAGED as error:
             raise ValueError(f"{filepath} is not a weight file of Keras 0.1 to 0.3, which has an attribute "
                              "nb_layers and groups layer_<k> with param_<n>, nor one of Keras 1 to 3, which has an "
                              f"attribute layer_names: {error}") from error
