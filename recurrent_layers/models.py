@@ -569,9 +569,9 @@ class Sequential(containers.Sequential):
         OSError
             If the files cannot be written.
         """
-        from recurrent_layers.exchange.to_c import to_c
+        from recurrent_layers.exchange import to_c  # It needs all layers, and few need it.
 
-        to_c(self, path, dtype)
+        self._while_nobody_writes(lambda: to_c.write(self, path, dtype))
 
     def step(self, x_t):
         """The output after one more step, for data that arrive one step at a time.

@@ -29,13 +29,11 @@ from recurrent_layers.exchange.c_words import (
     place_of,
     size_of,
 )
-from recurrent_layers.exchange.predictions import Translation
+from recurrent_layers.exchange.predictions import NARROW, Translation
 from recurrent_layers.recurrence.graphs import is_last
 
 #: How many numbers a variable of a function may have; small devices have little room for them.
 ON_STACK = 1024
-#: Whole numbers that have fewer bits than C computes with.
-NARROW = ("int8", "int16", "uint8", "uint16", "uint32")
 
 
 class Translated(Translation):
@@ -144,9 +142,9 @@ class Translated(Translation):
         return Array(tuple(shape), is_real, whole if name in self._kept_as_reals else at, block,
                      row=row if shape and is_real else None, name=name, place=at)  # fmt: skip
 
-    def fill(self, array, at, block=None):
+    def fill(self, array, at):
         """Write the numbers of an array, each from its indices."""
-        self._copied(array.block if block is None else block, array.shape, array.place, at)
+        self._copied(array.block, array.shape, array.place, at)
 
     @staticmethod
     def loops(block, shape, lines, used=0):
@@ -232,9 +230,7 @@ class Translated(Translation):
         is_real = array.dtype.kind == "f"
         sizes = None
         if not is_real and array.ndim < 2 and array.size < 100:
-            sizes = np.empty(array.shape, object)
-            for place in np.ndindex(array.shape):
-                sizes[place] = Size(0, int(array[place]))
+            sizes = _sizes_of((Size(0, int(number)) for number in array.flat), array.shape)
         shape, block = tuple(Size(0, size) for size in array.shape), self.outermost
         if array.size and array.tobytes() == array.size * array.flat[0].tobytes():  # -0.0 is not 0.0.
             number = self._number(array.flat[0])
@@ -286,8 +282,7 @@ class Translated(Translation):
         is_narrow = dtype in NARROW and sizes is None and given != "bool" * (name == "cast")
 
         def at(*indices):
-            of = [argument.at(*(Code("0") if size == ONE else index for size, index in zip(argument.shape, indices)))
-                  for argument in arguments]  # fmt: skip
+            of = [_at(argument, indices) for argument in arguments]
             for k, argument in enumerate(arguments):
                 if is_computed_in_reals and not argument.is_real and not (name == "switch" and k == 0):
                     of[k] = self._as_real(of[k])
@@ -338,10 +333,7 @@ class Translated(Translation):
         indices = [*indices, *[slice(None)] * (x.rank - len(indices))]
         if x.sizes is not None and x.rank == 1:
             index, = indices
-            sizes = np.empty((), object)
-            sizes[()] = x.sizes[index] if isinstance(index, int) else None
-            sizes = sizes if isinstance(index, int) else x.sizes[index]
-            return self._of_sizes(sizes)
+            return self._of_sizes(_sizes_of([x.sizes[index]], ()) if isinstance(index, int) else x.sizes[index])
         shape, places = [], []
         for size, index in zip(x.shape, indices):
             if isinstance(index, slice):
@@ -453,10 +445,7 @@ class Translated(Translation):
     def stacked(self, numbers):
         if any(number.sizes is None for number in numbers):
             self.refuse("a vector of numbers that are computed")
-        sizes = np.empty(len(numbers), object)
-        for k, number in enumerate(numbers):
-            sizes[k] = number.sizes[()]
-        return self._of_sizes(sizes)
+        return self._of_sizes(_sizes_of((number.sizes[()] for number in numbers), len(numbers)))
 
     def _of_sizes(self, sizes):
         """Whole numbers that are known."""
@@ -559,10 +548,7 @@ class Translated(Translation):
         return self.in_memory(None, shape, x.is_real, x.block, pointer=x.name)
 
     def shape(self, x):
-        sizes = np.empty(x.rank, object)
-        for axis, size in enumerate(x.shape):
-            sizes[axis] = size
-        return self._of_sizes(sizes)
+        return self._of_sizes(_sizes_of(x.shape, x.rank))
 
     def rows(self, x, numbers):
         if x.name is None:
@@ -574,10 +560,8 @@ class Translated(Translation):
             return [f"if ({found} < 0 || {found} >= {number})", "    return 1;"]
 
         if numbers.sizes is not None:
-            places = np.empty(numbers.sizes.shape, object)
-            for place in np.ndindex(places.shape):
-                places[place] = self._within(number, numbers.sizes[place])
-            numbers = self._of_sizes(places)
+            places = (self._within(number, place) for place in numbers.sizes.flat)
+            numbers = self._of_sizes(_sizes_of(places, numbers.sizes.shape))
         else:
             self.loops(numbers.block, numbers.shape, check)
 
@@ -693,7 +677,7 @@ class Translated(Translation):
         """The memory of a state, filled with what is before the first step."""
         name = state.before[0].name or "h_tm1"
         made = self.in_memory(name, initial.shape, state.before[0].dtype.startswith("float"), outer)
-        self.fill(made, initial.at, outer)
+        self.fill(made, initial.at)
         return made._replace(block=self.block)
 
     def _own(self, result, variable, held):
@@ -798,6 +782,14 @@ def _broadcast(same, shapes):
     return tuple(shape)
 
 
+def _sizes_of(sizes, shape):
+    """An array of sizes, each of which NumPy would take for an array itself."""
+    made = np.empty(shape, object)
+    for place, size in zip(np.ndindex(made.shape), sizes):
+        made[place] = size
+    return made
+
+
 def _sizes(name, arguments):
     """What is computed of whole numbers that are known."""
     if name not in ("add", "sub", "mul", "cast", "identity") or any(one.sizes is None for one in arguments):
@@ -806,8 +798,5 @@ def _sizes(name, arguments):
     ways = {"add": Size.plus, "sub": lambda one, other: one.plus(other, -1), "mul": Size.times}
     for other in rest:
         first, other = np.broadcast_arrays(first, other)
-        made = np.empty(first.shape, object)
-        for place in np.ndindex(first.shape):
-            made[place] = ways[name](first[place], other[place])
-        first = made
+        first = _sizes_of(map(ways[name], first.flat, other.flat), first.shape)
     return first if all(size is not None for size in first.flat) else None

@@ -17,14 +17,12 @@ from recurrent_layers.exchange.onnx_functions import (
     ROUNDED,
     TESTS,
 )
-from recurrent_layers.exchange.predictions import Translation
+from recurrent_layers.exchange.predictions import NARROW, Translation
 from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
 from recurrent_layers.recurrence.graphs import is_last
 
 #: Kinds of numbers, the later ones can hold what the earlier do.
 KINDS = ("bool", "int", "float")
-#: Integers that are computed as int64; a cast to one of these goes through it.
-NARROW = ("int8", "int16", "uint8", "uint16", "uint32")
 #: Functions of integers that may give more than their type has.
 OVERFLOWING = ("abs", "add", "mul", "neg", "pow", "sqr", "sub")
 FIRST, LAST = np.iinfo("int64").min, np.iinfo("int64").max

@@ -126,9 +126,12 @@ class Prediction(NamedTuple):
 #: What gives its first input as it is.
 _SAME = (Rebroadcast, SpecifyShape, ViewOp, Assert, OfColumns)
 
+#: Integers of fewer bits than those that the other languages compute with: what is one of these must wrap.
+NARROW = ("int8", "int16", "uint8", "uint16", "uint32")
+
 #: Elementwise functions whose names differ between the engines.
 _NAMES = {"scalarsigmoid": "sigmoid", "scalarsoftplus": "softplus", "scalarmaximum": "maximum",
-          "scalarminimum": "minimum", "inv": "reciprocal", "sgn": "sign", "reciprocal": "reciprocal"}  # fmt: skip
+          "scalarminimum": "minimum", "inv": "reciprocal", "sgn": "sign"}  # fmt: skip
 
 
 class Translation:

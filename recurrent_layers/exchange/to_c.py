@@ -18,6 +18,7 @@ from recurrent_layers.exchange.c_words import HELPERS, ONE, RESERVED, Block, Siz
 from recurrent_layers.exchange.files import written_whole
 from recurrent_layers.exchange.predictions import Prediction
 from recurrent_layers.utils.arguments import as_path, choice
+from recurrent_layers.utils.generic_utils import not_too_deep
 
 _HEADER = """\
 {title}
@@ -99,15 +100,16 @@ _TEST_OF_STEP = """\
 """
 
 
-def to_c(model, path, dtype=None):
-    """Write a model as C; see :meth:`Sequential.to_c`."""
+def write(model, path, dtype=None):
+    """Write a model as C; see :meth:`recurrent_layers.models.Sequential.to_c`."""
     path = as_path("path", path)
     dtype = choice("dtype", engine.config.floatX if dtype is None else dtype, "float32", "float64")
     name, extension = os.path.splitext(os.path.basename(path))
     if extension != ".c" or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or name in RESERVED:
         raise ValueError("path must be that of a file of C, such as 'net.c', whose functions are called by its name, "
                          f"as net_step: got {path!r}")
-    header, source = _Written(model, name, dtype).texts()
+    with not_too_deep():
+        header, source = _Written(model, name, dtype).texts()
     for target, text in ((f"{path[:-2]}.h", header), (path, source)):
         with written_whole(target, True, "the model as C") as file:
             file.write(text.encode("ascii", "replace"))
@@ -125,7 +127,10 @@ class File:
 
     def __init__(self, dtype, weights):
         self.dtype, self.suffix = dtype, "f" if dtype == "float32" else ""
-        self._helpers, self._weights, self._known = set(), [], weights
+        # By their bytes: in memory all shapes are the same.
+        self._helpers, self._weights, self._known = set(), {}, {}
+        for name, array in weights:
+            self._known.setdefault(array.tobytes(), name)
         #: What no variable may be called.
         self.names = {name for name, _ in weights}
 
@@ -140,16 +145,15 @@ class File:
 
     def weight(self, array):
         """The name of an array that is constant."""
-        for name, known in self._weights:
-            if known.tobytes() == array.tobytes():  # In memory all shapes are the same.
-                return name
-        name = next((name for name, known in self._known if known.tobytes() == array.tobytes()), None)
-        self._weights.append((name or f"constant_{len(self._weights) + 1}", array))
-        return self._weights[-1][0]
+        key = array.tobytes()
+        if key not in self._weights:
+            self._weights[key] = self._known.get(key, f"constant_{len(self._weights) + 1}"), array
+        return self._weights[key][0]
 
     def definitions(self):
         """The weights, and the functions that are called, as text."""
-        parts = [self.array(name, "real", array, " * ".join(map(str, array.shape))) for name, array in self._weights]
+        parts = [self.array(name, "real", array, " * ".join(map(str, array.shape)))
+                 for name, array in self._weights.values()]  # fmt: skip
         for name, code in HELPERS.items():
             if name in self._helpers:
                 explained, end, code = code.strip("\n").rpartition("*/\n")
