@@ -11,7 +11,7 @@ All random numbers (initial weights, projections, dropout, shuffling) come from 
 generator: ``numpy.random.seed(1337)`` before a model is built makes a run reproducible.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
 from recurrent_layers.exchange.from_onnx import from_onnx
