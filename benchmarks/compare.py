@@ -137,7 +137,7 @@ def measure(results, workers, options):
         except Exception as error:
             results["failures"].append(f"{name}: {error}")
             tqdm.write(f"failed: {name}: {error}", file=sys.stderr)
-        (options.out / "compare.json").write_text(json.dumps(results, indent=1))
+        (options.out / "compare.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
 def add(results, place, found):

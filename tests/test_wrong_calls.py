@@ -56,9 +56,9 @@ INTERNAL = [
     "exchange.copies", "exchange.files", "exchange.hdf5", "exchange.later_keras", "exchange.onnx_functions",
     "exchange.onnx_words", "exchange.predictions", "exchange.to_c", "exchange.to_onnx", "exchange.training_files",
     "functions", "layers", "layers.carrying", "layers.convolutional", "layers.iteration", "layers.steps_of_keras",
-    "lengths", "parts", "preprocessing", "preprocessing.image", "recurrence", "scripts", "theano_setup", "training",
-    "typing", "utils", "utils.arguments", "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util",
-    "weight_files", "wrappers",
+    "lengths", "parts", "preprocessing", "preprocessing.image", "recurrence", "scripts", "theano_setup",
+    "training", "typing", "utils", "utils.arguments", "utils.arrays", "utils.dot_utils", "utils.model_utils",
+    "utils.visualize_util", "weight_files", "wrappers",
 ]  # fmt: skip
 
 

@@ -393,4 +393,3 @@ class Graph:
                 parts.append(self.reduce(kind, part))
             return self.map(together, parts, value.dtype)
         return self._make(kind, None, (value,), value.dtype, True)
-

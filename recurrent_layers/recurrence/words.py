@@ -171,5 +171,3 @@ def cut(x, begin, end, is_column=False):
 def join(parts):
     """Values beside each other."""
     return Joined()(*parts)
-
-
