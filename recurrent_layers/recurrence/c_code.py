@@ -214,7 +214,7 @@ class _Code:
                 f"initial{k}.at(t - {tap} + {self.program.depths[k]});",
                 f"const long {name}_row = t >= {tap} ? {width} : initial{k}.row();"]  # fmt: skip
 
-    def loop_over_time(self, loop, writer, step, masked, after, begin, end):
+    def loop_over_time(self, loop, writer, step, masked, begin, end):
         """Add the loop, for the samples of each part.
 
         Parameters
@@ -222,8 +222,8 @@ class _Code:
         loop : str
             Its head.
         writer : StepWriter
-        step, after : list of str
-            What a step does before and after what the writer has written.
+        step : list of str
+            What a step does before what the writer has written.
         masked : list of str
             What it does for a sample ``i`` that is masked.
         begin, end : list of str
@@ -244,7 +244,7 @@ class _Code:
                      "for (const long i : attendance.away) {", *indented(masked), "}"]  # fmt: skip
         for level in filter(None, writer.levels_of_lines):
             step += ["products::in_shares(division.shares, [&](products::Share share) {", *indented(level), "});"]
-        step = ["watch.pass(work_of_step);", *step, *after]
+        step = ["watch.pass(work_of_step);", *step]
         lines += [*begin, loop + " {", *indented(step), "}", *end]
         names = ", ".join("&" + name for name in sorted(writer.packed))
         self.lines += ["{", "    WithoutPython released;", f"    products::pack(division.threads, {{{names}}});",
@@ -337,7 +337,7 @@ class Forward(_Code):
         if self.lasts:
             self.begin.insert(0, NO_TIMESTEPS)
         self.writer = StepWriter(program, self.sizes, self.places, self.stores)
-        self.loop_over_time("for (long t = 0; t < timesteps; ++t)", self.writer, self.step, self.masked, [], [],
+        self.loop_over_time("for (long t = 0; t < timesteps; ++t)", self.writer, self.step, self.masked, [],
                             self.end)
         self.loops = self.op(name, self._shapes(), self.begin)
 
@@ -436,7 +436,7 @@ class Backward(_Code):
                        if one.key in (program.kept_states if one.is_state else program.kept)]  # fmt: skip
         self.kept_states = {one.key: one for one in self.needed if one.is_state}
         self.step, self.masked, self.stores = [], [], []
-        self.begin, self.start, self.after, self.finish, self.last = [], [], [], [], []
+        self.begin, self.start, self.finish, self.last = [], [], [], []
         self._declare()
         for k in range(self.nb_states):
             self._state(k)
@@ -451,7 +451,7 @@ class Backward(_Code):
         self.writer = StepWriter(program, self.sizes, self.places, self.stores)
         weights, self.lines = self.lines, []
         self.loop_over_time("for (long t = timesteps - 1; t >= stop; --t)", self.writer, self.step, self.masked,
-                            self.after, self.start, self.finish)
+                            self.start, self.finish)
         self.lines += weights
         self.loops = self.op(name, [self._shape(name) for name in wanted], self.begin)
 
@@ -593,17 +593,13 @@ class Backward(_Code):
         return own.extent if own is not None else Extent(self.program.graph.columns_of(name_of(leaf), -1))
 
     def _total(self, n, value, extent, width):
-        """Add up over samples and steps."""
-        self.begin += [f"std::vector<double> sums{n}(threads * {width});",
-                       f"real* const sum{n}_of_parts = scratch.get(threads * {width});"]
-        self.start.append(f"real* const sum{n} = sum{n}_of_parts + part * {width};")
-        self.step.append(f"std::fill_n(sum{n}, {width}, real(0));")
-        # float32 is enough for the samples of one step, but not for all steps.
-        self.after.append(f"for (long j = 0; j < {width}; ++j) sums{n}[part * {width} + j] += sum{n}[j];")
-        self.stores.append((value, Target(Place(f"sum{n}", "0"), extent, adds=True)))
-        self.last += [f"for (long j = 0; j < {width}; ++j) {{", "    double sum = 0;",
-                      "    for (long part = 0; part < division.parts; ++part)",
-                      f"        sum += sums{n}[part * {width} + j];", f"    gradient_of_weight{n}[j] = sum;", "}"]
+        """Add up over steps, and then over samples: in an order that does not depend on who computes what."""
+        # float32 is not enough for all steps.
+        self.begin.append(f"std::vector<double> sums{n}((batch + 1) * {width});")
+        self.stores.append((value, Target(Place(f"sums{n}.data()", width), extent, adds=True)))
+        self.last += [f"double* const sum{n} = sums{n}.data() + batch * {width};", "for (long i = 0; i < batch; ++i)",
+                      f"    for (long j = 0; j < {width}; ++j) sum{n}[j] += sums{n}[i * {width} + j];",
+                      f"std::copy_n(sum{n}, {width}, gradient_of_weight{n});"]
 
     # ---- Gradients of matrices ----------------------------------------------------------------------------
 

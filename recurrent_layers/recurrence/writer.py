@@ -473,7 +473,7 @@ class _LoopWriter:
     def _store(self, value, target):
         number, expression = next(self.numbers), self._value(value)
         place = target.place
-        self.before.append(f"real* const to{number} = {place.at} + i * ({place.row});")
+        self.before.append(f"auto* const to{number} = {place.at} + i * ({place.row});")
         self.within.append(f"to{number}[j] {'+=' if target.adds else '='} {expression};")
 
     def _row(self, value):
