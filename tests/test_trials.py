@@ -39,11 +39,11 @@ def of_mine(tmp_path, monkeypatch):
 def test_trials_print_a_line_and_write_figures(tmp_path, capsys):
     assert main(["saving", "weight-files", "--seconds", "1", "--seed", "3", "--out", str(tmp_path)]) == 0
     first, second = capsys.readouterr().out.strip().splitlines()
-    assert first.startswith("saving       passed  ") and " kills, " in first
+    assert first.startswith("saving       passed  ") and " kills (" in first
     assert second.startswith("weight-files passed  ") and "refused or read" in second
     assert sorted(os.listdir(tmp_path)) == ["saving.json", "summary.md", "weight-files.json"]
     outcome = json.loads((tmp_path / "saving.json").read_text())
-    assert outcome["passed"] and not outcome["failures"] and outcome["figures"]["kills"] > 0
+    assert outcome["passed"] and not outcome["failures"] and outcome["figures"]["kills_of_weights"] > 0
     assert outcome["seed"] == 3 and "numpy" in outcome["versions"] and outcome["duration"] >= 1
     assert "| saving | passed | " in (tmp_path / "summary.md").read_text()
 

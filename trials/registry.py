@@ -11,4 +11,6 @@ TRIALS = {
     "fork": "trials.fork",
     "signals": "trials.signals",
     "steps": "trials.steps",
+    "sizes": "trials.sizes",
+    "bits": "trials.bits",
 }

@@ -48,12 +48,15 @@ def parse(arguments):
     parser.add_argument("--seconds", type=float, default=50.0, help="budget of each trial (50)")
     parser.add_argument("--number", type=int, default=0, help="of cases that each trial tries at least (0)")
     parser.add_argument("--seed", type=_seed, default=0, help="of all random numbers (0), or: random")
-    parser.add_argument("--sanitize", action="store_true", help="compile with -fsanitize=address,undefined")
+    parser.add_argument("--sanitize", action="store_const", const="address", default="",
+                        help="compile with -fsanitize=address,undefined")  # fmt: skip
+    parser.add_argument("--sanitize-threads", action="store_const", const="thread", dest="sanitize",
+                        help="compile with -fsanitize=thread")  # fmt: skip
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results", help="where to write (trials/results)")
     options = parser.parse_args(arguments)
     options.names = options.names or list(TRIALS)
-    if options.sanitize and not sanitizer.libraries():
-        parser.error("--sanitize needs g++ with libasan and libubsan")
+    if options.sanitize and not sanitizer.libraries(options.sanitize):
+        parser.error(f"to compile so needs g++ with {', '.join(sanitizer.LIBRARIES[options.sanitize])}")
     unknown = [name for name in options.names if name not in TRIALS]
     if unknown:
         parser.error(f"there is no trial {', '.join(unknown)}; there are {', '.join(TRIALS)}")
@@ -66,7 +69,8 @@ def _seed(text):
 
 def command_of(name, options):
     """The command that runs a trial so again."""
-    more = f" --number {options.number}" * bool(options.number) + " --sanitize" * options.sanitize
+    more = f" --number {options.number}" * bool(options.number)
+    more += {"": "", "address": " --sanitize", "thread": " --sanitize-threads"}[options.sanitize]
     return f"python -m trials {name} --seconds {options.seconds:g} --seed {options.seed}{more}"
 
 
@@ -87,8 +91,8 @@ def _found(module, folder, options):
                "--number", str(options.number)]  # fmt: skip
     paths = [str(HERE.parent)] + [path for path in [os.environ.get("PYTHONPATH")] if path]
     # Compiling may take long.
-    patience = 5 * options.seconds + 300 + 60 * options.number + 1000 * options.sanitize
-    more = sanitizer.environment(folder) if options.sanitize else {}
+    patience = 5 * options.seconds + 300 + 60 * options.number + 1000 * bool(options.sanitize)
+    more = sanitizer.environment(folder, options.sanitize) if options.sanitize else {}
     with open(folder / "log", "w+b") as log:
         # In a session of its own, so that all that it started can be ended with it.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,

@@ -9,6 +9,7 @@ import recurrent_layers as rl
 from trials.children import described
 
 WEIGHTS = 2  # How many sets of weights the writers choose from.
+PREDICTING = 5  # Threads; with the writers, eight share the model.
 
 
 def trial(run):
@@ -58,14 +59,14 @@ def trial(run):
         floats.append(model.get_weights())
     compile_at_once(run)
     run.begins()
-    together(run, [predicts, predicts, predicts, sets_weights, gets_weights, saves], counts)
+    together(run, [predicts] * PREDICTING + [sets_weights, gets_weights, saves], counts)
     run.tried += sum(counts.values())
     for name, count in counts.items():
         if not count:
             run.fails(f"no {name} at all", f"seed {run.seed}")
     run.figures.update(counts)
-    return (f"{counts['predictions']} predictions of 3 threads while others set weights {counts['sets']} times, "
-            f"got them {counts['gets']} times and saved {counts['files']} files; 2 threads compiled "
+    return (f"{counts['predictions']} predictions of {PREDICTING} threads while others set weights {counts['sets']} "
+            f"times, got them {counts['gets']} times and saved {counts['files']} files; 2 threads compiled "
             f"{run.figures['compiled_at_once']} models at once")
 
 
