@@ -8,11 +8,17 @@ import warnings
 import numpy as np
 
 from recurrent_layers import callbacks as cbks
-from recurrent_layers import constraints, objectives, optimizers, regularizers, training
-from recurrent_layers import distributed as processes
-from recurrent_layers.batches import Generated, InOrder
+from recurrent_layers import constraints, objectives, optimizers, regularizers
 from recurrent_layers.callbacks import checked_callbacks
-from recurrent_layers.data import (
+from recurrent_layers.elsewhere import functions_elsewhere
+from recurrent_layers.exchange import configs, later_keras, weight_files
+from recurrent_layers.exchange.copies import portable
+from recurrent_layers.layers import containers
+from recurrent_layers.layers.containers import Graph
+from recurrent_layers.training import distributed as processes
+from recurrent_layers.training import epochs
+from recurrent_layers.training.batches import Generated, InOrder
+from recurrent_layers.training.data import (
     Samples,
     Weights,
     checked_class_weight,
@@ -23,13 +29,8 @@ from recurrent_layers.data import (
     shuffled,
     slice_X,
 )
-from recurrent_layers.elsewhere import functions_elsewhere
-from recurrent_layers.exchange import configs, later_keras, weight_files
-from recurrent_layers.exchange.copies import portable
-from recurrent_layers.functions import Functions, checked_mode
-from recurrent_layers.layers import containers
-from recurrent_layers.layers.containers import Graph
-from recurrent_layers.lengths import ByLength, Steps
+from recurrent_layers.training.functions import Functions, checked_mode
+from recurrent_layers.training.lengths import ByLength, Steps
 from recurrent_layers.utils.arguments import choice, flag, integer, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import (
@@ -198,11 +199,11 @@ class Sequential(containers.Sequential):
     # ---- training ---------------------------------------------------------------------------
 
     def _inputs(self, X):
-        """Inputs that fit this model; see :func:`recurrent_layers.data.checked_inputs`."""
+        """Inputs that fit this model; see :func:`recurrent_layers.training.data.checked_inputs`."""
         return checked_inputs(X, self._readers(), [variable.ndim for variable in self._compiled().inputs])
 
     def _samples(self, X, y, sample_weight=None, class_weight=None, train=False):
-        """Samples that fit this model and its loss; see :mod:`recurrent_layers.data`."""
+        """Samples that fit this model and its loss; see :mod:`recurrent_layers.training.data`."""
         inputs = self._inputs(X)
         shape = self.trained_output_shape if train else self.output_shape
         y = checked_labels(y, inputs, shape or (None,) * self._compiled().output.ndim, self.loss)
@@ -440,15 +441,15 @@ class Sequential(containers.Sequential):
 
     def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose, resume=None,
              ranks=processes.ALONE):
-        """Train on what :mod:`recurrent_layers.batches` gives."""
+        """Train on what :mod:`recurrent_layers.training.batches` gives."""
         for name, one in (("train", batches), ("test", validation)):
             if isinstance(one, InOrder):
                 self._compiled().check_batches(name, one.nb_samples, one.batch_size)
         if show_accuracy:
             self._warn_of_a_single_class()
-        return training.fit(self, self._compiled(), batches, validation, callbacks, batch_size, nb_epoch,
-                            ["loss", "acc"] if show_accuracy else ["loss"], verbose if ranks.is_first else 0, resume,
-                            ranks)
+        return epochs.fit(self, self._compiled(), batches, validation, callbacks, batch_size, nb_epoch,
+                          ["loss", "acc"] if show_accuracy else ["loss"], verbose if ranks.is_first else 0, resume,
+                          ranks)
 
     def train_on_batch(self, X, y, accuracy=False, class_weight=None, sample_weight=None):
         """Make one update; returns the loss, or [loss, accuracy]. Parameters as for :meth:`fit`."""
@@ -508,7 +509,7 @@ class Sequential(containers.Sequential):
         show_accuracy, verbose = flag("show_accuracy", show_accuracy), choice("verbose", verbose, 0, 1, 2)
         samples = self._samples(X, y, sample_weight)
         functions.check_batches("test", len(samples), batch_size)
-        values = training.evaluate(functions.get("test", verbose), InOrder(samples, batch_size), verbose)
+        values = epochs.evaluate(functions.get("test", verbose), InOrder(samples, batch_size), verbose)
         if show_accuracy:
             self._warn_of_a_single_class()
         return values if show_accuracy else values[0]
@@ -532,7 +533,7 @@ class Sequential(containers.Sequential):
         functions, batch_size, inputs = self._compiled(), integer("batch_size", batch_size), self._inputs(X)
         verbose = choice("verbose", verbose, 0, 1, 2)
         functions.check_batches("predict", len(inputs[0]), batch_size)
-        return training.predict(functions.get("predict", verbose), inputs, batch_size, verbose)
+        return epochs.predict(functions.get("predict", verbose), inputs, batch_size, verbose)
 
     def predict_on_batch(self, X):
         """The output for one batch."""

@@ -14,9 +14,9 @@ import scipy.sparse
 from numpy.testing import assert_allclose
 
 import recurrent_layers as rl
-from recurrent_layers import ahead
 from recurrent_layers.callbacks import Callback
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.training import ahead
 from recurrent_layers.utils import arrays
 
 

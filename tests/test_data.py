@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import recurrent_layers as rl
-from recurrent_layers.data import Elsewhere
+from recurrent_layers.training.data import Elsewhere
 from recurrent_layers.utils import arrays
 from recurrent_layers.utils.io_utils import HDF5Matrix
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from recurrent_layers import distributed
+from recurrent_layers.training import distributed
 
 HERE = pathlib.Path(__file__).parent
 MPIEXEC = pathlib.Path(sys.executable).with_name("mpiexec")

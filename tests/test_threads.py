@@ -14,7 +14,7 @@ from other_processes import compiling, said
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine import threads
-from recurrent_layers.functions import Turns
+from recurrent_layers.training.functions import Turns
 
 LIBRARY = engine.prepare().threads
 

@@ -51,14 +51,14 @@ PUBLIC = [
 #: Called by our own modules, which have checked what they hand on; or packages and other names of the above, or names
 #: that raise when they are used.
 INTERNAL = [
-    "__main__", "ahead", "batches", "conversion", "data", "datasets", "datasets.pickles", "datasets.word_sequences",
-    "distributed", "elsewhere", "engine", "exchange", "exchange.c_graphs", "exchange.c_words", "exchange.configs",
-    "exchange.copies", "exchange.files", "exchange.hdf5", "exchange.later_keras", "exchange.onnx_functions",
-    "exchange.onnx_words", "exchange.predictions", "exchange.to_c", "exchange.to_onnx", "exchange.training_files",
-    "functions", "layers", "layers.carrying", "layers.convolutional", "layers.iteration", "layers.steps_of_keras",
-    "lengths", "parts", "preprocessing", "preprocessing.image", "recurrence", "scripts", "theano_setup",
-    "training", "typing", "utils", "utils.arguments", "utils.arrays", "utils.dot_utils", "utils.model_utils",
-    "utils.visualize_util", "weight_files", "wrappers",
+    "__main__", "conversion", "datasets", "datasets.pickles", "datasets.word_sequences", "elsewhere", "engine",
+    "exchange", "exchange.c_graphs", "exchange.c_words", "exchange.configs", "exchange.copies", "exchange.files",
+    "exchange.hdf5", "exchange.later_keras", "exchange.onnx_functions", "exchange.onnx_words", "exchange.predictions",
+    "exchange.to_c", "exchange.to_onnx", "exchange.training_files", "layers", "layers.carrying", "layers.convolutional",
+    "layers.iteration", "layers.steps_of_keras", "preprocessing", "preprocessing.image", "recurrence", "scripts",
+    "theano_setup", "training", "training.ahead", "training.batches", "training.data", "training.distributed",
+    "training.epochs", "training.functions", "training.lengths", "training.parts", "typing", "utils", "utils.arguments",
+    "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
 ]  # fmt: skip
 
 

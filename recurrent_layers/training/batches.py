@@ -9,8 +9,8 @@ import warnings
 
 import numpy as np
 
-from recurrent_layers.ahead import Ahead, Ended
-from recurrent_layers.data import cut, shuffled
+from recurrent_layers.training.ahead import Ahead, Ended
+from recurrent_layers.training.data import cut, shuffled
 from recurrent_layers.utils.arguments import shown
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recurrent_layers import engine
-from recurrent_layers.data import rows
+from recurrent_layers.training.data import rows
 from recurrent_layers.utils.arrays import slices
 
 

@@ -6,9 +6,10 @@ import numpy as np
 from tqdm import tqdm
 
 from recurrent_layers import callbacks as callback_module
-from recurrent_layers import distributed, objectives
-from recurrent_layers.data import cut, rows
+from recurrent_layers import objectives
 from recurrent_layers.exchange import training_files
+from recurrent_layers.training import distributed
+from recurrent_layers.training.data import cut, rows
 from recurrent_layers.utils.arguments import as_path, flag, integer, shown
 from recurrent_layers.utils.arrays import set_all
 from recurrent_layers.utils.generic_utils import known_name
@@ -24,7 +25,7 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
         What callbacks are told of; its `stop_training` ends the training.
     functions : Functions
     batches : InOrder, ByLength or Generated
-        Those to train on; see :mod:`recurrent_layers.batches`.
+        Those to train on; see :mod:`recurrent_layers.training.batches`.
     validation : InOrder, ByLength, Generated or None
         Those to validate on after each epoch.
     callbacks : list of Callback

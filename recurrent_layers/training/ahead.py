@@ -3,7 +3,7 @@
 import contextlib
 import threading
 
-from recurrent_layers.functions import PATIENCE
+from recurrent_layers.training.functions import PATIENCE
 
 #: How many things may be fetched and not taken yet.
 SIZE = 10
