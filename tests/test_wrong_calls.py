@@ -53,7 +53,7 @@ PUBLIC = [
 INTERNAL = [
     "__main__", "conversion", "datasets", "datasets.pickles", "datasets.word_sequences", "elsewhere", "engine",
     "exchange", "exchange.c_graphs", "exchange.c_words", "exchange.configs", "exchange.copies", "exchange.files",
-    "exchange.hdf5", "exchange.later_keras", "exchange.onnx_functions", "exchange.onnx_words", "exchange.predictions",
+    "exchange.hdf5", "exchange.later_keras", "exchange.onnx_graphs", "exchange.onnx_words", "exchange.predictions",
     "exchange.to_c", "exchange.to_onnx", "exchange.training_files", "layers", "layers.carrying", "layers.convolutional",
     "layers.iteration", "layers.steps_of_keras", "preprocessing", "preprocessing.image", "recurrence", "scripts",
     "theano_setup", "training", "training.ahead", "training.batches", "training.data", "training.distributed",

@@ -36,7 +36,7 @@ from recurrent_layers.recurrence.graphs import is_last
 ON_STACK = 1024
 
 
-class Translated(Translation):
+class ToC(Translation):
     """A prediction of one sample as C.
 
     Parameters

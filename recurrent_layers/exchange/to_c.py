@@ -13,7 +13,7 @@ import numpy as np
 
 import recurrent_layers
 from recurrent_layers import engine
-from recurrent_layers.exchange.c_graphs import Translated
+from recurrent_layers.exchange.c_graphs import ToC
 from recurrent_layers.exchange.c_words import HELPERS, ONE, RESERVED, Block, Size, TimestepsAre, comment, number_of
 from recurrent_layers.exchange.files import written_whole
 from recurrent_layers.exchange.predictions import Prediction
@@ -231,7 +231,7 @@ class _Written:
         is_step = prediction is self.step
         if not is_step:  # Each sequence begins anew.
             prediction = prediction._replace(after=[])
-        made = Translated(prediction, self.file, timesteps, has_scratch=not is_step)
+        made = ToC(prediction, self.file, timesteps, has_scratch=not is_step)
         self._give_inputs(made, prediction)
         for layer, output in prediction.layers:
             made.comment(_equations(layer) if explained else _described(layer))
@@ -274,7 +274,7 @@ class _Written:
     def _reset(self):
         block = Block()
         for name, _, size in self._states(self.step):
-            Translated.loops(block, [Size(0, size)], lambda index, name=name: [f"state->{name}[{index}] = 0;"])
+            ToC.loops(block, [Size(0, size)], lambda index, name=name: [f"state->{name}[{index}] = 0;"])
         return self._function("void {name}_reset({name}_state *state)", block, self.step.carried or "(void) state;")
 
     def _of_step(self, step):

@@ -9,7 +9,7 @@ import collections
 from recurrent_layers import __version__, engine
 from recurrent_layers.engine import machine
 from recurrent_layers.exchange.files import written_whole
-from recurrent_layers.exchange.onnx_words import ToONNX, Value, needs, pruned, rename
+from recurrent_layers.exchange.onnx_graphs import ToONNX, Value, needs, pruned, rename
 from recurrent_layers.exchange.predictions import Prediction
 from recurrent_layers.utils.arguments import as_path, choice
 from recurrent_layers.utils.generic_utils import not_too_deep
