@@ -14,6 +14,7 @@ import types
 import warnings
 
 from recurrent_layers.engine import on_pytensor as engine
+from recurrent_layers.engine import replaced
 
 PREFIX = "theano"
 
@@ -178,11 +179,9 @@ def _gradient():
 @_names("theano.scan_module.scan")
 def _scans():
     """`scan` and its kin, which return updates and say nothing about it."""
-    from recurrent_layers.engine import replaced_scan  # It needs the engine as a whole.
-
     kin = {name: getattr(_behind("scan.views"), name) for name in ("map", "reduce", "foldl", "foldr")}
     names = {name: engine.with_updates(iterate) for name, iterate in kin.items()}
-    return dict(names, scan=replaced_scan.current_scan())
+    return dict(names, scan=replaced.current(engine.scan))
 
 
 def _shared(value, name=None, strict=False, allow_downcast=None, broadcastable=None, **named):

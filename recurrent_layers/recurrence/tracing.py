@@ -6,7 +6,7 @@ import sys
 import sysconfig
 
 from recurrent_layers import engine
-from recurrent_layers.engine import Scan, Subtensor, replaced_scan
+from recurrent_layers.engine import Scan, Subtensor, replaced
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.ops import Recurrence
@@ -162,9 +162,9 @@ def speed_up_scan(on=True):
     >>> from keras.layers.recurrent import LSTM  # of Keras 0.3.3: its steps run in C
     """
     if flag("on", on):
-        replaced_scan.replace_scan(scan)
+        replaced.replace({original: engine.adapted_scan(original, scan) for original in engine.SCANS})
     else:
-        replaced_scan.restore_scan()
+        replaced.restore()
 
 
 def _as_list(given):
