@@ -13,7 +13,7 @@ from recurrent_layers.callbacks import checked_callbacks
 from recurrent_layers.elsewhere import functions_elsewhere
 from recurrent_layers.exchange import configs, later_keras, weight_files
 from recurrent_layers.exchange.copies import portable
-from recurrent_layers.layers import containers
+from recurrent_layers.layers import containers, known
 from recurrent_layers.layers.containers import Graph
 from recurrent_layers.training import distributed as processes
 from recurrent_layers.training import epochs
@@ -921,7 +921,7 @@ def model_from_config(config, custom_layers=None, custom_objects=None):
 
 
 #: A stack within another layer comes back as one that can be trained, too.
-configs.LAYERS["Sequential"] = Sequential
+known.KNOWN["Sequential"] = Sequential
 
 #: Names of Keras' module. Its `Model` was what `Sequential` and `Graph` had in common.
 Model = Sequential

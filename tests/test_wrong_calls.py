@@ -55,10 +55,11 @@ INTERNAL = [
     "exchange", "exchange.c_graphs", "exchange.c_words", "exchange.configs", "exchange.copies", "exchange.files",
     "exchange.hdf5", "exchange.later_keras", "exchange.onnx_graphs", "exchange.onnx_words", "exchange.predictions",
     "exchange.to_c", "exchange.to_onnx", "exchange.training_files", "layers", "layers.carrying", "layers.convolutional",
-    "layers.iteration", "layers.steps_of_keras", "preprocessing", "preprocessing.image", "recurrence", "scripts",
-    "theano_setup", "training", "training.ahead", "training.batches", "training.data", "training.distributed",
-    "training.epochs", "training.functions", "training.lengths", "training.parts", "typing", "utils", "utils.arguments",
-    "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "weight_files", "wrappers",
+    "layers.iteration", "layers.known", "layers.steps_of_keras", "preprocessing", "preprocessing.image", "recurrence",
+    "scripts", "theano_setup", "training", "training.ahead", "training.batches", "training.data",
+    "training.distributed", "training.epochs", "training.functions", "training.lengths", "training.parts", "typing",
+    "utils", "utils.arguments", "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util",
+    "weight_files", "wrappers",
 ]  # fmt: skip
 
 

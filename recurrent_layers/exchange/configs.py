@@ -5,11 +5,10 @@ import json
 import numpy as np
 
 from recurrent_layers import activations, constraints, initializations, objectives, optimizers, regularizers
-from recurrent_layers import layers as layer_module
+from recurrent_layers.layers.known import KNOWN as LAYERS
 from recurrent_layers.utils.arguments import shown
-from recurrent_layers.utils.generic_utils import lookup, not_too_deep
+from recurrent_layers.utils.generic_utils import not_too_deep
 
-LAYERS = {name: getattr(layer_module, name) for name in layer_module.__all__}
 OURS = {name for known in (LAYERS, activations.KNOWN, constraints.KNOWN, initializations.KNOWN, objectives.KNOWN,
                            optimizers.KNOWN, regularizers.KNOWN) for name in known}  # fmt: skip
 
@@ -108,26 +107,3 @@ def from_json(text):
             return json.loads(text)
     except ValueError as error:  # Bytes that are no text, too.
         raise ValueError(f"this is no JSON of a model: {error}") from error
-
-
-def _layers_for(name):
-    """The layers among which a name is looked for; those of the zoo are imported when one of them is."""
-    if not isinstance(name, str) or not name.startswith("zoo."):
-        return LAYERS
-    from recurrent_layers.layers import zoo
-
-    return {**LAYERS, **{f"zoo.{cell}": getattr(zoo, cell) for cell in zoo.__all__}}
-
-
-def layer_from_config(config):
-    """The layer of a config, of this library or of the user's own.
-
-    Raises
-    ------
-    ValueError
-        If it is no config of a layer.
-    """
-    if not isinstance(config, dict):
-        raise ValueError(f"the config of a layer is a dict, got {shown(config)}")
-    name = config.get("name")
-    return lookup(name, _layers_for(name), "layer", callables=False).from_config(config)

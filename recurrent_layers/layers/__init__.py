@@ -1,5 +1,6 @@
 """The layers, in the modules in which Keras 0.1 has them, and `wrappers`; more cells are in `zoo`."""
 
+from recurrent_layers.layers import known, zoo
 from recurrent_layers.layers.advanced_activations import (
     LeakyReLU,
     ParametricSoftplus,
@@ -78,3 +79,6 @@ __all__ = [
     "TimeDistributedMerge",
     "WordContextProduct",
 ]
+
+known.KNOWN.update({name: globals()[name] for name in __all__})
+known.KNOWN.update({f"zoo.{name}": getattr(zoo, name) for name in zoo.__all__})

@@ -7,6 +7,7 @@ import warnings
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, output_of, unchanged
+from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor
@@ -225,8 +226,6 @@ class Sequential(Container):
 
 def _layers_of(config, name):
     """The layers of a config."""
-    from recurrent_layers.exchange.configs import layer_from_config  # It needs all layers, these too.
-
     layers = config.get("layers", ()) if isinstance(config, dict) else None
     if not isinstance(layers, (list, tuple)):
         raise ValueError(f"this is no config of {name}, a dict with a list of layers: {shown(config)}")

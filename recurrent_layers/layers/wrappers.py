@@ -2,6 +2,7 @@
 
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import MaskedLayer
+from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.layers.recurrent import Recurrent
 from recurrent_layers.utils.arguments import choice, shown
 
@@ -98,8 +99,6 @@ class Bidirectional(MaskedLayer):
     def from_config(cls, config):
         """Make such a layer from what `get_config` gave; see :meth:`Layer.from_config`."""
         if isinstance(config, dict) and isinstance(config.get("layer"), dict):
-            from recurrent_layers.exchange.configs import layer_from_config  # It needs all layers, this one, too.
-
             config = dict(config, layer=layer_from_config(config["layer"]))
         return super().from_config(config)
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from recurrent_layers import constraints, engine, regularizers
 from recurrent_layers import layers as layer_module
-from recurrent_layers.exchange.configs import layer_from_config
 from recurrent_layers.layers import convolutional
 from recurrent_layers.layers.base import Layer, one_output_for_each_layer
+from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.utils.arguments import items, shown, sizes
 from recurrent_layers.utils.arrays import check_memory
 from recurrent_layers.utils.generic_utils import (
@@ -45,12 +45,10 @@ def container_from_config(original_layer_dict, custom_layers={}):
     ValueError
         If it is no config, a name in it is not known, or a layer does not fit the one below.
     """
-    from recurrent_layers.models import Sequential
-
     config = original_layer_dict
     with not_too_deep(), custom_objects_known("custom_layers", custom_layers):
         if isinstance(config, dict) and config.get("name") == "Sequential":
-            return Sequential.from_config({key: config[key] for key in ("name", "layers") if key in config})
+            config = {key: config[key] for key in ("name", "layers") if key in config}
         return layer_from_config(config)
 
 
