@@ -11,8 +11,6 @@ All random numbers (initial weights, projections, dropout, shuffling) come from 
 generator: ``numpy.random.seed(1337)`` before a model is built makes a run reproducible.
 """
 
-__version__ = "0.2.0"
-
 from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
 from recurrent_layers.exchange.from_onnx import from_onnx
 from recurrent_layers.layers import *
@@ -21,6 +19,7 @@ from recurrent_layers.models import Sequential, model_from_config, model_from_js
 from recurrent_layers.recurrence import show, speed_up_scan
 from recurrent_layers.scripts import as_keras
 from recurrent_layers.sweeps import sweep
+from recurrent_layers.version import __version__  # noqa: F401
 
 __all__ = list(_layer_names) + [
     "Sequential",

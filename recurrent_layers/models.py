@@ -11,7 +11,7 @@ from recurrent_layers import callbacks as cbks
 from recurrent_layers import constraints, objectives, optimizers, regularizers
 from recurrent_layers.callbacks import checked_callbacks
 from recurrent_layers.elsewhere import functions_elsewhere
-from recurrent_layers.exchange import configs, later_keras, weight_files
+from recurrent_layers.exchange import configs, later_keras, to_c, to_onnx, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.layers import containers, known
 from recurrent_layers.layers.containers import Graph
@@ -570,8 +570,6 @@ class Sequential(containers.Sequential):
         OSError
             If the files cannot be written.
         """
-        from recurrent_layers.exchange import to_c  # It needs all layers, and few need it.
-
         self._while_nobody_writes(lambda: to_c.write(self, path, dtype))
 
     def step(self, x_t):
@@ -842,8 +840,6 @@ class Sequential(containers.Sequential):
         >>> session = onnxruntime.InferenceSession("model.onnx")
         >>> y, = session.run(["y"], {"x": X.astype("float32")})
         """
-        from recurrent_layers.exchange import to_onnx  # It needs all layers, and few need it.
-
         self._while_nobody_writes(lambda: to_onnx.write(self, path, dtype))
 
     def _config_to_store(self):

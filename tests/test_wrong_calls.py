@@ -59,7 +59,7 @@ INTERNAL = [
     "scripts", "theano_setup", "training", "training.ahead", "training.batches", "training.data",
     "training.distributed", "training.epochs", "training.functions", "training.lengths", "training.parts", "typing",
     "utils", "utils.arguments", "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util",
-    "weight_files", "wrappers",
+    "version", "weight_files", "wrappers",
 ]  # fmt: skip
 
 

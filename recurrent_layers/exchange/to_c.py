@@ -11,7 +11,6 @@ import textwrap
 
 import numpy as np
 
-import recurrent_layers
 from recurrent_layers import engine
 from recurrent_layers.exchange.c_graphs import ToC
 from recurrent_layers.exchange.c_words import HELPERS, ONE, RESERVED, Block, Size, TimestepsAre, comment, number_of
@@ -19,6 +18,7 @@ from recurrent_layers.exchange.files import written_whole
 from recurrent_layers.exchange.predictions import Prediction
 from recurrent_layers.utils.arguments import as_path, choice
 from recurrent_layers.utils.generic_utils import not_too_deep
+from recurrent_layers.version import __version__
 
 _HEADER = """\
 {title}
@@ -268,8 +268,7 @@ class _Written:
 
     def _title(self, extension):
         layers = ", ".join(map(_described, self.names))
-        version = recurrent_layers.__version__
-        return comment(f"{self.words['name']}{extension}: a model of recurrent_layers {version} in C99. {layers}")
+        return comment(f"{self.words['name']}{extension}: a model of recurrent_layers {__version__} in C99. {layers}")
 
     def _reset(self):
         block = Block()

@@ -6,13 +6,14 @@ step, but that of `LSTM`, `GRU` and `SimpleRNN` is the operator for it where tha
 
 import collections
 
-from recurrent_layers import __version__, engine
+from recurrent_layers import engine
 from recurrent_layers.engine import machine
 from recurrent_layers.exchange.files import written_whole
 from recurrent_layers.exchange.onnx_graphs import ToONNX, Value, needs, pruned, rename
 from recurrent_layers.exchange.predictions import Prediction
 from recurrent_layers.utils.arguments import as_path, choice
 from recurrent_layers.utils.generic_utils import not_too_deep
+from recurrent_layers.version import __version__
 
 #: What ONNX Runtime has since 1.10, and all operators that are needed.
 OPSET, IR_VERSION = 14, 8
