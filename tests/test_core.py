@@ -21,7 +21,7 @@ from recurrent_layers import (
     regularizers,
 )
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import one_output_for_each_layer
+from recurrent_layers.utils.building import one_output_for_each_layer
 
 
 def run(layer, X, train=False):

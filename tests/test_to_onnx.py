@@ -19,8 +19,8 @@ from recurrent_layers import layers as layer_module
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange import to_onnx
 from recurrent_layers.layers import zoo
-from recurrent_layers.layers.base import one_output_for_each_layer
 from recurrent_layers.recurrence import scan
+from recurrent_layers.utils.building import one_output_for_each_layer
 
 onnxruntime.set_default_logger_severity(3)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}

@@ -58,8 +58,8 @@ INTERNAL = [
     "layers.iteration", "layers.known", "layers.steps_of_keras", "preprocessing", "preprocessing.image", "recurrence",
     "scripts", "theano_setup", "training", "training.ahead", "training.batches", "training.data",
     "training.distributed", "training.epochs", "training.functions", "training.lengths", "training.parts", "typing",
-    "utils", "utils.arguments", "utils.arrays", "utils.dot_utils", "utils.model_utils", "utils.visualize_util",
-    "version", "weight_files", "wrappers",
+    "utils", "utils.arguments", "utils.arrays", "utils.building", "utils.dot_utils", "utils.model_utils",
+    "utils.visualize_util", "version", "weight_files", "wrappers",
 ]  # fmt: skip
 
 
@@ -324,9 +324,7 @@ ELSEWHERE = {
     **dict.fromkeys(["LSTM.initial_state", "SimpleDeepRNN.initial_state"], Kind(lambda: None, is_learned)),
     **dict.fromkeys([f"{cell}.initialization.name" for cell in (
         "Recurrent", "LSTM", "FastGRNN", "FastRNN", "IndRNN", "UnICORNN")], UNCHECKED),
-    **dict.fromkeys(["made_once.key", "made_once.make", "goes_on.layer", "hand_on.train", "hand_on.carried",
-                     "one_output_for_each_layer.carried", "Said.compute", "TauGRU.step.h",
-                     "output_of.layer", "output_of.train", "unchanged.value", "Merge.set_previous.layer",
+    **dict.fromkeys(["Said.compute", "TauGRU.step.h", "unchanged.value", "Merge.set_previous.layer",
                      *(f"DrawsNumbers.draw.{name}" for name in ("distribution", "shape", "axis", "parameters"))],
                     UNCHECKED),
     **{f"{cell}.weights": UNCHECKED for cell in zoo.__all__}, "UnICORNN.alpha": number(least=0),

@@ -32,13 +32,14 @@ from recurrent_layers.engine import (
     ViewOp,
     scalar,
 )
-from recurrent_layers.layers.base import Layer, one_output_for_each_layer, output_of
+from recurrent_layers.layers.base import Layer
 from recurrent_layers.layers.carrying import in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.recurrence.graphs import sizes, substitute, unwrapped
 from recurrent_layers.recurrence.ops import Recurrence
 from recurrent_layers.recurrence.tracing import names_of_steps
 from recurrent_layers.recurrence.words import OfColumns
+from recurrent_layers.utils.building import one_output_for_each_layer, output_of
 
 
 class Prediction(NamedTuple):

@@ -6,9 +6,10 @@ import warnings
 
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, output_of, unchanged
+from recurrent_layers.layers.base import Layer, unchanged
 from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
+from recurrent_layers.utils.building import output_of
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor
 

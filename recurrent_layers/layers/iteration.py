@@ -7,11 +7,12 @@ import numpy as np
 from recurrent_layers import activations, constraints, initializations, regularizers
 from recurrent_layers.engine import Variable, config, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, Said, goes_on, hand_on, made_once
+from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, Said
 from recurrent_layers.layers.carrying import Carried
 from recurrent_layers.recurrence import scan
 from recurrent_layers.recurrence.graphs import with_clipped_sums, with_other_products
 from recurrent_layers.utils.arguments import flag, integer, items, number, shown
+from recurrent_layers.utils.building import goes_on, hand_on, made_once
 
 _PARAMETERS = """
 

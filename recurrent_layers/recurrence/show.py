@@ -5,11 +5,11 @@ import re
 import sys
 
 from recurrent_layers import engine
-from recurrent_layers.layers.base import one_output_for_each_layer
 from recurrent_layers.recurrence import c_code, ops, tracing
 from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.program import Program
 from recurrent_layers.recurrence.values import Extent
+from recurrent_layers.utils.building import one_output_for_each_layer
 
 
 def explain(layer, gradient=True):

@@ -14,11 +14,11 @@ import numpy as np
 from recurrent_layers import engine, objectives
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
-from recurrent_layers.layers.base import one_output_for_each_layer
 from recurrent_layers.layers.carrying import GoingOn, in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.training import parts
 from recurrent_layers.utils.arguments import shown
+from recurrent_layers.utils.building import one_output_for_each_layer
 
 
 class Functions:

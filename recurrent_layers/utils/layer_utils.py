@@ -5,10 +5,11 @@ import numpy as np
 from recurrent_layers import constraints, engine, regularizers
 from recurrent_layers import layers as layer_module
 from recurrent_layers.layers import convolutional
-from recurrent_layers.layers.base import Layer, one_output_for_each_layer
+from recurrent_layers.layers.base import Layer
 from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.utils.arguments import items, shown, sizes
 from recurrent_layers.utils.arrays import check_memory
+from recurrent_layers.utils.building import one_output_for_each_layer
 from recurrent_layers.utils.generic_utils import (
     custom_objects_known,
     get_from_module,

@@ -1,0 +1,65 @@
+"""What is made once while a graph is built, and what its layers hand on."""
+
+import contextlib
+import threading
+
+
+class _Outputs(threading.local):
+    """The outputs that were made; each thread builds graphs of its own."""
+
+    made = carried = None
+
+
+_outputs = _Outputs()
+
+
+@contextlib.contextmanager
+def one_output_for_each_layer(carried=None):
+    """Make each layer's output once, however often it is asked for: else Dropout would drop anew each time.
+
+    Parameters
+    ----------
+    carried : list, optional
+        Where to put what the recurrent layers hand on, as pairs of `train` and `Carried`; without it none may be
+        `stateful`.
+    """
+    before = _outputs.made, _outputs.carried
+    _outputs.made, _outputs.carried = {}, carried
+    try:
+        yield
+    finally:
+        _outputs.made, _outputs.carried = before
+
+
+def goes_on(layer):
+    """Whether a layer goes on with states that are kept for it.
+
+    Raises
+    ------
+    ValueError
+        If it is `stateful`, and nobody keeps any.
+    """
+    if layer.stateful and _outputs.carried is None:
+        raise ValueError(f"{type(layer).__name__}(stateful=True) needs a model, which keeps its states; for a function "
+                         "of your own, give the states by initial_state=[...] and take them by return_state=True")
+    return layer.stateful
+
+
+def hand_on(train, carried):
+    """Say what a layer hands on, to who asked."""
+    if _outputs.carried is not None:
+        _outputs.carried.append((train, carried))
+
+
+def made_once(key, make):
+    """What `make` makes; within :func:`one_output_for_each_layer` once for each key."""
+    if _outputs.made is None:
+        return make()
+    if key not in _outputs.made:
+        _outputs.made[key] = make()
+    return _outputs.made[key]
+
+
+def output_of(layer, train):
+    """The output of a layer; within :func:`one_output_for_each_layer` made once."""
+    return made_once((layer, bool(train)), lambda: layer.get_output(train=train))
