@@ -398,25 +398,20 @@ def _local_cluster(distributed, workers):
     """A cluster of processes of this machine, each with one thread; nothing of it is left."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # It is one of the workers, that imports.
         raise RuntimeError(GUARD)
-    variables = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", *machine.THREADS_VARIABLES}
-    before = {name: os.environ[name] for name in variables if name in os.environ}
     folder = tempfile.mkdtemp(prefix="recurrent_layers-sweep-")
     try:
-        os.environ.update(dict.fromkeys(variables, "1"))  # Dask starts workers with them, also later.
-        try:
-            # No limit of memory, near which Dask lets a worker pause: the system's is the limit.
-            of_scheduler = dict(dashboard=False, dashboard_address="127.0.0.1:0", local_directory=folder)
-            cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, local_directory=folder,
-                silence_logs=logging.CRITICAL, scheduler_kwargs=of_scheduler)  # fmt: skip
-        except RuntimeError as error:
-            raise RuntimeError(f"the workers did not start, see above. {GUARD}") from error
-        with cluster:
-            yield cluster
+        with machine.one_thread_in_children():  # Dask starts workers later, too.
+            try:
+                # No limit of memory, near which Dask lets a worker pause: the system's is the limit.
+                of_scheduler = dict(dashboard=False, dashboard_address="127.0.0.1:0", local_directory=folder)
+                cluster = distributed.LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, local_directory=folder,
+                    silence_logs=logging.CRITICAL, scheduler_kwargs=of_scheduler)  # fmt: skip
+            except RuntimeError as error:
+                raise RuntimeError(f"the workers did not start, see above. {GUARD}") from error
+            with cluster:
+                yield cluster
     finally:
-        for name in variables:
-            os.environ.pop(name, None)
-        os.environ.update(before)
         shutil.rmtree(folder, ignore_errors=True)
 
 

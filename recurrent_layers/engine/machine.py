@@ -146,6 +146,20 @@ def number_of_threads() -> int:
     return processors
 
 
+@contextlib.contextmanager
+def one_thread_in_children():
+    """Within this, processes that are started use one thread, for any BLAS."""
+    variables = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", *THREADS_VARIABLES}
+    before = {name: os.environ[name] for name in variables if name in os.environ}
+    os.environ.update(dict.fromkeys(variables, "1"))
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
 def usable_processors(process: int = 0) -> int:
     """Those on which a process may run, by default this one."""
     return len(os.sched_getaffinity(process)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
