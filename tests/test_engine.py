@@ -1,8 +1,6 @@
 """What is decided of the engine and of the machine, and what a fresh Python process then does."""
 import os
-import pathlib
 import platform
-import re
 import site
 import subprocess
 import sys
@@ -133,12 +131,6 @@ def test_the_engine_is_theano_where_it_is_installed_unless_the_user_wants_the_ot
     assert choice() == ("pytensor" if sys.version_info >= (3, 12) else "theano")
     with pytest.raises(ImportError, match="aesara: it may be theano or pytensor"):
         choice("theano", **{CHOICE: "aesara"})
-
-
-def test_only_the_room_of_the_engine_knows_its_name():
-    for path in pathlib.Path(ROOT, "recurrent_layers").rglob("*.py"):
-        if path.parent.name != "engine":
-            assert not re.search(r"^\s*(import|from) (theano|pytensor)\b", path.read_text(), re.MULTILINE), path
 
 
 def test_all_names_are_there():
