@@ -194,6 +194,12 @@ def test_other_names_that_the_page_has_stand_in_the_code():
             assert re.search(rf"\b{word}\b", code), f"{word} in {name}"
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\((?!http)([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
+    assert links and all((ROOT / page).parent.joinpath(link).exists() for link in links)
+
+
 def without_numbers(line):
     """A line of C whose values and rooms have no numbers, which are others on the other engine."""
     return re.sub(r"\b(at_v|v|to|room|saved)\d+\b", r"\1", line.strip())
