@@ -290,24 +290,23 @@ def summary(results):
     for model in MODELS:
         cells = []
         for kind in KINDS:
-            pair = [times.get((model, kind, who, 2)) for who in (OURS, PYTORCH)]
-            cells += [*map(milliseconds, pair), f"{pair[0] / pair[1]:.2f}"] if all(pair) else [""] * 3
+            ours, theirs = (times.get((model, kind, who, 2)) for who in (OURS, PYTORCH))
+            both = ours and theirs
+            cells.append(f"{ours / theirs:.2f} ({milliseconds(ours)} / {milliseconds(theirs)})" if both else "")
         rows += [[model, *cells]] if any(cells) else []
     layers = [(f"`{layer}` over `torch.nn.{layer}` alone", TORCH, (layer,)) for layer in ("LSTM", "GRU")]
     layers += [("`JZS1`–`JZS3` over torchrecurrent's MUT1–3 alone", TORCHRECURRENT, JZS),
                ("each layer of Keras 0.3.3 over Keras as installed, alone", KERAS, KERAS_LAYERS)]  # fmt: skip
     for text, peer, names in layers:
-        worst = {kind: max((pair["ratio"] for pair in results["pairs"] if pair["peer"] == peer
-                            and pair["kind"] == kind and pair["layer"] in names), default=None)
-                 for kind in ("train", "forward")}  # fmt: skip
-        cells = [cell for ratio in worst.values() for cell in ("", "", "" if ratio is None else f"{ratio:.2f}")]
-        rows += [[text, *cells, "", "", ""]] if any(cells) else []
-    header = ["model"]
-    for what in ("fit", "predict", "one sample"):
-        header += [f"{what}: ours", PYTORCH, "ratio"]
+        worst = [max((pair["ratio"] for pair in results["pairs"] if pair["peer"] == peer
+                      and pair["kind"] == kind and pair["layer"] in names), default=None)
+                 for kind in ("train", "forward")]  # fmt: skip
+        cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in worst]
+        rows += [[text, *cells, ""]] if any(cells) else []
     machine = results["machine"]
-    head = (f"{machine['processor']}, {machine['date']}: milliseconds of a batch, or of `predict` for one sample, with "
-            "two threads; ratio is our time over PyTorch's.")
+    head = (f"{machine['processor']}, {machine['date']}: our time over PyTorch's and, in brackets, both: milliseconds "
+            "of a batch, or of `predict` for one sample, with two threads.")
     if any("alone" in row[0] for row in rows):
         head += " Of the layers alone, the worst ratios of a training step and of a forward pass."
-    return "\n\n".join([head, table(header, rows), *disturbed_models(results)]) + "\n"
+    parts = [head, table(["model", "fit", "predict", "one sample"], rows), *disturbed_models(results)]
+    return "\n\n".join(parts) + "\n"
