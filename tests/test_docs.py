@@ -1,9 +1,13 @@
-"""What the pages in docs say."""
+"""What the README and the pages in docs say: their code is run, and what they name is there."""
 
+import contextlib
+import functools
+import io
 import logging
 import pathlib
 import re
 import subprocess
+import types
 
 import numpy as np
 import pytest
@@ -14,23 +18,82 @@ from other_processes import said
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 
-DOCS = pathlib.Path(__file__).parents[1] / "docs"
-
-
-def left_by(page, **given):
-    """What the code of a page leaves, when it is run as a script is, with what it is given."""
-    text, names = (DOCS / page).read_text(encoding="utf-8"), {"__name__": "__main__", **given}
-    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(code, names)
-    return names
+TESTS = pathlib.Path(__file__).parent
+ROOT = TESTS.parent
+PATHS = [ROOT / "README.md", ROOT / "examples" / "README.md", ROOT / "trials" / "README.md",
+         *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)]  # fmt: skip
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PATHS}
+CODE = {page: "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+        for page, text in PAGES.items()}  # fmt: skip
+# What the code of any page may take as given: sequences and their classes, others and their targets, and long ones.
+GIVEN = """
+import numpy as np
+X, y, X_new = np.random.randn(40, 5, 8), np.eye(10)[np.arange(40) % 10], np.random.randn(3, 5, 8)
+targets = np.random.randn(40, 1)
+stream, answers = np.random.randn(2, 100, 8), np.random.randn(2, 100, 1)
+del np
+"""
 
 
 @pytest.fixture(scope="module")
-def names():
+def left_by(tmp_path_factory):
+    """What the code of a page leaves that is run as a script is, once: its names, its folder and what it printed."""
+
+    @functools.lru_cache(maxsize=None)
+    def run(page):
+        code, names, printed = GIVEN + CODE[page], {"__name__": "__main__"}, io.StringIO()
+        folder = tmp_path_factory.mktemp("page")
+        if "distributed=True" in code:  # MPI begins in its process.
+            return types.SimpleNamespace(folder=folder, printed=said(code, cwd=folder))
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+            patch.chdir(folder)
+            exec(compile(code, page, "exec"), names)
+        logging.getLogger("recurrent_layers").setLevel(logging.NOTSET)
+        return types.SimpleNamespace(names=names, folder=folder, printed=printed.getvalue())
+
+    return run
+
+
+@pytest.mark.parametrize("page", [page for page, code in CODE.items() if code])
+def test_its_code_runs(page, left_by):
+    left_by(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_it_links_to_is_there(page):
+    text = re.sub(r"^```.*?^```|`[^`]*`", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
+    for path in re.findall(r"\]\((?!\w+:|#)([^)#]+)", text):
+        assert (ROOT / page).parent.joinpath(path).exists(), path
+
+
+# ---- What some pages promise of their code -----------------------------------------------------------------
+
+
+def test_the_readme(left_by):
+    page = left_by("README.md")
+    assert page.names["classes"].shape == (3,)
+    assert {path.name for path in page.folder.iterdir()} == {"net.onnx", "net.c", "net.h"}
+
+
+def test_a_model_that_was_saved_predicts_the_same(left_by):
+    names = left_by("docs/start.md").names
+    assert_allclose(names["again"].predict(names["X"]), names["model"].predict(names["X"]), rtol=1e-6)
+
+
+def test_every_row_about_keras_names_a_test():
+    rows = re.search(r"\| tested in \|\n\|[-|]+\n((?:\|.*\n)+)", PAGES["docs/from-keras.md"])[1].splitlines()
+    assert len(rows) >= 20
+    for row in rows:
+        for name, test in re.findall(r"`(test_\w+\.py)::(\w+)`", row):
+            source = (TESTS / name).read_text(encoding="utf-8")
+            assert re.search(rf"^ *(def|class) {test}\b", source, re.MULTILINE), f"{name} has no {test}"
+        assert "::" in row.split("|")[-2], row
+
+
+@pytest.fixture
+def names(left_by):
     """What the code of the page on cells leaves."""
-    names = left_by("own-cell.md")
-    logging.getLogger("recurrent_layers").setLevel(logging.NOTSET)
-    return names
+    return left_by("docs/own-cell.md").names
 
 
 def test_the_model_is_trained_and_comes_back(names):
@@ -67,40 +130,33 @@ def test_the_peepholes_are_those_of_the_equations(names):
     assert_allclose(engine.function([layer.input], layer.get_output())(X), h, rtol=1e-10)
 
 
-def test_trainings_go_on_as_the_page_says(tmp_path):
-    """In a process of its own, since MPI begins in it."""
-    codes = re.findall(r"```python\n(.*?)```", (DOCS / "trainings.md").read_text(encoding="utf-8"), re.DOTALL)
-    begin = "import numpy as np\nX, y = np.random.randn(40, 5, 8), np.eye(10)[np.arange(40) % 10]\n"
-    end = "print(mean.epochs, model.history.epoch, len(history['loss']))"
-    assert said("\n".join([begin, *codes, end]), cwd=tmp_path).splitlines()[-1] == "3 [0, 1] 2"
-    assert {path.name for path in tmp_path.iterdir()} == {"training.h5", "mean.h5"}
+def test_trainings_go_on_as_the_page_says(left_by):
+    page = left_by("docs/trainings.md")
+    assert page.printed.splitlines()[-2:] == ["3", "[0, 1] 2"]
+    assert {path.name for path in page.folder.iterdir()} == {"training.h5", "mean.h5"}
 
 
-def test_sweeps(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("distributed")
-    pytest.importorskip("pandas")
-    monkeypatch.chdir(tmp_path)
-    names = left_by("sweeps.md")
+def test_sweeps(left_by):
+    page = left_by("docs/sweeps.md")
+    names = page.names
     settings, results, table = names["more"], names["results"], names["table"]
     assert [{name: found[name] for name in ("size", "rate", "seed")} for found in results] == settings
-    assert len(table) == 5 and names["best"]["loss"] > 0
+    assert len(table) == 5 and names["one"]["losses"] == pytest.approx(results[0]["losses"])
     assert sorted(table.loss) == sorted(found["loss"] for found in results)
-    assert set(re.findall(r"`(sweep_\w+)`", (DOCS / "sweeps.md").read_text(encoding="utf-8"))) == {
+    assert set(re.findall(r"`(sweep_\w+)`", PAGES["docs/sweeps.md"])) == {
         name for name in table if name.startswith("sweep_")}  # fmt: skip
-    assert "2.0 ZeroDivisionError: division by zero 1 of 2 trainings failed" in capsys.readouterr().out
+    assert "2.0 ZeroDivisionError: division by zero 1 of 2 trainings failed" in page.printed
 
 
-def test_export(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    X = np.random.randn(3, 7, 8)
-    names = left_by("export.md", X=X, targets=np.zeros((3, 1)))
-    model, page = names["model"], (DOCS / "export.md").read_text(encoding="utf-8")
+def test_export(left_by):
+    page, text = left_by("docs/export.md"), PAGES["docs/export.md"]
+    X, model, folder = page.names["X"], page.names["model"], page.folder
     predict = engine.function([model.get_input()], model.get_output())
-    assert_allclose(names["y"], predict(X.astype(engine.config.floatX)), rtol=1e-4, atol=1e-6)
-    declared, whole = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
+    assert_allclose(page.names["y"], predict(X.astype(engine.config.floatX)), rtol=1e-4, atol=1e-6)
+    declared, whole = re.findall(r"```c\n(.*?)```", text, re.DOTALL)
     include, _, step = declared.partition("\n\n")
     begin, whole = "int main(void) { double x[8 * 100] = {1};", whole.replace("float", "double")
-    (tmp_path / "main.c").write_text("\n".join([include, begin, whole, step, "return 0; }\n"]))
-    subprocess.run("gcc -std=c99 -Wall net.c main.c -lm -o main && ./main", shell=True, check=True)
-    test, = re.findall(r"`(gcc .*?)`", page[:page.index("With `gcc -O3")])
-    subprocess.run(test, shell=True, check=True)
+    (folder / "main.c").write_text("\n".join([include, begin, whole, step, "return 0; }\n"]))
+    subprocess.run("gcc -std=c99 -Wall net.c main.c -lm -o main && ./main", shell=True, check=True, cwd=folder)
+    test, = re.findall(r"`(gcc .*?)`", text[:text.index("With `gcc -O3")])
+    subprocess.run(test, shell=True, check=True, cwd=folder)
