@@ -153,7 +153,7 @@ class RepeatVector(Layer):
 
 
 class Reshape(Layer):
-    """Give the numbers of each sample another shape, row by row: (nb_samples, ...) to (nb_samples, *dims).
+    """Give the numbers of each sample another shape, row by row: (nb_samples, ...) to ``(nb_samples, *dims)``.
 
     Parameters
     ----------
