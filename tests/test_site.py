@@ -1,13 +1,22 @@
 """The pages of the site; ``sphinx-build -W`` says the rest."""
 
+import ast
+import importlib.util
+import inspect
 import pathlib
 import re
+from xml.etree import ElementTree
 
+import pytest
 from test_wrong_calls import PUBLIC
 
+import recurrent_layers as rl
 from recurrent_layers.layers import zoo
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
+_spec = importlib.util.spec_from_file_location("draw_gates", DOCS / "draw_gates.py")
+draw_gates = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(draw_gates)
 
 
 def read(name):
@@ -32,3 +41,52 @@ def test_every_public_module_is_on_a_page():
 
 def test_every_cell_of_the_zoo_is_in_its_page():
     assert sorted(re.findall(r"autoclass:: (\w+)", read("zoo.md"))) == sorted(zoo.__all__)
+
+
+@pytest.mark.parametrize("cls", draw_gates.LAYERS, ids=lambda cls: cls.__name__)
+def test_a_picture_is_the_step(cls):
+    nodes, after = draw_gates.traced(cls)
+    assert set(draw_gates.PLACES[cls.__name__]) == set(nodes)
+    arrows = [f"{source} to {name}" for name, node in nodes.items() for source in node.inputs]
+    picture = ElementTree.parse(DOCS / "pictures" / f"{cls.__name__}.svg")
+    drawn = {element.get("id") for element in picture.iter()}
+    assert {*nodes, *arrows, *(f"{name} to None" for name in after)} <= drawn
+    assert sum(" to " in (one or "") for one in drawn) == len(arrows) + len(after)
+
+
+def section(cls):
+    """What `layers.md` says of a layer."""
+    return re.search(rf"^## {cls.__name__}\n(.*?)^## ", read("layers.md"), re.DOTALL | re.MULTILINE)[1]
+
+
+def options_of_all():
+    parameters = inspect.signature(rl.Recurrent).parameters.values()
+    return [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+
+
+IN_MATHEMATICS = {"sigma": "inner_activation", "phi": "activation", "odot": "*", "tilde{h}": "hh", "tanh": "tanh",
+                  "text": "", "dots": ""}  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", draw_gates.LAYERS, ids=lambda cls: cls.__name__)
+def test_the_equations_are_those_of_the_docstring(cls):
+    equations = []
+    for block in re.findall(r"\$\$\n(.*?)\$\$", section(cls), re.DOTALL):
+        block = re.sub(r"\\\\|&|\\(begin|end)\{aligned\}", "", block)
+        block = re.sub(r"\\(tilde\{h\}|[a-z]+)", lambda word: IN_MATHEMATICS[word[1]], block).replace("{t-", "tm")
+        equations += [re.sub(r"[{}\s]", "", line) for line in block.splitlines() if line.strip()]
+    own = inspect.cleandoc(cls.__doc__).split("\n\nReferences\n")[0].split("\n\nParameters\n")[0]
+    lines = [re.split(r"\s{2,}", line.strip())[0] for line in own.splitlines() if re.match(r" +\w+ = ", line)]
+    assert equations == [re.sub(r"[.\s]", "", line) for line in lines]
+
+
+@pytest.mark.parametrize("cls", draw_gates.LAYERS, ids=lambda cls: cls.__name__)
+def test_weights_and_defaults_are_those_of_the_layer(cls):
+    weights, defaults = re.findall(r"^- (?:Weights, in order|By default): ([^.]*)\.$", section(cls), re.MULTILINE)
+    layer = cls(2, 3)
+    assert re.findall(r"`(\w+)`", weights) == [*layer.param_names, *layer.non_trainable_names]
+    said = {name: ast.literal_eval(value) for name, value in re.findall(r"`(\w+)=(\S+)`", defaults)}
+    parameters = inspect.signature(cls).parameters.values()
+    there = {one.name: one.default for one in parameters if one.default is not one.empty}
+    of_all = {"weights", "truncate_gradient", "return_sequences", *options_of_all()}
+    assert said == {name: value for name, value in there.items() if name not in of_all}
