@@ -45,7 +45,7 @@ def test_trials_print_a_line_and_write_figures(tmp_path, capsys):
     outcome = json.loads((tmp_path / "saving.json").read_text())
     assert outcome["passed"] and not outcome["failures"] and outcome["figures"]["kills_of_weights"] > 0
     assert outcome["seed"] == 3 and "numpy" in outcome["versions"] and outcome["duration"] >= 1
-    assert "| saving | passed | " in (tmp_path / "summary.md").read_text()
+    assert f"| saving | passed | {outcome['what']} | " in (tmp_path / "summary.md").read_text()
 
 
 def test_what_a_trial_finds_makes_it_fail(tmp_path, capsys, of_mine):

@@ -139,10 +139,10 @@ def line(outcome):
 
 def table(outcomes):
     """What is written of all of them, as Markdown."""
-    lines = ["| trial | | figures |", "|---|---|---|"]
+    lines = ["| trial | | what is promised | figures |", "|---|---|---|---|"]
     for outcome in outcomes:
         word = "passed" if outcome["passed"] else "**failed**"
-        lines.append(f"| {outcome['name']} | {word} | {_cell(outcome['sentence'])} |")
+        lines.append(f"| {outcome['name']} | {word} | {_cell(outcome['what'])} | {_cell(outcome['sentence'])} |")
     for outcome in outcomes:
         if outcome["failures"]:
             lines += ["", f"What {outcome['name']} found:", ""]
