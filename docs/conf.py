@@ -26,6 +26,7 @@ numpydoc_show_class_members = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = project
+html_context = {"default_mode": "auto"}  # Light or dark, as the reader has it.
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 templates_path = ["_templates"]
