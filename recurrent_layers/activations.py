@@ -4,8 +4,13 @@ Each takes a symbolic tensor and returns one of the same shape. Wherever a layer
 activation, any callable that does the same will do.
 """
 
+from __future__ import annotations
+
+from typing import Any, Callable
+
 from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.typing import Named, Variable
 from recurrent_layers.utils.generic_utils import get_from_module, lookup
 
 __all__ = [
@@ -14,42 +19,42 @@ __all__ = [
 ]  # fmt: skip
 
 
-def softmax(x):
+def softmax(x: Variable) -> Variable:
     """exp(x) / sum(exp(x)) over the last axis, for any number of dimensions."""
     return nnet.softmax(x) if x.ndim == 2 else nnet.softmax(x.reshape((-1, x.shape[-1]))).reshape(x.shape)
 
 
-def time_distributed_softmax(x):
+def time_distributed_softmax(x: Variable) -> Variable:
     """The name that :func:`softmax` had for sequences in early scripts."""
     return softmax(x)
 
 
-def softplus(x):
+def softplus(x: Variable) -> Variable:
     """log(1 + exp(x)), elementwise."""
     return nnet.softplus(x)
 
 
-def relu(x):
+def relu(x: Variable) -> Variable:
     """max(x, 0), elementwise."""
     return nnet.relu(x)
 
 
-def tanh(x):
+def tanh(x: Variable) -> Variable:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x)), elementwise."""
     return T.tanh(x)
 
 
-def sigmoid(x):
+def sigmoid(x: Variable) -> Variable:
     """1 / (1 + exp(-x)), elementwise."""
     return nnet.sigmoid(x)
 
 
-def hard_sigmoid(x):
+def hard_sigmoid(x: Variable) -> Variable:
     """A sigmoid of three straight lines: min(max(0.2 x + 0.5, 0), 1), elementwise."""
     return nnet.hard_sigmoid(x)
 
 
-def linear(x):
+def linear(x: Variable) -> Variable:
     """X itself."""
     return x
 
@@ -60,7 +65,7 @@ KNOWN = {
 }
 
 
-def get(identifier):
+def get(identifier: Named) -> Callable[..., Any]:
     """Find an activation.
 
     Parameters

@@ -1,6 +1,11 @@
 """What a weight is held to after every update: ``Dense(64, 10, W_constraint=maxnorm(2))``."""
 
+from __future__ import annotations
+
+from typing import Callable
+
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.typing import Config, Named, Variable
 from recurrent_layers.utils.arguments import number
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
 
@@ -13,10 +18,10 @@ __all__ = [
 class Constraint:
     """Takes a weight's new value and returns the nearest one that is allowed; this one allows all."""
 
-    def __call__(self, p):
+    def __call__(self, p: Variable) -> Variable:
         return p
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The class's name and its arguments, as a dict for JSON."""
         return dict(name=type(self).__name__, **vars(self))
 
@@ -24,10 +29,10 @@ class Constraint:
 class MaxNorm(Constraint):
     """The weights of each unit (a column) have a norm of at most `m` (Srivastava et al. 2014)."""
 
-    def __init__(self, m=2):
+    def __init__(self, m: float = 2) -> None:
         self.m = number("m", m, least=0.0)
 
-    def __call__(self, p):
+    def __call__(self, p: Variable) -> Variable:
         norms = T.sqrt(T.sum(T.sqr(p), axis=0))
         return p * (T.clip(norms, 0, self.m) / (1e-7 + norms))
 
@@ -35,14 +40,14 @@ class MaxNorm(Constraint):
 class NonNeg(Constraint):
     """No weight is below 0."""
 
-    def __call__(self, p):
+    def __call__(self, p: Variable) -> Variable:
         return p * T.ge(p, 0)
 
 
 class UnitNorm(Constraint):
     """Each row has norm 1."""
 
-    def __call__(self, p):
+    def __call__(self, p: Variable) -> Variable:
         return p / T.sqrt(T.sum(T.sqr(p), axis=-1, keepdims=True))
 
 
@@ -52,7 +57,7 @@ KNOWN = {cls.__name__: cls for cls in (Constraint, MaxNorm, NonNeg, UnitNorm)}
 KNOWN.update(identity=identity, maxnorm=maxnorm, nonneg=nonneg, unitnorm=unitnorm)
 
 
-def get(identifier, kwargs=None):
+def get(identifier: Named | Config | None, kwargs: Config | None = None) -> Callable[[Variable], Variable] | None:
     """Find a constraint.
 
     Parameters

@@ -1,11 +1,15 @@
 """What Keras 0.1 had and this library has not. It can be imported, as scripts do that never use it; used, it raises."""
 
+from __future__ import annotations
+
+from typing import Any, Callable
+
 WAY_OUT = ("real Keras has it: pip install keras==0.3.3 (up to Python 3.11), which runs on Theano once "
            "recurrent_layers is imported, and for which calls have to be rewritten (input_shape= instead of the sizes "
            "of the input)")
 
 
-def classes_elsewhere(module, *names, instead=WAY_OUT):
+def classes_elsewhere(module: str, *names: str, instead: str = WAY_OUT) -> list[Any]:
     """Classes that raise `NotImplementedError` when an object is made of them, or of a class that inherits from them.
 
     Parameters
@@ -30,7 +34,7 @@ def classes_elsewhere(module, *names, instead=WAY_OUT):
     return [made(name) for name in names]
 
 
-def functions_elsewhere(module, *names, instead=WAY_OUT):
+def functions_elsewhere(module: str, *names: str, instead: str = WAY_OUT) -> list[Callable[..., Any]]:
     """Functions that raise `NotImplementedError` when they are called; parameters as for :func:`classes_elsewhere`."""
 
     def made(name):

@@ -6,9 +6,14 @@ All of them draw from NumPy's global generator, in the order in which layers are
 A callable of your own may return a shared variable or an array.
 """
 
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
 import numpy as np
 
 from recurrent_layers import engine
+from recurrent_layers.typing import ArrayLike, Named, Variable
 from recurrent_layers.utils.arguments import number, sizes
 from recurrent_layers.utils.arrays import converted
 from recurrent_layers.utils.generic_utils import get_from_module, lookup
@@ -20,12 +25,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def shared(value):
+def shared(value: ArrayLike) -> Variable:
     """Return `value` as a shared variable of `floatX`."""
     return engine.shared(converted("value", value, engine.config.floatX, "set floatX=float64"))
 
 
-def get_fans(shape):
+def get_fans(shape: Sequence[int]) -> tuple[int, int]:
     """Numbers of inputs and outputs of a unit: (rows, columns) of a matrix.
 
     Parameters
@@ -48,56 +53,56 @@ def get_fans(shape):
     return int(np.prod(shape[1:])), shape[0]
 
 
-def _at_least_1d(shape):
+def _at_least_1d(shape: Sequence[int]) -> tuple[int, ...]:
     shape = sizes("shape", shape)
     if not shape:
         raise ValueError("this initialization needs a shape of at least one size, got ()")
     return shape
 
 
-def uniform(shape, scale=0.05):
+def uniform(shape: Sequence[int], scale: float = 0.05) -> Variable:
     """Uniform in [-scale, scale]."""
     shape, scale = sizes("shape", shape), number("scale", scale)
     return shared(np.random.uniform(low=-scale, high=scale, size=shape))
 
 
-def normal(shape, scale=0.05):
+def normal(shape: Sequence[int], scale: float = 0.05) -> Variable:
     """Normal with mean 0 and standard deviation `scale`."""
     shape, scale = sizes("shape", shape), number("scale", scale)
     return shared(np.random.randn(*shape) * scale)
 
 
-def lecun_uniform(shape):
+def lecun_uniform(shape: Sequence[int]) -> Variable:
     """Uniform within sqrt(3 / fan_in) (LeCun et al. 1998, "Efficient BackProp")."""
     fan_in, _ = get_fans(shape)
     return uniform(shape, np.sqrt(3.0 / fan_in))
 
 
-def glorot_normal(shape):
+def glorot_normal(shape: Sequence[int]) -> Variable:
     """Normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
     fan_in, fan_out = get_fans(shape)
     return normal(shape, np.sqrt(2.0 / (fan_in + fan_out)))
 
 
-def glorot_uniform(shape):
+def glorot_uniform(shape: Sequence[int]) -> Variable:
     """Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
     fan_in, fan_out = get_fans(shape)
     return uniform(shape, np.sqrt(6.0 / (fan_in + fan_out)))
 
 
-def he_normal(shape):
+def he_normal(shape: Sequence[int]) -> Variable:
     """Normal with variance 2 / fan_in (He et al. 2015)."""
     fan_in, _ = get_fans(shape)
     return normal(shape, np.sqrt(2.0 / fan_in))
 
 
-def he_uniform(shape):
+def he_uniform(shape: Sequence[int]) -> Variable:
     """Uniform within sqrt(6 / fan_in) (He et al. 2015)."""
     fan_in, _ = get_fans(shape)
     return uniform(shape, np.sqrt(6.0 / fan_in))
 
 
-def orthogonal(shape, scale=1.1):
+def orthogonal(shape: Sequence[int], scale: float = 1.1) -> Variable:
     """A random matrix with orthonormal rows or columns, times `scale` (Saxe et al. 2013).
 
     Keras 0.1 scales by 1.1, so that a saturating activation does not shrink the state.
@@ -112,7 +117,7 @@ def orthogonal(shape, scale=1.1):
     return shared(scale * q.reshape(shape))
 
 
-def identity(shape, scale=1):
+def identity(shape: Sequence[int], scale: float = 1) -> Variable:
     """The identity matrix times `scale`.
 
     Raises
@@ -126,12 +131,12 @@ def identity(shape, scale=1):
     return shared(scale * np.identity(shape[0]))
 
 
-def zero(shape):
+def zero(shape: Sequence[int]) -> Variable:
     """All zeros."""
     return shared(np.zeros(sizes("shape", shape)))
 
 
-def one(shape):
+def one(shape: Sequence[int]) -> Variable:
     """All ones."""
     return shared(np.ones(sizes("shape", shape)))
 
@@ -145,7 +150,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-def get(identifier):
+def get(identifier: Named) -> Callable[..., Any]:
     """Find an initialization.
 
     Parameters

@@ -4,13 +4,17 @@ Each takes the targets and the predictions, tensors of one shape ``(..., dim)``,
 of every sample (or timestep), of shape ``(...)``. Weighting, masking and averaging are the model's.
 """
 
+from __future__ import annotations
+
 import math
 import warnings
+from typing import Any, Callable
 
 import numpy as np
 
 from recurrent_layers.engine import config, nnet
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.typing import ArrayLike, Named, Variable
 from recurrent_layers.utils.arrays import pieces
 from recurrent_layers.utils.generic_utils import get_from_module, lookup
 
@@ -21,59 +25,59 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _epsilon():
+def _epsilon() -> float:
     """The distance that is kept from 0 and 1 before a logarithm."""
     return 1e-9 if config.floatX == "float64" else 1e-7
 
 
-def mean_squared_error(y_true, y_pred):
+def mean_squared_error(y_true: Variable, y_pred: Variable) -> Variable:
     """mean((y_pred - y_true)^2)"""
     return T.sqr(y_pred - y_true).mean(axis=-1)
 
 
-def mean_absolute_error(y_true, y_pred):
+def mean_absolute_error(y_true: Variable, y_pred: Variable) -> Variable:
     """mean(abs(y_pred - y_true))"""
     return abs(y_pred - y_true).mean(axis=-1)
 
 
-def mean_absolute_percentage_error(y_true, y_pred):
+def mean_absolute_percentage_error(y_true: Variable, y_pred: Variable) -> Variable:
     """100 mean(abs(y_true - y_pred) / abs(y_true))"""
     return 100.0 * abs((y_true - y_pred) / T.clip(abs(y_true), _epsilon(), np.inf)).mean(axis=-1)
 
 
-def mean_squared_logarithmic_error(y_true, y_pred):
+def mean_squared_logarithmic_error(y_true: Variable, y_pred: Variable) -> Variable:
     """mean((log(y_pred + 1) - log(y_true + 1))^2), both taken as at least 0"""
 
-    def log1p(y):
+    def log1p(y: Variable) -> Variable:
         return T.log(T.clip(y, _epsilon(), np.inf) + 1.0)
 
     return T.sqr(log1p(y_pred) - log1p(y_true)).mean(axis=-1)
 
 
-def squared_hinge(y_true, y_pred):
+def squared_hinge(y_true: Variable, y_pred: Variable) -> Variable:
     """mean(max(1 - y_true y_pred, 0)^2), for labels -1 and 1"""
     return T.sqr(T.maximum(1.0 - y_true * y_pred, 0.0)).mean(axis=-1)
 
 
-def hinge(y_true, y_pred):
+def hinge(y_true: Variable, y_pred: Variable) -> Variable:
     """mean(max(1 - y_true y_pred, 0)), for labels -1 and 1"""
     return T.maximum(1.0 - y_true * y_pred, 0.0).mean(axis=-1)
 
 
-def categorical_crossentropy(y_true, y_pred):
+def categorical_crossentropy(y_true: Variable, y_pred: Variable) -> Variable:
     """-sum(y_true log(y_pred)), for one-hot rows; y_pred is scaled to sum to 1"""
     y_pred = T.clip(y_pred, _epsilon(), 1.0 - _epsilon())
     y_pred = y_pred / y_pred.sum(axis=-1, keepdims=True)
     return -T.sum(y_true * T.log(y_pred), axis=-1)
 
 
-def binary_crossentropy(y_true, y_pred):
+def binary_crossentropy(y_true: Variable, y_pred: Variable) -> Variable:
     """-mean(y_true log(y_pred) + (1 - y_true) log(1 - y_pred)), for labels 0 and 1"""
     y_pred = T.clip(y_pred, _epsilon(), 1.0 - _epsilon())
     return nnet.binary_crossentropy(y_pred, y_true).mean(axis=-1)
 
 
-def poisson_loss(y_true, y_pred):
+def poisson_loss(y_true: Variable, y_pred: Variable) -> Variable:
     """mean(y_pred - y_true log(y_pred)), for counts"""
     return T.mean(y_pred - y_true * T.log(y_pred + _epsilon()), axis=-1)
 
@@ -95,7 +99,7 @@ KNOWN.update({"mse": mse, "MSE": mse, "mae": mae, "MAE": mae,
                "mape": mape, "MAPE": mape, "msle": msle, "MSLE": msle})  # fmt: skip
 
 
-def get(identifier):
+def get(identifier: Named) -> Callable[..., Any]:
     """Find a loss.
 
     Parameters
@@ -116,7 +120,7 @@ def get(identifier):
     return lookup(identifier, KNOWN, "loss")
 
 
-def check_labels(loss, y):
+def check_labels(loss: Callable[..., Any], y: ArrayLike) -> None:
     """Warn of labels that are probably not meant for a loss; they are taken as they are, as in Keras.
 
     Parameters
@@ -130,18 +134,18 @@ def check_labels(loss, y):
         if loss is categorical_crossentropy and y.shape[-1] == 1:
             warnings.warn("categorical_crossentropy over a single output is always 0 and trains nothing: use "
                           "binary_crossentropy, or one-hot labels (recurrent_layers.utils.np_utils.to_categorical)")
-        lowest, highest, wanted = 0, 1, "labels from 0 to 1"
+        lowest, highest, wanted = 0.0, 1.0, "labels from 0 to 1"
     elif loss in (hinge, squared_hinge):
-        lowest, highest, wanted = -1, 1, "labels -1 and 1"
+        lowest, highest, wanted = -1.0, 1.0, "labels -1 and 1"
     elif loss in (poisson_loss, mean_squared_logarithmic_error):
-        lowest, highest, wanted = 0, np.inf, "labels of at least 0"
+        lowest, highest, wanted = 0.0, math.inf, "labels of at least 0"
     else:
         return
     if not math.prod(y.shape):
         return
-    least, most, is_0_or_1 = zip(*((float(piece.min()), float(piece.max()), bool(((piece == 0) | (piece == 1)).all()))
+    lows, highs, is_0_or_1 = zip(*((float(piece.min()), float(piece.max()), bool(((piece == 0) | (piece == 1)).all()))
                                    for _, piece in pieces(y)))
-    least, most = min(least), max(most)
+    least, most = min(lows), max(highs)
     if least < lowest or most > highest:
         warnings.warn(f"{loss.__name__} is meant for {wanted}, got {least:g} to {most:g}")
     if loss in (hinge, squared_hinge) and least == 0 and all(is_0_or_1):

@@ -5,9 +5,12 @@ An optimizer turns a loss into a list of updates, so it serves without a model t
 (``recurrent_layers.engine.function`` on any engine).
 """
 
+from __future__ import annotations
+
 import inspect
 import math
 import warnings
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,6 +18,7 @@ from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState, portable
 from recurrent_layers.initializations import shared, zero
+from recurrent_layers.typing import Array, ArrayLike, Config, Variable
 from recurrent_layers.utils import arguments
 from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite, set_all
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
@@ -26,16 +30,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _zeros_like(param):
+def _zeros_like(param: Variable) -> Variable:
     """A shared variable of zeros in the shape of `param`, for what an optimizer remembers."""
     return zero(param.get_value(borrow=True).shape)
 
 
-def _of_floatX(value):
+def _of_floatX(value: ArrayLike) -> Variable:
     return T.cast(value, engine.config.floatX)
 
 
-def _norm(gradients):
+def _norm(gradients: list[Variable]) -> Variable:
     """The joint norm of some gradients, also where the square of a number is beyond `floatX`."""
     if engine.config.floatX == "float32":
         return T.sqrt(sum(T.sum(T.sqr(T.cast(g, "float64"))) for g in gradients))
@@ -43,7 +47,7 @@ def _norm(gradients):
     return T.switch(T.isinf(plain), small * 1e160, plain)
 
 
-def clip_norm(g, c, n):
+def clip_norm(g: Variable, c: float, n: Variable) -> Variable:
     """A gradient `g`, scaled by c / n where `n`, the joint norm of all gradients, is at least `c`; as it is for c = 0.
 
     Parameters
@@ -64,7 +68,7 @@ def clip_norm(g, c, n):
     return T.switch(T.ge(n, c), g * c / n, g) if arguments.number("c", c, least=0.0) else g
 
 
-def kl_divergence(p, p_hat):
+def kl_divergence(p: Variable, p_hat: Variable) -> Variable:
     """p_hat - p + p log(p / p_hat), elementwise, of symbolic variables or arrays."""
     return p_hat - p + p * T.log(p / p_hat)
 
@@ -75,19 +79,19 @@ class _Number:
     Where Keras has a shared variable of `floatX`, so it is to the user, too; else it is a float.
     """
 
-    def __init__(self, most=math.inf, below=math.inf, is_plain=False):
+    def __init__(self, most: float = math.inf, below: float = math.inf, is_plain: bool = False) -> None:
         self.bounds, self.is_plain = dict(least=0.0, most=most, below=below), is_plain
 
-    def __set_name__(self, owner, name):
+    def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, optimizer, owner=None):
+    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
         if optimizer is None:
             return self
         variable = vars(optimizer)[self.name]
         return float(variable.get_value()) if self.is_plain else variable
 
-    def __set__(self, optimizer, value):
+    def __set__(self, optimizer: Any, value: float) -> None:
         value = self.checked(optimizer, arguments.number(self.name, value, **self.bounds))
         variable = vars(optimizer).get(self.name)
         if variable is None:
@@ -96,14 +100,14 @@ class _Number:
         else:
             variable.set_value(np.asarray(value, dtype=variable.dtype))
 
-    def checked(self, optimizer, value):
+    def checked(self, optimizer: Any, value: float) -> float:
         return value
 
 
 class _Clipping(_Number):
     """A limit for gradients; 0 is none."""
 
-    def checked(self, optimizer, value):
+    def checked(self, optimizer: Any, value: float) -> float:
         if optimizer.updates and (getattr(optimizer, self.name) > 0) != (value > 0):
             raise ValueError(f"{self.name} cannot be switched {'on' if value > 0 else 'off'} after compile: compile "
                              "with a new optimizer")
@@ -128,11 +132,12 @@ class Optimizer(PortableState):
         Those of them that are not trained: what the optimizer remembers from step to step.
     """
 
-    updates = memory = ()
+    updates: Sequence[tuple[Variable, Variable]] = ()
+    memory: Sequence[Variable] = ()
     clipnorm = _Clipping(is_plain=True)
     clipvalue = _Clipping(is_plain=True)
 
-    def __init__(self, *, clipnorm=0.0, clipvalue=0.0, **others):
+    def __init__(self, *, clipnorm: float = 0.0, clipvalue: float = 0.0, **others: Any) -> None:
         if "kappa" in others:
             kappa = arguments.shown(others.pop("kappa"))
             warnings.warn(f"{type(self).__name__} does not use kappa={kappa}, as in Keras 0.1.3", stacklevel=3)
@@ -143,11 +148,11 @@ class Optimizer(PortableState):
         self.clipvalue = clipvalue
         self.updates = []
 
-    def _plain(self, *names):
+    def _plain(self, *names: str) -> list[Variable]:
         """The variables of numbers that are floats to the user."""
         return [vars(self)[name] for name in names]
 
-    def get_gradients(self, loss, params):
+    def get_gradients(self, loss: Variable, params: Iterable[Variable]) -> list[Variable]:
         """Gradients of `loss`, clipped if so asked.
 
         Parameters
@@ -181,7 +186,8 @@ class Optimizer(PortableState):
             gradients = [T.clip(g, -limit, limit) for g in gradients]
         return gradients
 
-    def get_updates(self, params, constraints, loss):
+    def get_updates(self, params: Sequence[Variable], constraints: Sequence[Callable[[Variable], Variable]],
+                    loss: Variable) -> list[tuple[Variable, Variable]]:
         """Updates that make one step downhill.
 
         Parameters
@@ -220,22 +226,22 @@ class Optimizer(PortableState):
         self.memory = [variable for variable, _ in self.updates if variable not in params]
         return self.updates
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forget all that steps have left, as after `compile`; what is trained stays as it is.
 
         One step with a gradient that is infinite or NaN makes NaN of running means for good.
         """
         set_all([(variable, np.zeros_like(variable.get_value(borrow=True))) for variable in self.memory])
 
-    def _updates(self, params, gradients):
+    def _updates(self, params: Sequence[Variable], gradients: list[Variable]) -> Iterator[tuple[Variable, Variable]]:
         """Yield (shared variable, new value) for the state and the params of one step."""
         raise NotImplementedError
 
-    def get_state(self):
+    def get_state(self) -> list[Array]:
         """Values of everything that a step changes, the trained weights included."""
         return [variable.get_value() for variable, _ in self.updates]
 
-    def set_state(self, value_list):
+    def set_state(self, value_list: Iterable[ArrayLike]) -> None:
         """Restore what :meth:`get_state` gave.
 
         Raises
@@ -255,11 +261,11 @@ class Optimizer(PortableState):
         set_all([(variable, converted("the state", value, variable.dtype))
                  for variable, value in zip(variables, values)])
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # What a step changes belongs to the model that was compiled; it restores its values (see Sequential).
         return portable(dict(self.__dict__, updates=[], memory=[]))
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         for name, value in state.items():
             # Until version 0.1 a float was all that there was.
@@ -267,9 +273,9 @@ class Optimizer(PortableState):
                 del vars(self)[name]
                 setattr(self, name, value)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The class's name and the current values of its arguments, as a dict for JSON."""
-        config = {"name": type(self).__name__}
+        config: Config = {"name": type(self).__name__}
         for name in inspect.signature(type(self).__init__).parameters:
             if name not in ("self", "clipping"):
                 value = getattr(self, name)
@@ -304,7 +310,8 @@ class SGD(Optimizer):
 
     lr, momentum, decay = _Number(), _Number(most=1.0), _Number()
 
-    def __init__(self, lr=0.01, momentum=0.0, decay=0.0, nesterov=False, **clipping):
+    def __init__(self, lr: float = 0.01, momentum: float = 0.0, decay: float = 0.0, nesterov: bool = False,
+                 **clipping: float) -> None:
         super().__init__(**clipping)
         self.iterations = shared(0)
         self.lr = lr
@@ -313,17 +320,17 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     @property
-    def nesterov(self):
+    def nesterov(self) -> bool:
         return vars(self)["nesterov"]
 
     @nesterov.setter
-    def nesterov(self, value):
+    def nesterov(self, value: bool) -> None:
         value = arguments.flag("nesterov", value)
         if self.updates and value != self.nesterov:
             raise ValueError("nesterov cannot be changed after compile: compile with a new optimizer")
         vars(self)["nesterov"] = value
 
-    def _updates(self, params, gradients):
+    def _updates(self, params: Sequence[Variable], gradients: list[Variable]) -> Iterator[tuple[Variable, Variable]]:
         lr = self.lr / (1.0 + self.decay * self.iterations)
         yield self.iterations, self.iterations + 1.0
         for p, g in zip(params, gradients):
@@ -355,13 +362,13 @@ class RMSprop(Optimizer):
 
     lr, rho, epsilon = _Number(), _Number(most=1.0), _Number(is_plain=True)
 
-    def __init__(self, lr=0.001, rho=0.9, epsilon=1e-6, **clipping):
+    def __init__(self, lr: float = 0.001, rho: float = 0.9, epsilon: float = 1e-6, **clipping: float) -> None:
         super().__init__(**clipping)
         self.lr = lr
         self.rho = rho
         self.epsilon = epsilon
 
-    def _updates(self, params, gradients):
+    def _updates(self, params: Sequence[Variable], gradients: list[Variable]) -> Iterator[tuple[Variable, Variable]]:
         epsilon, = map(_of_floatX, self._plain("epsilon"))
         for p, g in zip(params, gradients):
             a_tm1 = _zeros_like(p)
@@ -390,12 +397,12 @@ class Adagrad(Optimizer):
 
     lr, epsilon = _Number(), _Number(is_plain=True)
 
-    def __init__(self, lr=0.01, epsilon=1e-6, **clipping):
+    def __init__(self, lr: float = 0.01, epsilon: float = 1e-6, **clipping: float) -> None:
         super().__init__(**clipping)
         self.lr = lr
         self.epsilon = epsilon
 
-    def _updates(self, params, gradients):
+    def _updates(self, params: Sequence[Variable], gradients: list[Variable]) -> Iterator[tuple[Variable, Variable]]:
         epsilon, = map(_of_floatX, self._plain("epsilon"))
         for p, g in zip(params, gradients):
             a_tm1 = _zeros_like(p)
@@ -428,13 +435,13 @@ class Adadelta(Optimizer):
 
     lr, rho, epsilon = _Number(), _Number(most=1.0), _Number(is_plain=True)
 
-    def __init__(self, lr=1.0, rho=0.95, epsilon=1e-6, **clipping):
+    def __init__(self, lr: float = 1.0, rho: float = 0.95, epsilon: float = 1e-6, **clipping: float) -> None:
         super().__init__(**clipping)
         self.lr = lr
         self.rho = rho
         self.epsilon = epsilon
 
-    def _updates(self, params, gradients):
+    def _updates(self, params: Sequence[Variable], gradients: list[Variable]) -> Iterator[tuple[Variable, Variable]]:
         epsilon, = map(_of_floatX, self._plain("epsilon"))
         for p, g in zip(params, gradients):
             a_tm1, d_tm1 = _zeros_like(p), _zeros_like(p)
@@ -469,7 +476,8 @@ class Adam(Optimizer):
     lr, epsilon = _Number(), _Number(is_plain=True)
     beta_1, beta_2 = _Number(below=1.0, is_plain=True), _Number(below=1.0, is_plain=True)
 
-    def __init__(self, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **clipping):
+    def __init__(self, lr: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
+                 **clipping: float) -> None:
         super().__init__(**clipping)
         self.iterations = shared(0)
         self.lr = lr
@@ -477,7 +485,7 @@ class Adam(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def _updates(self, params, gradients):
+    def _updates(self, params: Sequence[Variable], gradients: list[Variable]) -> Iterator[tuple[Variable, Variable]]:
         t = self.iterations + 1.0
         yield self.iterations, t
         exact_1, exact_2, epsilon = self._plain("beta_1", "beta_2", "epsilon")
@@ -499,7 +507,7 @@ KNOWN = {name: cls for cls in (SGD, RMSprop, Adagrad, Adadelta, Adam)
           for name in (cls.__name__, cls.__name__.lower())}  # fmt: skip
 
 
-def get(identifier, kwargs=None):
+def get(identifier: str | Config | Optimizer, kwargs: Config | None = None) -> Optimizer:
     """Find an optimizer.
 
     Parameters

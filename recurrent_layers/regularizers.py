@@ -1,13 +1,20 @@
 """Penalties on weights or outputs, added to the loss: ``Dense(64, 10, W_regularizer=l2(0.01))``."""
 
+from __future__ import annotations
+
 import copy
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from recurrent_layers.engine import Variable
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
+from recurrent_layers.typing import Config, Named
 from recurrent_layers.utils.arguments import number, shown
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
+
+if TYPE_CHECKING:
+    from recurrent_layers.layers.base import Layer
 
 __all__ = [
     "ActivityRegularizer", "Regularizer", "WeightRegularizer", "activity_l1", "activity_l1l2", "activity_l2", "get",
@@ -18,25 +25,28 @@ __all__ = [
 class Regularizer(PortableState):
     """Takes the loss and returns it with a penalty added; this one adds none."""
 
-    def on(self, target):
+    #: What :meth:`on` was given.
+    target: Any
+
+    def on(self, target: Any) -> Regularizer:
         """A copy that watches a weight (:class:`WeightRegularizer`) or a layer (:class:`ActivityRegularizer`)."""
-        bound = copy.copy(self)
+        bound: Any = copy.copy(self)
         bound.target = target
         (bound.set_param if isinstance(target, Variable) else bound.set_layer)(target)
         return bound
 
-    def set_param(self, p):
+    def set_param(self, p: Variable) -> None:
         """Watch a weight: what :meth:`on` calls in the copy, for regularizers in the manner of Keras 0.1."""
         self.p = p
 
-    def set_layer(self, layer):
+    def set_layer(self, layer: Layer) -> None:
         """Watch a layer, as :meth:`set_param` a weight."""
         self.layer = layer
 
-    def __call__(self, loss):
+    def __call__(self, loss: Variable) -> Variable:
         return loss
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The class's name and its arguments, as a dict for JSON."""
         return {"name": type(self).__name__}
 
@@ -44,67 +54,67 @@ class Regularizer(PortableState):
 class _OfNorms(Regularizer):
     """`l1` and `l2` are the factors of the two norms."""
 
-    def __init__(self, l1=0.0, l2=0.0):
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1 = number("l1", l1, least=0.0)
         self.l2 = number("l2", l2, least=0.0)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), l1=self.l1, l2=self.l2)
 
 
 class WeightRegularizer(_OfNorms):
     """loss + l1 sum(abs(W)) + l2 sum(W^2)"""
 
-    def on(self, target):
+    def on(self, target: Variable) -> Regularizer:
         if not isinstance(target, Variable):
             raise ValueError(f"WeightRegularizer is a penalty on a weight, not on {shown(target)}; for the output of a "
                              "layer there is ActivityRegularizer")
         return super().on(target)
 
-    def __call__(self, loss):
+    def __call__(self, loss: Variable) -> Variable:
         return loss + self.l1 * T.sum(abs(self.target)) + self.l2 * T.sum(T.sqr(self.target))
 
 
 class ActivityRegularizer(_OfNorms):
     """loss + l1 sum(mean(abs(y))) + l2 sum(mean(y^2)), means over the samples of the layer's output y"""
 
-    def on(self, target):
+    def on(self, target: Any) -> Regularizer:
         if inspect.isclass(target) or not hasattr(target, "get_output"):
             raise ValueError(f"ActivityRegularizer is a penalty on the output of a layer, not on {shown(target)}; for "
                              "a weight there is WeightRegularizer")
         return super().on(target)
 
-    def __call__(self, loss):
+    def __call__(self, loss: Variable) -> Variable:
         y = self.target.get_output(True)
         return loss + self.l1 * T.sum(T.mean(abs(y), axis=0)) + self.l2 * T.sum(T.mean(T.sqr(y), axis=0))
 
 
-def l1(l=0.01):
+def l1(l: float = 0.01) -> WeightRegularizer:
     """Penalty on the absolute values of a weight."""
     return WeightRegularizer(l1=l)
 
 
-def l2(l=0.01):
+def l2(l: float = 0.01) -> WeightRegularizer:
     """Penalty on the squares of a weight: weight decay."""
     return WeightRegularizer(l2=l)
 
 
-def l1l2(l1=0.01, l2=0.01):
+def l1l2(l1: float = 0.01, l2: float = 0.01) -> WeightRegularizer:
     """Both penalties on a weight."""
     return WeightRegularizer(l1=l1, l2=l2)
 
 
-def activity_l1(l=0.01):
+def activity_l1(l: float = 0.01) -> ActivityRegularizer:
     """Penalty on the absolute values of an output."""
     return ActivityRegularizer(l1=l)
 
 
-def activity_l2(l=0.01):
+def activity_l2(l: float = 0.01) -> ActivityRegularizer:
     """Penalty on the squares of an output."""
     return ActivityRegularizer(l2=l)
 
 
-def activity_l1l2(l1=0.01, l2=0.01):
+def activity_l1l2(l1: float = 0.01, l2: float = 0.01) -> ActivityRegularizer:
     """Both penalties on an output."""
     return ActivityRegularizer(l1=l1, l2=l2)
 
@@ -116,7 +126,7 @@ KNOWN = {made.__name__: made for made in (Regularizer, WeightRegularizer, Activi
 KNOWN["identity"] = identity
 
 
-def get(identifier, kwargs=None):
+def get(identifier: Named | Config | None, kwargs: Config | None = None) -> Regularizer | None:
     """Find a regularizer.
 
     Parameters

@@ -1,8 +1,14 @@
 """Types for annotations. Variables of Theano and PyTensor, which have no types of their own to check, are ``Any``."""
 
-from typing import Any, Callable, Dict, List, Union
+import os
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Union
 
 import numpy as np
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
+else:
+    Array = np.ndarray  # NumPy 1.19 has no brackets for it.
 
 #: A symbolic variable of Theano or PyTensor.
 Variable = Any
@@ -10,7 +16,11 @@ Variable = Any
 ArrayLike = Any
 #: The name of an activation, an initialization, an objective, a regularizer or a constraint, or such a function.
 Named = Union[str, Callable[..., Any]]
+#: Layers, functions and classes of the user's own, by the names that they have in a config.
+CustomObjects = Dict[str, Callable[..., Any]]
 #: What `get_config` gives and JSON keeps.
 Config = Dict[str, Any]
 #: What `get_weights` gives and `set_weights` takes.
-Weights = List[np.ndarray]
+Weights = List[Array]
+#: Where a file is.
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]

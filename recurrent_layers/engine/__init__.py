@@ -4,6 +4,8 @@ This is the only room of the library that knows which. It prepares the engine fo
 gives what the library needs of it by the same names, whichever it is (:data:`recurrent_layers.engine.names.NAMES`).
 """
 
+from typing import TYPE_CHECKING, Any
+
 from recurrent_layers.engine.calls import Direct
 from recurrent_layers.engine.machine import LOOPS_FLAGS, number_of_threads
 from recurrent_layers.engine.names import NAMES
@@ -19,3 +21,7 @@ else:
     from recurrent_layers.engine.theano_names import provide_theano
 
 __all__ = ["Direct", "LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "provide_theano", "report", *NAMES]
+
+if TYPE_CHECKING:  # Which names these are, no type checker can follow, and the engines have no types.
+
+    def __getattr__(name: str) -> Any: ...

@@ -1,16 +1,19 @@
 """What an argument may be: each of these gives the plain Python value, or says what was given and what may be."""
 
+from __future__ import annotations
+
 import math
 import numbers
 import os
 import sys
+from typing import Any
 
 import numpy as np
 
 from recurrent_layers.engine import Variable, config
 
 
-def shown(value):
+def shown(value: object) -> str:
     """A value in an error message: on one line, and no longer than one reads."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of {value.dtype} and shape {value.shape}"
@@ -21,7 +24,7 @@ def shown(value):
     return one_line if len(one_line) <= 200 else f"{one_line[:200]}... (of type {type(value).__name__})"
 
 
-def number(name, value, least=-math.inf, most=math.inf, below=math.inf):
+def number(name: str, value: Any, least: float = -math.inf, most: float = math.inf, below: float = math.inf) -> float:
     """A number, as a float of Python.
 
     A scalar of NumPy would take what it meets to its own precision; a float of Python does not.
@@ -61,7 +64,7 @@ def number(name, value, least=-math.inf, most=math.inf, below=math.inf):
     return plain
 
 
-def integer(name, value, least=1, or_minus_1="", most=sys.maxsize):
+def integer(name: str, value: Any, least: float = 1, or_minus_1: str = "", most: int = sys.maxsize) -> int:
     """A whole number, as an int of Python.
 
     Parameters
@@ -90,7 +93,7 @@ def integer(name, value, least=1, or_minus_1="", most=sys.maxsize):
     return int(value)
 
 
-def flag(name, value):
+def flag(name: str, value: object) -> bool:
     """True or False.
 
     Parameters
@@ -108,7 +111,7 @@ def flag(name, value):
     return choice(name, value, True, False)
 
 
-def choice(name, value, *known):
+def choice(name: str, value: object, *known: Any) -> Any:
     """One of a few values.
 
     Raises
@@ -123,7 +126,7 @@ def choice(name, value, *known):
     raise ValueError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {shown(value)}")
 
 
-def text(name, value):
+def text(name: str, value: object) -> str:
     """A string.
 
     Raises
@@ -136,7 +139,7 @@ def text(name, value):
     return value
 
 
-def as_path(name, value):
+def as_path(name: str, value: object) -> str:
     """The path of a file, as a string.
 
     Parameters
@@ -159,7 +162,7 @@ def as_path(name, value):
     return plain
 
 
-def items(name, value, of):
+def items(name: str, value: Any, of: str) -> list[Any]:
     """The items of a list, or of anything else that is gone through in an order of its own.
 
     Parameters
@@ -191,7 +194,7 @@ def items(name, value, of):
     return list(iterator)
 
 
-def sizes(name, value):
+def sizes(name: str, value: Any) -> tuple[int, ...]:
     """A shape: a tuple of integers of at least 1; a single one is one, too.
 
     Raises

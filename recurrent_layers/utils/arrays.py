@@ -1,11 +1,15 @@
 """Arrays on their way into another type: nothing is cut, rounded, wrapped or made infinite without a word."""
 
+from __future__ import annotations
+
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 
 from recurrent_layers.engine import Variable, machine
+from recurrent_layers.typing import Array, ArrayLike
 from recurrent_layers.utils.arguments import shown
 
 # Arrays with fewer numbers than this are made without a look at the memory that there is.
@@ -15,7 +19,7 @@ SMALL = 2**24
 PIECE = 2**24
 
 
-def array_of_numbers(name, value, advice=""):
+def array_of_numbers(name: str, value: ArrayLike, advice: str = "") -> Array:
     """Anything as an array of numbers.
 
     Parameters
@@ -106,7 +110,7 @@ def first_not_finite(array, dtype):
     return len(samples), int(samples[0]), array[tuple(axis[0] for axis in places)]
 
 
-def converted(name, array, dtype, advice="pass another dtype"):
+def converted(name: str, array: ArrayLike, dtype: Any, advice: str = "pass another dtype") -> Array:
     """An array in another type.
 
     Parameters
@@ -145,7 +149,7 @@ def converted(name, array, dtype, advice="pass another dtype"):
     return result
 
 
-def dtype_of_numbers(dtype):
+def dtype_of_numbers(dtype: Any) -> np.dtype[Any]:
     """A type of NumPy for numbers.
 
     Parameters
