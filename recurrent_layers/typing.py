@@ -14,6 +14,8 @@ else:
 Variable = Any
 #: What NumPy makes an array of.
 ArrayLike = Any
+#: The type of the numbers of an array.
+DType = Union[str, type, "np.dtype[Any]"]
 #: The name of an activation, an initialization, an objective, a regularizer or a constraint, or such a function.
 Named = Union[str, Callable[..., Any]]
 #: Layers, functions and classes of the user's own, by the names that they have in a config.

@@ -1,16 +1,22 @@
 """Sequences of different lengths in one array, and words beside others."""
 
+from __future__ import annotations
+
 import random
+from typing import Any, Iterable, Literal
 
 import numpy as np
 
+from recurrent_layers.typing import Array, ArrayLike, DType
 from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown
 from recurrent_layers.utils.arrays import converted, dtype_of_numbers
 
 __all__ = ["make_sampling_table", "pad_sequences", "skipgrams"]
 
 
-def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncating='pre', value=0.0):
+def pad_sequences(sequences: Iterable[ArrayLike], maxlen: int | None = None, dtype: DType = 'int32',
+                  padding: Literal["pre", "post"] = 'pre', truncating: Literal["pre", "post"] = 'pre',
+                  value: float = 0.0) -> Array:
     """Bring sequences to one length, for a layer that masks the padding.
 
     Parameters
@@ -42,9 +48,9 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
     padding, truncating = (choice(name, side, "pre", "post")
                            for name, side in (("padding", padding), ("truncating", truncating)))  # fmt: skip
     dtype = dtype_of_numbers(dtype)
-    value = converted("value", value, dtype)
-    if value.ndim:
-        raise ValueError(f"value must be a number, got {shown(value)}")
+    fill = converted("value", value, dtype)
+    if fill.ndim:
+        raise ValueError(f"value must be a number, got {shown(fill)}")
     sequences = [converted("sequences", sequence, dtype, "pass another dtype, such as dtype='float32'")
                  for sequence in items("sequences", sequences, "sequences")]  # fmt: skip
     if not sequences:
@@ -56,7 +62,7 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
         raise ValueError(f"sequences may differ in length only, but their steps have shapes {sorted(shapes)}")
     longest = max(len(sequence) for sequence in sequences)
     maxlen = longest if maxlen is None else integer("maxlen", maxlen)
-    padded = np.full((len(sequences), maxlen) + shapes.pop(), value, dtype=dtype)
+    padded = np.full((len(sequences), maxlen) + shapes.pop(), fill, dtype=dtype)
     for row, sequence in zip(padded, sequences):
         if len(sequence) > maxlen:
             sequence = sequence[len(sequence) - maxlen:] if truncating == "pre" else sequence[:maxlen]
@@ -66,7 +72,7 @@ def pad_sequences(sequences, maxlen=None, dtype='int32', padding='pre', truncati
     return padded
 
 
-def make_sampling_table(size, sampling_factor=1e-5):
+def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> Array:
     """The probability to keep a word of each rank, which is the lower the more frequent it is, as in word2vec.
 
     ::
@@ -102,8 +108,9 @@ def make_sampling_table(size, sampling_factor=1e-5):
     return np.minimum(1.0, scaled / np.sqrt(scaled))
 
 
-def skipgrams(sequence, vocabulary_size, window_size=4, negative_samples=1.0, shuffle=True, categorical=False,
-              sampling_table=None):
+def skipgrams(sequence: Iterable[int], vocabulary_size: int, window_size: int = 4, negative_samples: float = 1.0,
+              shuffle: bool = True, categorical: bool = False,
+              sampling_table: ArrayLike | None = None) -> tuple[list[list[int]], list[Any]]:
     """Couples of words: those that stand near each other, labelled 1, and random ones, labelled 0.
 
     Parameters
@@ -160,7 +167,7 @@ def skipgrams(sequence, vocabulary_size, window_size=4, negative_samples=1.0, sh
             first = max(0, i - window_size)
             others = words[first:i] + words[i + 1:i + window_size + 1]
             couples += [[word, other] for other in others if other]
-    labels = [positive] * len(couples)
+    labels: list[Any] = [positive] * len(couples)
     if negative_samples:
         firsts = [word for word, _ in couples]
         random.shuffle(firsts)

@@ -1,10 +1,14 @@
 """Texts to sequences of integers, or to rows of a matrix."""
 
+from __future__ import annotations
+
 import string
 from collections import Counter
+from typing import Iterable, Iterator, Literal
 
 import numpy as np
 
+from recurrent_layers.typing import Array
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.arguments import text as checked_text
 from recurrent_layers.utils.arrays import converted
@@ -12,15 +16,18 @@ from recurrent_layers.utils.arrays import converted
 __all__ = ["Tokenizer", "base_filter", "one_hot", "text_to_word_sequence"]
 
 
-def base_filter():
+def base_filter() -> str:
     """The characters that separate words, besides the space: punctuation but the apostrophe, tabs and line breaks."""
     return string.punctuation.replace("'", "") + "\t\n"
 
 
 FILTERS = base_filter()
 
+#: What :meth:`Tokenizer.sequences_to_matrix` puts into a column.
+Mode = Literal["binary", "count", "freq", "tfidf"]
 
-def text_to_word_sequence(text, filters=FILTERS, lower=True, split=" "):
+
+def text_to_word_sequence(text: str, filters: str = FILTERS, lower: bool = True, split: str = " ") -> list[str]:
     """Split a text into words.
 
     Parameters
@@ -54,28 +61,28 @@ def text_to_word_sequence(text, filters=FILTERS, lower=True, split=" "):
 class _Splitting:
     """How texts are split into words."""
 
-    def __init__(self, filters, lower, split):
+    def __init__(self, filters: str, lower: bool, split: str) -> None:
         self.filters, self.lower = checked_text("filters", filters), flag("lower", lower)
         self.split = checked_text("split", split)
         if not self.split:
             raise ValueError("split must be a string that is between words, such as ' ', got ''")
         self._table = {ord(character): self.split for character in self.filters}
 
-    def words(self, text):
+    def words(self, text: str) -> list[str]:
         if not isinstance(text, str):
             decoded = "; decode it first, text.decode('utf-8')" if isinstance(text, bytes) else ""
             raise ValueError(f"a text must be a string, got {shown(text)}{decoded}")
         text = text.lower() if self.lower else text
         return [word for word in text.translate(self._table).split(self.split) if word]
 
-    def each(self, texts):
+    def each(self, texts: Iterable[str]) -> Iterator[list[str]]:
         """The words of each text, one text after the other: `texts` may be more than fit into memory."""
         if hasattr(type(texts), "__next__"):
             return map(self.words, texts)
         return map(self.words, items("texts", texts, "strings"))
 
 
-def one_hot(text, n, filters=FILTERS, lower=True, split=" "):
+def one_hot(text: str, n: int, filters: str = FILTERS, lower: bool = True, split: str = " ") -> list[int]:
     """Hash each word of a text to an integer from 1 to n - 1.
 
     ::
@@ -145,16 +152,19 @@ class Tokenizer:
     >>> X = pad_sequences(tokenizer.texts_to_sequences(texts), maxlen=100)
     """
 
-    def __init__(self, nb_words=None, filters=FILTERS, lower=True, split=" "):
+    def __init__(self, nb_words: int | None = None, filters: str = FILTERS, lower: bool = True,
+                 split: str = " ") -> None:
         self.nb_words = None if nb_words is None else integer("nb_words", nb_words)
         checked = _Splitting(filters, lower, split)
         self.filters, self.lower, self.split = checked.filters, checked.lower, checked.split
-        self.word_counts, self.word_docs, self.document_count = {}, {}, 0
+        self.word_counts: dict[str, int] = {}
+        self.word_docs: dict[str, int] = {}
+        self.document_count = 0
 
-    def _words(self, texts):
+    def _words(self, texts: Iterable[str]) -> Iterator[list[str]]:
         return _Splitting(self.filters, self.lower, self.split).each(texts)
 
-    def fit_on_texts(self, texts):
+    def fit_on_texts(self, texts: Iterable[str]) -> None:
         """Count words, and number them.
 
         Parameters
@@ -181,7 +191,7 @@ class Tokenizer:
         self.word_index = {word: index for index, word in enumerate(by_frequency, start=1)}
         self.index_docs = {self.word_index[word]: count for word, count in docs.items()}
 
-    def fit_on_sequences(self, sequences):
+    def fit_on_sequences(self, sequences: Iterable[Iterable[int]]) -> None:
         """Count in how many sequences each integer occurs, for "tfidf" where there are no texts.
 
         Parameters
@@ -199,7 +209,7 @@ class Tokenizer:
         self.index_docs = dict(Counter(index for sequence in sequences for index in set(sequence)))
 
     @staticmethod
-    def _sequences(sequences):
+    def _sequences(sequences: Iterable[Iterable[int]]) -> list[list[int]]:
         made = []
         for sequence in items("sequences", sequences, "sequences of integers"):
             sequence = converted("a sequence", sequence, "int64", "it must hold the numbers of words")
@@ -208,7 +218,7 @@ class Tokenizer:
             made.append(sequence.tolist())
         return made
 
-    def texts_to_sequences(self, texts):
+    def texts_to_sequences(self, texts: Iterable[str]) -> list[list[int]]:
         """The numbers of the words of each text.
 
         Parameters
@@ -227,21 +237,21 @@ class Tokenizer:
         """
         return list(self.texts_to_sequences_generator(texts))
 
-    def texts_to_sequences_generator(self, texts):
+    def texts_to_sequences_generator(self, texts: Iterable[str]) -> Iterator[list[int]]:
         """As :meth:`texts_to_sequences`, one text after the other."""
         if not hasattr(self, "word_index"):
             raise ValueError("the Tokenizer knows no words yet: call fit_on_texts(texts) first")
         return map(self._numbers, self._words(texts))
 
-    def _numbers(self, words):
+    def _numbers(self, words: list[str]) -> list[int]:
         numbers = (self.word_index.get(word) for word in words)
         return [number for number in numbers if number is not None and (not self.nb_words or number < self.nb_words)]
 
-    def texts_to_matrix(self, texts, mode="binary"):
+    def texts_to_matrix(self, texts: Iterable[str], mode: Mode = "binary") -> Array:
         """A row for each text; see :meth:`sequences_to_matrix`."""
         return self.sequences_to_matrix(self.texts_to_sequences(texts), mode)
 
-    def sequences_to_matrix(self, sequences, mode="binary"):
+    def sequences_to_matrix(self, sequences: Iterable[Iterable[int]], mode: Mode = "binary") -> Array:
         """A row for each sequence, with a column for each number of a word.
 
         ::

@@ -1,14 +1,18 @@
 """What several modules need and none of them owns."""
 
+from __future__ import annotations
+
 import contextlib
 import difflib
 import inspect
 import sys
 import threading
 import time
+from typing import Any, Callable, Iterable, Iterator
 
 from tqdm import tqdm
 
+from recurrent_layers.typing import Config, CustomObjects
 from recurrent_layers.utils.arguments import choice, flag, integer, items, number, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers
 
@@ -18,14 +22,14 @@ __all__ = ["Progbar", "get_from_module", "make_tuple", "printv"]
 class _OfTheUser(threading.local):
     """Functions and classes of the user's own, by name."""
 
-    objects = {}
+    objects: CustomObjects = {}
 
 
 _of_the_user = _OfTheUser()
 
 
 @contextlib.contextmanager
-def custom_objects_known(name, objects):
+def custom_objects_known(name: str, objects: CustomObjects | None) -> Iterator[None]:
     """Within this, names find functions and classes of the user's own, too, before ours.
 
     Parameters
@@ -50,7 +54,7 @@ def custom_objects_known(name, objects):
 
 
 @contextlib.contextmanager
-def not_too_deep():
+def not_too_deep() -> Iterator[None]:
     """Say what is the matter where Python cannot follow layers within layers any further."""
     try:
         yield
@@ -59,7 +63,8 @@ def not_too_deep():
                          f"other with sys.getrecursionlimit() = {sys.getrecursionlimit()}") from None
 
 
-def lookup(identifier, known, kind, callables=True):
+def lookup(identifier: Any, known: dict[str, Callable[..., Any]], kind: str,
+           callables: bool = True) -> Callable[..., Any]:
     """Return a callable as it is, or find it by its name.
 
     Parameters
@@ -93,13 +98,13 @@ def lookup(identifier, known, kind, callables=True):
                      + (" Any function is accepted too." if callables else ""))
 
 
-def known_name(function, known):
+def known_name(function: object, known: dict[str, Callable[..., Any]]) -> str | None:
     """The name by which :func:`lookup` finds exactly this function in `known`; None if none does."""
     name = getattr(function, "__name__", None)
     return name if name is not None and known.get(name) is function else None
 
 
-def instance(identifier, known, kind, method="__call__"):
+def instance(identifier: Any, known: dict[str, Callable[..., Any]], kind: str, method: str = "__call__") -> Any:
     """Return an object as it is, or make one from its name or its config.
 
     Parameters
@@ -134,7 +139,7 @@ def instance(identifier, known, kind, method="__call__"):
         raise ValueError(f"the {kind} {name} cannot be made of these arguments: {error}") from error
 
 
-def with_arguments(identifier, kwargs, kind):
+def with_arguments(identifier: Any, kwargs: Config | None, kind: str) -> Any:
     """What :func:`instance` takes, from a name and a dict of arguments.
 
     Raises
@@ -149,7 +154,8 @@ def with_arguments(identifier, kwargs, kind):
     return dict(kwargs, name=identifier) if kwargs else identifier
 
 
-def get_from_module(identifier, module_params, module_name, instantiate=False, kwargs=None):
+def get_from_module(identifier: Any, module_params: dict[str, Any], module_name: str, instantiate: bool = False,
+                    kwargs: dict[str, Any] | None = None) -> Any:
     """Find something of a module by its name.
 
     Parameters
@@ -187,12 +193,12 @@ def get_from_module(identifier, module_params, module_name, instantiate=False, k
     return found(**(kwargs or {})) if instantiate else found
 
 
-def make_tuple(*args):
+def make_tuple(*args: Any) -> tuple[Any, ...]:
     """The arguments, as a tuple."""
     return args
 
 
-def printv(v, prefix=""):
+def printv(v: object, prefix: str = "") -> None:
     """Print a config: the ``"name"`` of a dict, then what is in it, three dots further in at each level.
 
     Parameters
@@ -259,14 +265,16 @@ class Progbar:
     ...     progbar.add(len(X[start:start + 32]), values=[("loss", loss)])
     """
 
-    def __init__(self, target, width=30, verbose=1):
-        self.target, self.width = number("target", target, least=0.0), integer("width", width)
-        self.target = int(self.target) if self.target.is_integer() else self.target
+    def __init__(self, target: float, width: int = 30, verbose: int = 1) -> None:
+        target, self.width = number("target", target, least=0.0), integer("width", width)
+        self.target: float = int(target) if target.is_integer() else target
         self.verbose = choice("verbose", verbose, 0, 1, 2)
-        self.sum_values, self.seen_so_far, self.start = {}, 0, time.time()
-        self._bar = None
+        self.sum_values: dict[str, Any] = {}
+        self.seen_so_far: float = 0
+        self.start = time.time()
+        self._bar: tqdm | None = None
 
-    def update(self, current, values=[]):
+    def update(self, current: float, values: Iterable[tuple[str, float]] = []) -> None:
         """Say which step has been reached.
 
         Parameters
@@ -295,19 +303,19 @@ class Progbar:
                                    *(f"{name}: {mean}" for name, mean in self._means().items())]))
 
     @staticmethod
-    def _measured(pair):
-        name, value = pair if isinstance(pair, (tuple, list)) and len(pair) == 2 else (None, None)
-        array = array_of_numbers("a value", value) if isinstance(name, str) else None
-        if array is None or array.size != 1:
-            raise ValueError(f"values must be pairs of a name and a number, got {shown(pair)}")
-        return name, float(array.item())
+    def _measured(pair: Any) -> tuple[str, float]:
+        if isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str):
+            array = array_of_numbers("a value", pair[1])
+            if array.size == 1:
+                return pair[0], float(array.item())
+        raise ValueError(f"values must be pairs of a name and a number, got {shown(pair)}")
 
-    def _means(self):
+    def _means(self) -> dict[str, str]:
         # Scripts put texts of their own among the sums.
         return {name: f"{value[0] / max(1, value[1]):.4f}" if isinstance(value, list) else str(value)
                 for name, value in self.sum_values.items()}  # fmt: skip
 
-    def _show(self):
+    def _show(self) -> None:
         if self._bar is None:
             self._bar = tqdm(total=self.target, bar_format=f"{{l_bar}}{{bar:{self.width}}}{{r_bar}}")
         is_last = self.seen_so_far >= self.target
@@ -317,6 +325,6 @@ class Progbar:
             self._bar.close()
             self._bar = None
 
-    def add(self, n, values=[]):
+    def add(self, n: float, values: Iterable[tuple[str, float]] = []) -> None:
         """Say that there have been `n` more steps; see :meth:`update`."""
         self.update(self.seen_so_far + number("n", n), values)

@@ -1,9 +1,14 @@
 """Data on disk."""
 
+from __future__ import annotations
+
+from typing import Any, Callable
+
 import h5py
 import numpy as np
 
 from recurrent_layers.exchange.hdf5 import written_whole
+from recurrent_layers.typing import Array, ArrayLike, Path
 from recurrent_layers.utils.arguments import as_path, integer, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers, in_any_order
 
@@ -48,7 +53,8 @@ class HDF5Matrix:
     >>> model.fit(X, y, shuffle="batch")
     """
 
-    def __init__(self, datapath, dataset, start, end, normalizer=None):
+    def __init__(self, datapath: Path, dataset: str, start: int, end: int,
+                 normalizer: Callable[[Array], ArrayLike] | None = None) -> None:
         datapath, dataset = as_path("datapath", datapath), text("dataset", dataset)
         start, end = integer("start", start, least=0), integer("end", end)
         if normalizer is not None and not callable(normalizer):
@@ -73,13 +79,13 @@ class HDF5Matrix:
         self.shape, self.dtype, self.ndim = (end - start,) + first.shape[1:], first.dtype, first.ndim
         self._arguments = datapath, dataset, start, end, normalizer
 
-    def __reduce__(self):  # The copy opens the file again.
+    def __reduce__(self) -> tuple[Any, ...]:  # The copy opens the file again.
         return type(self), self._arguments
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.end - self.start
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: int | slice | ArrayLike) -> Array:
         """Rows, in memory, as of an array of NumPy: by an integer, a slice, or a list of indices."""
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
@@ -94,7 +100,7 @@ class HDF5Matrix:
             raise IndexError(f"there are {len(self)} rows, asked for was {shown(key)}")
         return in_any_order(lambda part: self._normalized(self.data[part]), indices % len(self) + self.start)
 
-    def _normalized(self, rows):
+    def _normalized(self, rows: Array) -> Array:
         if self.normalizer is None:
             return rows
         made = array_of_numbers("what normalizer gives", self.normalizer(rows))
@@ -103,7 +109,7 @@ class HDF5Matrix:
         return made
 
 
-def save_array(array, name):
+def save_array(array: ArrayLike, name: Path) -> None:
     """Write an array into a file of HDF5, as its data set ``data``.
 
     Parameters
@@ -124,7 +130,7 @@ def save_array(array, name):
         file.create_dataset("data", data=array)
 
 
-def load_array(name):
+def load_array(name: Path) -> Array:
     """Read what :func:`save_array` wrote, or that of Keras 0.1, which wrote by PyTables.
 
     Parameters

@@ -1,5 +1,9 @@
 """Layers from configs, and their shapes."""
 
+from __future__ import annotations
+
+from typing import Any, Sequence
+
 import numpy as np
 
 from recurrent_layers import constraints, engine, regularizers
@@ -7,6 +11,7 @@ from recurrent_layers import layers as layer_module
 from recurrent_layers.layers import convolutional
 from recurrent_layers.layers.base import Layer
 from recurrent_layers.layers.known import layer_from_config
+from recurrent_layers.typing import Config, CustomObjects
 from recurrent_layers.utils.arguments import items, shown, sizes
 from recurrent_layers.utils.arrays import check_memory
 from recurrent_layers.utils.building import one_output_for_each_layer
@@ -27,7 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def container_from_config(original_layer_dict, custom_layers={}):
+def container_from_config(original_layer_dict: Config, custom_layers: CustomObjects = {}) -> Layer:
     """The layer of a config, with new weights; of a model's, the model, which is not compiled.
 
     Parameters
@@ -53,7 +58,8 @@ def container_from_config(original_layer_dict, custom_layers={}):
         return layer_from_config(config)
 
 
-def get_layer(identifier, kwargs=None, custom_layers={}):
+def get_layer(identifier: str | Config | Layer, kwargs: Config | None = None,
+              custom_layers: CustomObjects = {}) -> Layer:
     """Make a layer from its name.
 
     Parameters
@@ -81,7 +87,7 @@ def get_layer(identifier, kwargs=None, custom_layers={}):
         return layer_from_config(named if isinstance(named, dict) else {"name": named})
 
 
-def print_layer_shapes(model, input_shapes):
+def print_layer_shapes(model: Layer, input_shapes: Sequence[Any]) -> None:
     """Print the shape of the output of each layer, found by computing it for zeros.
 
     Parameters
@@ -112,7 +118,7 @@ def print_layer_shapes(model, input_shapes):
     zeros = [np.zeros(shape, variable.dtype) for shape, variable in zip(shapes, inputs)]
     if len(inputs) == 1:
         model.check_data(zeros[0])
-    carried = []
+    carried: list[Any] = []
     with one_output_for_each_layer(carried):
         outputs = [layer.get_output() for layer in layers]
     begin_anew = [pair for _, one in carried if one.goes_on for pair in one.zeros(inputs[0].shape[0])]
@@ -125,7 +131,7 @@ def print_layer_shapes(model, input_shapes):
         print(f"shape after {type(layer).__name__}: {tuple(map(int, shape))}")
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Scripts import the layers from here, too, where Keras 0.1 looked them up."""
     for place in () if name.startswith("_") else (layer_module, convolutional):
         if hasattr(place, name):

@@ -1,10 +1,13 @@
 """Preparing labels, and judging predictions."""
 
+from __future__ import annotations
+
 import math
 import warnings
 
 import numpy as np
 
+from recurrent_layers.typing import Array, ArrayLike
 from recurrent_layers.utils.arguments import integer, items, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers, converted
 
@@ -14,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def to_categorical(y, nb_classes=None):
+def to_categorical(y: ArrayLike, nb_classes: int | None = None) -> Array:
     """Turn integer classes into one-hot rows.
 
     Parameters
@@ -49,7 +52,7 @@ def to_categorical(y, nb_classes=None):
     return rows
 
 
-def normalize(a, axis=-1, order=2):
+def normalize(a: ArrayLike, axis: int = -1, order: float = 2) -> Array:
     """Divide an array by its norms along an axis; where the norm is 0, by 1.
 
     Parameters
@@ -77,7 +80,7 @@ def normalize(a, axis=-1, order=2):
     return array / np.where(norms == 0, 1, norms)
 
 
-def _of_samples(name, value):
+def _of_samples(name: str, value: ArrayLike) -> Array:
     """An array with samples as its first axis, and at least one of them."""
     array = array_of_numbers(name, value)
     if not array.ndim or not len(array):
@@ -85,12 +88,12 @@ def _of_samples(name, value):
     return array
 
 
-def _as_many(p, y):
+def _as_many(p: Array, y: Array) -> None:
     if len(p) != len(y):
         raise ValueError(f"there must be as many predictions as targets, got {len(p)} and {len(y)}")
 
 
-def binary_logloss(p, y):
+def binary_logloss(p: ArrayLike, y: ArrayLike) -> float | Array:
     """-mean(y log(p) + (1 - y) log(1 - p)) over the samples, with p kept 1e-15 away from 0 and 1.
 
     Parameters
@@ -115,7 +118,7 @@ def binary_logloss(p, y):
     return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p), axis=0)
 
 
-def multiclass_logloss(P, Y):
+def multiclass_logloss(P: ArrayLike, Y: ArrayLike) -> float:
     """-mean(log(P[n, Y[n] - 1])) over the samples n: classes are counted from 1.
 
     Parameters
@@ -146,7 +149,7 @@ def multiclass_logloss(P, Y):
         return -np.mean(np.log(P[np.arange(len(P)), Y - 1]))
 
 
-def _classes(name, value):
+def _classes(name: str, value: ArrayLike) -> Array:
     """An array of classes of any kind, one or a row for each sample."""
     array = value if isinstance(value, np.ndarray) else None
     if array is None:
@@ -165,7 +168,7 @@ def _classes(name, value):
     return array
 
 
-def accuracy(p, y):
+def accuracy(p: ArrayLike, y: ArrayLike) -> float:
     """The share of what is equal in two sequences.
 
     Parameters
@@ -195,7 +198,7 @@ def accuracy(p, y):
     return np.mean(p == y)
 
 
-def probas_to_classes(y_pred):
+def probas_to_classes(y_pred: ArrayLike) -> Array:
     """The class of each sample: the largest of several outputs, or 1 where a single one is above 0.5.
 
     Parameters
@@ -221,7 +224,7 @@ def probas_to_classes(y_pred):
     return (array.reshape(-1) > 0.5).astype(int)
 
 
-def categorical_probas_to_classes(p):
+def categorical_probas_to_classes(p: ArrayLike) -> Array:
     """The column of the largest number in each row.
 
     Parameters

@@ -1,13 +1,20 @@
 """Data to try a model with."""
 
+from __future__ import annotations
+
+from typing import Sequence
+
 import numpy as np
 
+from recurrent_layers.typing import Array
 from recurrent_layers.utils.arguments import flag, integer, sizes
 
 __all__ = ["get_test_data"]
 
 
-def get_test_data(nb_train=1000, nb_test=500, input_shape=(10,), output_shape=(2,), classification=True, nb_class=2):
+def get_test_data(nb_train: int = 1000, nb_test: int = 500, input_shape: Sequence[int] = (10,),
+                  output_shape: Sequence[int] = (2,), classification: bool = True,
+                  nb_class: int = 2) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Draw samples whose numbers lie around their class, or around a number of their own.
 
     ::

@@ -1,9 +1,14 @@
 """Shared variables and arrays for layers of one's own. `floatX` is what it is when one of these is called."""
 
+from __future__ import annotations
+
+from typing import Any, Sequence
+
 import numpy as np
 
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.typing import Array, ArrayLike, DType, Variable
 from recurrent_layers.utils.arguments import integer, shown, sizes, text
 from recurrent_layers.utils.arrays import converted, dtype_of_numbers
 
@@ -12,11 +17,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _dtype(dtype):
+def _dtype(dtype: DType | None) -> np.dtype[Any]:
     return dtype_of_numbers(engine.config.floatX if dtype is None else dtype)
 
 
-def floatX(X):
+def floatX(X: ArrayLike) -> Array:
     """An array of `floatX`.
 
     Parameters
@@ -35,7 +40,7 @@ def floatX(X):
     return converted("X", X, engine.config.floatX, "set floatX=float64")
 
 
-def sharedX(X, dtype=None, name=None):
+def sharedX(X: ArrayLike, dtype: DType | None = None, name: str | None = None) -> Variable:
     """A shared variable.
 
     Parameters
@@ -59,7 +64,7 @@ def sharedX(X, dtype=None, name=None):
     return engine.shared(np.array(converted("X", X, _dtype(dtype))), name=name)
 
 
-def shared_zeros(shape, dtype=None, name=None):
+def shared_zeros(shape: Sequence[int], dtype: DType | None = None, name: str | None = None) -> Variable:
     """A shared variable of zeros; parameters as for :func:`sharedX`.
 
     Parameters
@@ -69,7 +74,7 @@ def shared_zeros(shape, dtype=None, name=None):
     return sharedX(np.zeros(sizes("shape", shape)), dtype, name)
 
 
-def shared_scalar(val=0.0, dtype=None, name=None):
+def shared_scalar(val: float = 0.0, dtype: DType | None = None, name: str | None = None) -> Variable:
     """A shared variable that is a single number; parameters as for :func:`sharedX`.
 
     Parameters
@@ -82,12 +87,12 @@ def shared_scalar(val=0.0, dtype=None, name=None):
     return sharedX(value, value.dtype, name)
 
 
-def shared_ones(shape, dtype=None, name=None):
+def shared_ones(shape: Sequence[int], dtype: DType | None = None, name: str | None = None) -> Variable:
     """A shared variable of ones; parameters as for :func:`shared_zeros`."""
     return sharedX(np.ones(sizes("shape", shape)), dtype, name)
 
 
-def alloc_zeros_matrix(*dims):
+def alloc_zeros_matrix(*dims: int | Variable) -> Variable:
     """A symbolic array of zeros, for states before the first step.
 
     Parameters
@@ -106,13 +111,12 @@ def alloc_zeros_matrix(*dims):
         If a size is none.
     """
     for size in dims:
-        is_symbolic = isinstance(size, engine.Variable) and getattr(size, "ndim", None) == 0
-        if not (is_symbolic and "int" in str(size.dtype)):
+        if not (isinstance(size, engine.Variable) and getattr(size, "ndim", None) == 0 and "int" in str(size.dtype)):
             integer("a size", size, least=0)
     return T.alloc(floatX(0.0), *dims)
 
 
-def ndim_tensor(ndim):
+def ndim_tensor(ndim: int) -> Variable:
     """A new symbolic variable of `floatX`.
 
     Parameters
@@ -128,6 +132,6 @@ def ndim_tensor(ndim):
     return T.TensorType(engine.config.floatX, (False,) * integer("ndim", ndim, least=0, most=32))()
 
 
-def on_gpu():
+def on_gpu() -> bool:
     """Whether the engine computes on a GPU, as its flag `device` says."""
     return str(getattr(engine.config, "device", "cpu")).startswith(("gpu", "cuda"))
