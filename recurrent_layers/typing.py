@@ -1,7 +1,7 @@
 """Types for annotations. Variables of Theano and PyTensor, which have no types of their own to check, are ``Any``."""
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -24,5 +24,15 @@ CustomObjects = Dict[str, Callable[..., Any]]
 Config = Dict[str, Any]
 #: What `get_weights` gives and `set_weights` takes.
 Weights = List[Array]
+#: Variables, each with the array that it is to be set to.
+Matched = List[Tuple[Variable, Array]]
+#: What `get_params` gives: lists of params, regularizers, constraints and updates.
+Params = Tuple[List[Any], ...]
+#: A regularizer or a constraint, its name or its config; None for none.
+Rule = Union[Named, Config, None]
+#: The shape of an input or an output, samples first, with None where a size is not fixed.
+Shape = Tuple[Optional[int], ...]
+#: The same, or None where it is not known. mypy does not ask which it is, since nearly all layers know their shapes.
+ShapeIfKnown = Union[Shape, Any]
 #: Where a file is.
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]

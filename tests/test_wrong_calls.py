@@ -14,6 +14,7 @@ import os
 import pathlib
 import pickle
 import pkgutil
+import re
 import sys
 import types
 import warnings
@@ -571,6 +572,9 @@ CHECKED = {
 def test_nothing_is_forgotten():
     modules = {module.name.split(".", 1)[1] for module in pkgutil.walk_packages([str(PACKAGE)], "recurrent_layers.")}
     assert {name for name in modules if not name.startswith(("engine.", "recurrence."))} == {*PUBLIC, *INTERNAL}
+    settings_of_mypy = (pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8").split("[tool.mypy]")[1]
+    typed = re.findall(r'"recurrent_layers\.([\w.]+)"', settings_of_mypy.partition("]")[0])
+    assert typed == ["recurrence.show", *PUBLIC]
     there = {f"{name}.{parameter}" for name, function in CALLABLES.items() for parameter in parameters_of(function)}
     assert [name for name in sorted(there) if kind_of(*name.rsplit(".", 1)) is None] == []
     assert set(ELSEWHERE) <= there, "these are no parameters any more"

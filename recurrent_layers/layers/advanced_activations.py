@@ -1,11 +1,16 @@
 """Activations with numbers of their own: given, or learned for each unit."""
 
+from __future__ import annotations
+
+from typing import Any, Sequence
+
 import numpy as np
 
 from recurrent_layers import initializations
 from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer, OfOneShape, Said
+from recurrent_layers.typing import ArrayLike, Shape, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import number
 from recurrent_layers.utils.theano_utils import shared_ones, shared_zeros, sharedX
 
@@ -15,12 +20,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _rectified(x, alpha):
+def _rectified(x: Variable, alpha: float | Variable) -> Variable:
     """max(x, 0) + alpha min(x, 0); at 0 the derivative is between those of both sides, as Keras has it."""
     return nnet.relu(x) + alpha * (0.5 * (x - abs(x)))
 
 
-def _is_the_same_at_all_steps(layer):
+def _is_the_same_at_all_steps(layer: Any) -> bool:
     """Whether the weights have no axis of steps."""
     return len(layer.sample_shape) == 1
 
@@ -49,31 +54,31 @@ class LeakyReLU(MaskedLayer):
 
     stepwise = True
 
-    def __init__(self, alpha=0.3):
+    def __init__(self, alpha: float = 0.3) -> None:
         super().__init__()
         self.alpha = number("alpha", alpha)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return _rectified(self.get_input(train), self.alpha)
 
 
 class _Learned(OfOneShape, MaskedLayer):
     """An activation with weights for the last axes, the same for all that come before, such as steps."""
 
-    def _shape_read(self):
+    def _shape_read(self) -> ShapeIfKnown:
         if not hasattr(self, "previous"):
             return self.expected_input_shape
         # Of what is unknown even the number of axes is.
         given = self.previous.output_shape
         return None if given is None else tuple(given)
 
-    def _check_shape(self, given, giver):
+    def _check_shape(self, given: Shape, giver: str) -> None:
         last = given[1:][-len(self.sample_shape):]
         if len(last) < len(self.sample_shape) or any(g not in (None, e) for g, e in zip(last, self.sample_shape)):
             raise ValueError(f"{type(self).__name__}({self.sample_shape}) expects input whose last sizes are these, "
                              f"but {giver} {given}")
 
-    def check_data(self, X):
+    def check_data(self, X: ArrayLike) -> None:
         super().check_data(X)
         if np.ndim(X) != self.input.ndim:
             raise ValueError(f"{type(self).__name__}({self.sample_shape}) reads an input with {self.input.ndim} "
@@ -109,14 +114,14 @@ class PReLU(_Learned):
 
     stepwise = Said(_is_the_same_at_all_steps)
 
-    def __init__(self, input_shape, weights=None):
+    def __init__(self, input_shape: int | Sequence[int], weights: Weights | None = None) -> None:
         super().__init__(input_shape)
         self.alphas = self.add_weight("alphas", initializations.zero, self.sample_shape)
         self.params = [self.alphas]
         if weights is not None:
             self.set_weights(weights)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return _rectified(self.get_input(train), self.alphas)
 
 
@@ -151,7 +156,8 @@ class ParametricSoftplus(_Learned):
 
     stepwise = Said(_is_the_same_at_all_steps)
 
-    def __init__(self, input_shape, alpha_init=0.2, beta_init=5.0, weights=None):
+    def __init__(self, input_shape: int | Sequence[int], alpha_init: float = 0.2, beta_init: float = 5.0,
+                 weights: Weights | None = None) -> None:
         super().__init__(input_shape)
         self.alpha_init, self.beta_init = number("alpha_init", alpha_init), number("beta_init", beta_init)
         self.alphas, self.betas = self.params = [
@@ -161,7 +167,7 @@ class ParametricSoftplus(_Learned):
         if weights is not None:
             self.set_weights(weights)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return self.alphas * nnet.softplus(self.betas * self.get_input(train))
 
 
@@ -190,11 +196,11 @@ class ThresholdedLinear(MaskedLayer):
 
     stepwise = True
 
-    def __init__(self, theta=1.0):
+    def __init__(self, theta: float = 1.0) -> None:
         super().__init__()
         self.theta = number("theta", theta)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         return T.switch(T.lt(abs(X), self.theta), 0, X)
 
@@ -223,10 +229,10 @@ class ThresholdedReLU(MaskedLayer):
 
     stepwise = True
 
-    def __init__(self, theta=1.0):
+    def __init__(self, theta: float = 1.0) -> None:
         super().__init__()
         self.theta = number("theta", theta)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         return T.switch(T.gt(X, self.theta), X, 0)

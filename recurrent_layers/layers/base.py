@@ -1,13 +1,28 @@
 """What every layer has: an input, params, an output, a mask, weights, a config."""
 
+from __future__ import annotations
+
 import functools
 import inspect
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
 from recurrent_layers import activations, engine, initializations, regularizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
+from recurrent_layers.typing import (
+    ArrayLike,
+    Config,
+    Matched,
+    Named,
+    Params,
+    Rule,
+    Shape,
+    ShapeIfKnown,
+    Variable,
+    Weights,
+)
 from recurrent_layers.utils.arguments import flag, items, shown, sizes, text
 from recurrent_layers.utils.arrays import (
     array_of_numbers,
@@ -21,25 +36,31 @@ from recurrent_layers.utils.arrays import (
 from recurrent_layers.utils.building import one_output_for_each_layer, output_of
 from recurrent_layers.utils.generic_utils import known_name
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-def unchanged(value):
+#: What a class has before there is any, of a type that lists have, too.
+_NONE: Any = ()
+
+
+def unchanged(value: Variable) -> Variable:
     """The constraint of a weight that has none."""
     return value
 
 
-def _config_value(value):
+def _config_value(value: Any) -> Any:
     """A function's name if that name finds it again, an object's own config, anything else as it is."""
     if hasattr(value, "get_config"):
         return value.get_config()
     return known_name(value, activations.KNOWN) or known_name(value, initializations.KNOWN) or value
 
 
-def _config_name(cls):
+def _config_name(cls: type) -> str:
     """The name of a layer's class in a config; those of the zoo are told from cells of one's own of the same name."""
     return "zoo." * (cls.__module__ == "recurrent_layers.layers.zoo") + cls.__name__
 
 
-def _finite(name, value):
+def _finite(name: str, value: ArrayLike) -> Any:
     """The value of a weight, in floatX."""
     array = array_of_numbers(name, value)
     if not is_finite(array, engine.config.floatX):
@@ -47,21 +68,21 @@ def _finite(name, value):
     return converted(name, array, engine.config.floatX, "set floatX=float64")
 
 
-def _describe(names, shapes):
+def _describe(names: list[Variable], shapes: list[Any]) -> str:
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
 
 
 class Said:
     """What a class computes of a layer, unless that has an attribute of this name itself."""
 
-    def __init__(self, compute):
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
         self.compute, self.__doc__ = compute, compute.__doc__
 
-    def __get__(self, layer, owner=None):
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else self.compute(layer)
 
 
-def _if_of_one_size(layer):
+def _if_of_one_size(layer: Any) -> str:
     """What a layer that was made of one size may have been meant to be."""
     if not layer._of_one_size:
         return ""
@@ -75,7 +96,7 @@ def _if_of_one_size(layer):
 OF_LATER_KERAS = {"input_shape", "batch_input_shape", "input_dim", "input_length"}
 
 
-def _with_checked_style(init):
+def _with_checked_style(init: Callable[..., None]) -> Callable[..., None]:
     """The `__init__` of a layer, which says so if it is called as in Keras 0.2 and later.
 
     Raises
@@ -88,7 +109,7 @@ def _with_checked_style(init):
     unknown = OF_LATER_KERAS - set(signature.parameters)
 
     @functools.wraps(init)
-    def checked(layer, /, *arguments, **named):
+    def checked(layer: Any, /, *arguments: Any, **named: Any) -> None:
         if type(layer).__init__ is checked:
             why = [f"{name}={shown(named[name])}" for name in sorted(unknown.intersection(named))]
             try:
@@ -104,7 +125,8 @@ def _with_checked_style(init):
     return checked
 
 
-def _of_later_keras(name, signature, sizes, arguments, named, why):
+def _of_later_keras(name: str, signature: inspect.Signature, sizes: list[str], arguments: tuple[Any, ...],
+                    named: dict[str, Any], why: list[str]) -> str:
     call = ", ".join([*map(shown, arguments), *(f"{key}={shown(value)}" for key, value in named.items())])
     takes = ", ".join([key for key in signature.parameters if key != "self"][:len(sizes) or 1])
     return (f"{name}({call}) is in the style of Keras 0.2 and later ({', '.join(why)}): write it as in Keras 0.1, "
@@ -146,30 +168,36 @@ class Layer(PortableState):
     #: Whether the input means whole numbers rather than numbers of `floatX`.
     takes_integers = False
     #: The number of dimensions of the input, samples included; None where any will do.
-    input_ndim = None
+    input_ndim: int | None = None
     #: How many inputs and outputs a layer has, for the model of Keras 0.3.
     nb_input = nb_output = 1
     #: Set to False before `compile` to keep the layer's weights as they are.
     trainable = True
     #: Whether the output at a step is made of that step of the input alone, and of states that are handed on.
-    stepwise = False
+    stepwise: bool | Said = False
     #: Read by the model of Keras 0.3, which our layers may stand in.
     cache_enabled = True
     #: The shape that the layers behind this one ask for, where it reads the input of a model and any will do for it.
-    _shape_of_model = None
+    _shape_of_model: Shape | None = None
 
     #: Whether it was made of one size, where there are two of which one has a default.
     _of_one_size = False
 
+    input: Variable
+    previous: Layer
     # For layers of one's own that do not call __init__.
-    params = non_trainable_weights = regularizers = constraints = updates = ()
+    params: list[Variable] = _NONE
+    non_trainable_weights: list[Variable] = _NONE
+    regularizers: list[Callable[[Variable], Variable]] = _NONE
+    constraints: list[Callable[[Variable], Variable] | None] = _NONE
+    updates: list[tuple[Variable, Variable]] = _NONE
 
-    def __init_subclass__(cls, **named):
+    def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
         if "__init__" in vars(cls) and cls.__module__.startswith("recurrent_layers."):
             cls.__init__ = _with_checked_style(cls.__init__)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.params = []
         self.non_trainable_weights = []
         self.regularizers = []
@@ -179,14 +207,14 @@ class Layer(PortableState):
     # ---- connection -------------------------------------------------------------------------
 
     @property
-    def expected_input_shape(self):
+    def expected_input_shape(self) -> ShapeIfKnown:
         """The input shape that the layer asks for, with None where any size will do; or None."""
         if self.input_ndim is None:
             return self._shape_of_model
         return (None,) * self.input_ndim
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> ShapeIfKnown:
         """Shape of the input, samples first, None where it is not fixed; None if unknown.
 
         A layer of your own may set it, as those of Keras 0.1 did; that is for itself, and tells the others nothing.
@@ -194,32 +222,32 @@ class Layer(PortableState):
         return vars(self).get("_input_shape", None) or self._shape_read()
 
     @input_shape.setter
-    def input_shape(self, shape):
+    def input_shape(self, shape: Shape) -> None:
         self._input_shape = shape
 
-    def _shape_read(self):
+    def _shape_read(self) -> ShapeIfKnown:
         """The shape of what the layer below gives, or that is asked for."""
         shape = self.previous.output_shape if hasattr(self, "previous") else None
         return self.expected_input_shape if shape is None else tuple(shape)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> ShapeIfKnown:
         """Shape of the output, samples first, None where it is not fixed; None if unknown.
 
         That of a layer of your own with its own `get_output` is unknown, unless it says it here.
         """
         return self._shape_read() if self.keeps_shape() else None
 
-    def keeps_shape(self):
+    def keeps_shape(self) -> bool:
         """Whether the output is known to have the shape of the input."""
         return type(self).output_shape is Layer.output_shape and type(self).get_output is Layer.get_output
 
     @property
-    def trained_output_shape(self):
+    def trained_output_shape(self) -> ShapeIfKnown:
         """Shape of the output while training, for which the labels are; another one in an AutoEncoder only."""
         return self.output_shape
 
-    def set_previous(self, layer, connection_map=None):
+    def set_previous(self, layer: Layer, connection_map: None = None) -> None:
         """Read from another layer's output.
 
         Parameters
@@ -250,19 +278,19 @@ class Layer(PortableState):
                              "Embedding")
         self.previous = layer
 
-    def _readers(self):
+    def _readers(self) -> list[Layer]:
         """The layers that read what this one reads: itself, but for what is made of layers."""
         return [self]
 
-    def _all_layers(self):
+    def _all_layers(self) -> list[Layer]:
         """The layers that this one is made of, and those that these are made of."""
         return []
 
-    def _as_expected(self, shape):
+    def _as_expected(self, shape: Shape) -> Shape:
         """The shape of another layer's output, but for axes that this one does not look at."""
         return shape
 
-    def _check_shape(self, given, giver):
+    def _check_shape(self, given: Shape, giver: str) -> None:
         """Raise unless `given` agrees with `expected_input_shape` wherever both are known."""
         expected, name = self.expected_input_shape, type(self).__name__
         if expected is None:
@@ -278,7 +306,7 @@ class Layer(PortableState):
         if any(e not in (None, g) and g is not None for e, g in zip(expected, given)):
             raise ValueError(f"{name} expects input of shape {expected} (None is any size), but {giver} {given}")
 
-    def check_data(self, X):
+    def check_data(self, X: ArrayLike) -> None:
         """Raise if an array cannot be this layer's input.
 
         Parameters
@@ -306,7 +334,7 @@ class Layer(PortableState):
 
     # ---- computation ------------------------------------------------------------------------
 
-    def get_input(self, train=False):
+    def get_input(self, train: bool = False) -> Variable:
         """The symbolic input: the previous layer's output, or else `input`.
 
         Parameters
@@ -334,12 +362,12 @@ class Layer(PortableState):
                              f"got a symbolic variable with {X.ndim}")
         return X
 
-    def _input_of_floatX(self, train):
+    def _input_of_floatX(self, train: bool) -> Variable:
         """The symbolic input for products with weights, which one of another type would take to that."""
         X = self.get_input(train)
         return X if X.dtype == engine.config.floatX else T.cast(X, engine.config.floatX)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         """The symbolic output.
 
         Parameters
@@ -353,17 +381,17 @@ class Layer(PortableState):
         """
         return self.get_input(train)
 
-    def supports_masked_input(self):
+    def supports_masked_input(self) -> bool:
         """Whether the layer can follow one whose output has a mask."""
         return False
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         """The mask of the output: (nb_samples, timesteps), 0 where a step is padding; None for none."""
         return None
 
     # ---- weights ----------------------------------------------------------------------------
 
-    def add_weight(self, name, init, shape):
+    def add_weight(self, name: str, init: Named, shape: tuple[int, ...]) -> Variable:
         """Make a weight.
 
         Parameters
@@ -397,7 +425,7 @@ class Layer(PortableState):
         value.name = name
         return value
 
-    def add_regularizer(self, identifier, target):
+    def add_regularizer(self, identifier: Rule, target: Variable | Layer) -> Any:
         """Put a penalty on a weight, or on the output, into `regularizers`.
 
         Parameters
@@ -416,7 +444,7 @@ class Layer(PortableState):
             self.regularizers.append(regularizer)
         return regularizer
 
-    def set_name(self, name):
+    def set_name(self, name: str) -> None:
         """Give all `params` names: `<name>_p0`, `<name>_p1` and so on, as in Keras 0.2.
 
         Parameters
@@ -433,11 +461,11 @@ class Layer(PortableState):
             param.name = f"{name}_p{k}"
 
     @property
-    def weights(self):
+    def weights(self) -> list[Variable]:
         """All weights: `params`, then `non_trainable_weights`."""
         return list(self.params) + list(self.non_trainable_weights)
 
-    def get_weights(self):
+    def get_weights(self) -> Weights:
         """The values of all weights, in the order of Keras 0.1, what it did not save last.
 
         Returns
@@ -446,7 +474,7 @@ class Layer(PortableState):
         """
         return [weight.get_value() for weight in self.weights]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Weights) -> None:
         """Set all weights, or only those of `params`.
 
         Parameters
@@ -461,11 +489,11 @@ class Layer(PortableState):
         """
         self._set(self.match_weights(weights))
 
-    def _set(self, matched):
+    def _set(self, matched: Matched) -> None:
         """Set variables to the values they are paired with."""
         set_all(matched)
 
-    def match_weights(self, weights):
+    def match_weights(self, weights: Weights) -> Matched:
         """Pair arrays with the variables they are meant for, without setting them.
 
         Parameters
@@ -497,7 +525,7 @@ class Layer(PortableState):
         return [(variable, _finite(f"the weight {variable} of {type(self).__name__}", weight))
                 for variable, weight in zip(variables, weights)]
 
-    def match_stored_weights(self, weights):
+    def match_stored_weights(self, weights: Weights) -> Matched:
         """As :meth:`match_weights`, for arrays from a file: what is left out must be known.
 
         Raises
@@ -510,11 +538,11 @@ class Layer(PortableState):
             raise ValueError("{} lacks {}".format(type(self).__name__, ", ".join(map(str, self.non_trainable_weights))))
         return self.match_weights(weights)
 
-    def count_params(self):
+    def count_params(self) -> int:
         """The number of trained numbers."""
         return sum(param.get_value(borrow=True).size for param in self.params)
 
-    def get_params(self):
+    def get_params(self) -> Params:
         """All that training needs.
 
         Returns
@@ -528,7 +556,7 @@ class Layer(PortableState):
 
     # ---- config -----------------------------------------------------------------------------
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The class's name and the arguments that make such a layer again, without its weights.
 
         Returns
@@ -543,7 +571,7 @@ class Layer(PortableState):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Make a layer from what :meth:`get_config` gave, with new weights.
 
         Raises
@@ -573,23 +601,23 @@ class MaskedLayer(Layer):
     """A layer that hands on the mask of its input, and whose output has the input's shape."""
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> ShapeIfKnown:
         return self._shape_read() if self.keeps_shape() else None
 
-    def keeps_shape(self):
+    def keeps_shape(self) -> bool:
         made_by = next(cls for cls in type(self).__mro__ if "get_output" in vars(cls))
         is_ours = made_by.__module__.startswith("recurrent_layers.")  # One of the user's own may give another shape.
         return type(self).output_shape is MaskedLayer.output_shape and is_ours
 
-    def supports_masked_input(self):
+    def supports_masked_input(self) -> bool:
         return True
 
-    def get_input_mask(self, train=False):
+    def get_input_mask(self, train: bool = False) -> Variable | None:
         """The mask of the previous layer's output; None without one."""
         train = flag("train", train)
         return self.previous.get_output_mask(train) if hasattr(self, "previous") else None
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         return self.get_input_mask(train)
 
 
@@ -612,7 +640,7 @@ class OfOneShape(Layer):
         If it is no shape, or has no sizes.
     """
 
-    def __init__(self, input_shape):
+    def __init__(self, input_shape: int | Sequence[int]) -> None:
         super().__init__()
         self.sample_shape = sizes("input_shape", input_shape)
         if not self.sample_shape:
@@ -621,10 +649,10 @@ class OfOneShape(Layer):
         self.input = T.TensorType(engine.config.floatX, broadcastable)(f"{type(self).__name__}_input")
 
     @property
-    def expected_input_shape(self):
+    def expected_input_shape(self) -> Shape:
         return (None,) + self.sample_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The class's name and its arguments; see :meth:`Layer.get_config`."""
         return dict(super().get_config(), input_shape=self.sample_shape)
 
@@ -632,12 +660,12 @@ class OfOneShape(Layer):
 class DrawsNumbers(Layer):
     """A layer with a stream of random numbers, which is seeded from NumPy's global generator."""
 
-    def seed_streams(self):
+    def seed_streams(self) -> None:
         """Begin the stream `random_streams`."""
         self._seed = np.random.randint(1, 10**7)
         self.random_streams = engine.RandomStreams(seed=self._seed)
 
-    def draw(self, distribution, shape, axis=0, **parameters):
+    def draw(self, distribution: str, shape: Variable | Sequence[Any], axis: int = 0, **parameters: Any) -> Variable:
         """Random numbers for some samples, which can also be drawn as those of a part of a batch.
 
         Parameters
@@ -656,22 +684,21 @@ class DrawsNumbers(Layer):
             Of `floatX`. Its `tag.of_samples` is the variable that says how many samples there are, which stands
             nowhere else in the graph, and the axis.
         """
-        is_variable = isinstance(shape, engine.Variable)
-        shape = [shape.shape[k] for k in range(shape.ndim)] if is_variable else list(shape)
-        nb_samples = engine.ViewOp()(T.as_tensor_variable(shape[axis]))
-        shape[axis] = nb_samples
-        drawn = getattr(self.random_streams, distribution)(tuple(shape), dtype=engine.config.floatX, **parameters)
+        sizes = [shape.shape[k] for k in range(shape.ndim)] if isinstance(shape, engine.Variable) else list(shape)
+        nb_samples = engine.ViewOp()(T.as_tensor_variable(sizes[axis]))
+        sizes[axis] = nb_samples
+        drawn = getattr(self.random_streams, distribution)(tuple(sizes), dtype=engine.config.floatX, **parameters)
         drawn.tag.of_samples = nb_samples, axis
         return drawn
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # The streams are of the engine; the copy draws other numbers.
         state = super().__getstate__()
         if state.pop("random_streams", None) is not None:
             state["_seed"] = np.random.RandomState(self._seed).randint(1, 10**7)
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "_seed" in state:
             self.random_streams = engine.RandomStreams(seed=self._seed)

@@ -1,74 +1,83 @@
 """Layers made of layers: one after the other, or several side by side."""
 
+from __future__ import annotations
+
 import functools
 import operator
 import warnings
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List
 
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, unchanged
 from recurrent_layers.layers.known import layer_from_config
+from recurrent_layers.typing import ArrayLike, Config, Matched, Params, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.building import output_of
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = ["AutoEncoder", "Graph", "Layer", "Merge", "Sequential", "ndim_tensor"]
 
 
-class _OfLayers(list):
+class _OfLayers(List[Any]):
     """What the layers of a container have; it is put together anew each time, and so cannot be changed."""
 
-    def _refuse(self, *_):
+    def _refuse(self, *_: Any) -> Any:
         raise TypeError("this list is put together of those of the layers, and what is put into it would be lost: "
                         "change the list of a layer, such as model.layers[0].params, before the layer is added")
 
     append = extend = insert = remove = pop = clear = __setitem__ = __delitem__ = __iadd__ = _refuse
 
 
+def _joined(attribute: str) -> Any:
+    """A property: what all layers of a container have of something."""
+    return property(lambda self: _OfLayers(item for layer in self.layers for item in getattr(layer, attribute)))
+
+
 class Container(Layer):
     """A layer that is made of others: the params, penalties, weights and so on of its `layers` are its own."""
 
-    def __init__(self):
-        self.layers = []
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
 
-    def _joined(self, attribute):
-        return _OfLayers(item for layer in self.layers for item in getattr(layer, attribute))
-
-    def _all_layers(self):
+    def _all_layers(self) -> list[Layer]:
         return [one for layer in self.layers for one in [layer, *layer._all_layers()]]
 
-    def get_params(self):
+    def get_params(self) -> Params:
         """All that training needs, of the layers that are `trainable`; see :meth:`Layer.get_params`.
 
         A weight that several of them have is there once.
         """
         parts = [self._params_of(layer) for layer in self.layers if layer.trainable]
         params, regularizers, constraints, updates = ([item for part in parts for item in part[k]] for k in range(4))
-        constraint_of = {}
+        constraint_of: dict[Variable, Callable[[Variable], Variable]] = {}
         for param, constraint in zip(params, constraints):
             constraint_of.setdefault(param, constraint)
         return list(constraint_of), regularizers, list(constraint_of.values()), updates
 
-    def _params_of(self, layer):
+    def _params_of(self, layer: Layer) -> Params:
         return layer.get_params()
 
-    params = property(lambda self: self._joined("params"))
-    non_trainable_weights = property(lambda self: self._joined("non_trainable_weights"))
-    regularizers = property(lambda self: self._joined("regularizers"))
-    updates = property(lambda self: self._joined("updates"))
-    constraints = property(lambda self: _OfLayers(c for layer in self.layers for c in layer.get_params()[2]))
-    weights = property(lambda self: self._joined("weights"))
+    params: list[Variable] = _joined("params")
+    non_trainable_weights: list[Variable] = _joined("non_trainable_weights")
+    regularizers: list[Callable[[Variable], Variable]] = _joined("regularizers")
+    updates: list[tuple[Variable, Variable]] = _joined("updates")
+    weights: list[Variable] = _joined("weights")
+    constraints: Any = property(lambda self: _OfLayers(c for layer in self.layers for c in layer.get_params()[2]))
 
-    def match_weights(self, weights):
+    def match_weights(self, weights: Weights) -> Matched:
         """Pair arrays with the variables they are meant for; see :meth:`Layer.match_weights`."""
         return self._match(weights, "match_weights")
 
-    def match_stored_weights(self, weights):
+    def match_stored_weights(self, weights: Weights) -> Matched:
         """As :meth:`match_weights`, for arrays from a file; see :meth:`Layer.match_stored_weights`."""
         return self._match(weights, "match_stored_weights")
 
-    def _match(self, weights, method):
+    def _match(self, weights: Weights, method: str) -> Matched:
         weights = items("weights", weights, "arrays")
         kind = "params" if len(weights) == len(self.params) else "weights"
         if len(weights) != len(getattr(self, kind)):
@@ -100,11 +109,11 @@ class Sequential(Container):
     stepwise = True
 
     # Of stacks that were pickled before there was this: none of their layers has fewer params since.
-    _added = ()
+    _added: Any = ()
     #: The first layer, if it was given its input.
-    _given = None
+    _given: Layer | None = None
 
-    def __init__(self, layers=()):
+    def __init__(self, layers: Iterable[Layer] = ()) -> None:
         super().__init__()
         self._added = []
         try:
@@ -114,7 +123,7 @@ class Sequential(Container):
             self._let_go()
             raise
 
-    def _let_go(self):
+    def _let_go(self) -> None:
         """Undo what `add` has done to layers: there is no such stack, so that they may stand in another one."""
         for layer in self.layers[1:]:
             for one in layer._readers():
@@ -122,7 +131,7 @@ class Sequential(Container):
         if self._given is not None:
             del self._given.input, self._given.takes_integers, self._given._shape_of_model
 
-    def add(self, layer):
+    def add(self, layer: Layer) -> None:
         """Put a layer on top.
 
         If the first layer has no input of its own, as `Dropout`, it reads what the first layer that has one would.
@@ -148,7 +157,7 @@ class Sequential(Container):
         self.layers.append(layer)
         self._added.append([] if isinstance(layer, Container) else list(layer.params))  # That knows its own.
 
-    def _give_input_of(self, layer):
+    def _give_input_of(self, layer: Layer) -> None:
         """Let the first layer, if it has no input, read what another one would."""
         first, other = self._readers(), layer._readers()[0]
         if len(first) > 1 or hasattr(first[0], "input") or not hasattr(other, "input"):
@@ -160,10 +169,10 @@ class Sequential(Container):
         first[0].takes_integers = other.takes_integers
         self._given = first[0]
 
-    def _params_of(self, layer):
+    def _params_of(self, layer: Layer) -> Params:
         """What training needs of a layer, with the params that it had when it was added, which Keras 0.1 trained."""
         params, regularizers, constraints, updates = layer.get_params()
-        added = next((params for one, params in zip(self.layers, self._added) if one is layer), [])
+        added: list[Variable] = next((params for one, params in zip(self.layers, self._added) if one is layer), [])
         gone = [k for k, param in enumerate(added) if param not in layer.params]
         if gone:
             warnings.warn(f"{type(layer).__name__}.params has been changed after the layer was added. As in Keras 0.1, "
@@ -174,58 +183,71 @@ class Sequential(Container):
             constraints = constraints[:len(params) - len(gone)] + [held[k] or unchanged for k in gone]
         return params, regularizers, constraints, updates
 
-    input = property(lambda self: self._bottom().input)
-    input_ndim = property(lambda self: self._bottom().input_ndim)
-    expected_input_shape = property(lambda self: self._bottom().expected_input_shape)
-    input_shape = property(lambda self: self._bottom().input_shape)
-    output_shape = property(lambda self: self._top().output_shape)
-    trained_output_shape = property(lambda self: self._top().trained_output_shape)
+    input_ndim: Any = property(lambda self: self._bottom().input_ndim)
+    input_shape: Any = property(lambda self: self._bottom().input_shape)
+
+    @property
+    def input(self) -> Variable:
+        """What the first layer reads."""
+        return self._bottom().input
 
     @input.setter
-    def input(self, variable):
+    def input(self, variable: Variable) -> None:
         self._bottom().input = variable
 
-    def _bottom(self):
+    @property
+    def expected_input_shape(self) -> ShapeIfKnown:
+        return self._bottom().expected_input_shape
+
+    @property
+    def output_shape(self) -> ShapeIfKnown:
+        return self._top().output_shape
+
+    @property
+    def trained_output_shape(self) -> ShapeIfKnown:
+        return self._top().trained_output_shape
+
+    def _bottom(self) -> Layer:
         if not self.layers:
             raise ValueError("the model has no layers yet: add some first")
         return self.layers[0]
 
-    def _top(self):
+    def _top(self) -> Layer:
         self._bottom()
         return self.layers[-1]
 
-    def _readers(self):
+    def _readers(self) -> list[Layer]:
         return self._bottom()._readers()
 
-    def set_previous(self, layer, connection_map=None):
+    def set_previous(self, layer: Layer, connection_map: None = None) -> None:
         self._bottom().set_previous(layer)
 
-    def supports_masked_input(self):
+    def supports_masked_input(self) -> bool:
         return self._bottom().supports_masked_input()
 
-    def check_data(self, X):
+    def check_data(self, X: ArrayLike) -> None:
         self._bottom().check_data(X)
 
-    def get_input(self, train=False):
+    def get_input(self, train: bool = False) -> Variable:
         return self._bottom().get_input(train)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return output_of(self._top(), train)
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         return self._top().get_output_mask(train)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The configs of the layers, as a dict; see :meth:`Layer.get_config`."""
         return {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Make a stack from what :meth:`get_config` gave; see :meth:`Layer.from_config`."""
         return cls(_layers_of(config, cls.__name__))
 
 
-def _layers_of(config, name):
+def _layers_of(config: Config, name: str) -> list[Layer]:
     """The layers of a config."""
     layers = config.get("layers", ()) if isinstance(config, dict) else None
     if not isinstance(layers, (list, tuple)):
@@ -269,25 +291,25 @@ class Merge(Container):
     >>> history = model.fit([X_image, X_words], y)
     """
 
-    def __init__(self, layers, mode="sum", concat_axis=-1):
+    def __init__(self, layers: Iterable[Layer], mode: str = "sum", concat_axis: int = -1) -> None:
         super().__init__()
-        layers = items("layers", layers, "models to merge, such as [left, right]")
+        models: list[Layer] = items("layers", layers, "models to merge, such as [left, right]")
         self.mode = choice("mode", mode, "sum", "mul", "concat", "ave")
         self.concat_axis = integer("concat_axis", concat_axis, least=-10)
-        if len(layers) < 2 or not all(isinstance(layer, Layer) for layer in layers):
-            raise ValueError(f"Merge needs two or more models or layers, got {shown(layers)}")
-        if any(hasattr(one, "previous") for layer in layers for one in layer._readers()):
+        if len(models) < 2 or not all(isinstance(model, Layer) for model in models):
+            raise ValueError(f"Merge needs two or more models or layers, got {shown(models)}")
+        if any(hasattr(one, "previous") for layer in models for one in layer._readers()):
             raise ValueError("Merge needs models that begin with an input of their own, but one of these stands behind "
                              "another layer")
-        self.layers = layers
+        self.layers = models
         self._check_shapes()
-        if any(layer.get_output_mask() is not None for layer in layers):
+        if any(layer.get_output_mask() is not None for layer in models):
             warnings.warn("Merge hands on no mask, as in Keras 0.1: what follows takes padding for real", stacklevel=2)
 
-    def _axis(self, ndim):
+    def _axis(self, ndim: int) -> int:
         return self.concat_axis % ndim
 
-    def _check_shapes(self):
+    def _check_shapes(self) -> None:
         shapes = [layer.output_shape for layer in self.layers]
         known = [shape for shape in shapes if shape is not None]
         fit = len(set(map(len, known))) < 2
@@ -303,18 +325,18 @@ class Merge(Container):
             raise ValueError(f"Merge by {self.mode!r} needs outputs whose shapes fit, got {given}")
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> ShapeIfKnown:
         shapes = [layer.output_shape for layer in self.layers]
         if any(shape is None for shape in shapes):
             return None
         merged = [next((size for size in sizes if size is not None), None) for sizes in zip(*shapes)]
         if self.mode == "concat":
             axis = self._axis(len(merged))
-            sizes = [shape[axis] for shape in shapes]
+            sizes: list[Any] = [shape[axis] for shape in shapes]
             merged[axis] = None if None in sizes else sum(sizes)
         return tuple(merged)
 
-    def _readers(self):
+    def _readers(self) -> list[Layer]:
         found = []
         for one in (one for layer in self.layers for one in layer._readers()):
             if one not in found:
@@ -322,11 +344,11 @@ class Merge(Container):
         return found
 
     @property
-    def input(self):
+    def input(self) -> list[Variable]:
         """The list of inputs; as :meth:`get_input`."""
         return self.get_input()
 
-    def set_previous(self, layer, connection_map=None):
+    def set_previous(self, layer: Layer, connection_map: None = None) -> None:
         """Raise: it reads what its models do.
 
         Raises
@@ -335,7 +357,7 @@ class Merge(Container):
         """
         raise ValueError("Merge reads what the models do that it merges: it can be the first layer of a model only")
 
-    def check_data(self, X):
+    def check_data(self, X: ArrayLike) -> None:
         """Raise if a list of arrays cannot be the inputs; see :meth:`Layer.check_data`."""
         readers, X = self._readers(), items("the inputs", X, "arrays, one for each")
         if len(X) != len(readers):
@@ -343,23 +365,23 @@ class Merge(Container):
         for one, array in zip(readers, X):
             one.check_data(array)
 
-    def get_input(self, train=False):
+    def get_input(self, train: bool = False) -> Variable:
         """The list of the symbolic inputs of all models, each once."""
         return [one.get_input(train) for one in self._readers()]
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         outputs = [output_of(layer, train) for layer in self.layers]
         if self.mode == "concat":
             return T.concatenate(outputs, axis=self._axis(outputs[0].ndim))
         merged = functools.reduce(operator.mul if self.mode == "mul" else operator.add, outputs)
         return merged / len(outputs) if self.mode == "ave" else merged
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers],
                 "mode": self.mode, "concat_axis": self.concat_axis}  # fmt: skip
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Make such a layer from what `get_config` gave; see :meth:`Layer.from_config`."""
         layers = _layers_of(config, cls.__name__)
         return super().from_config(dict(config, layers=layers))
@@ -404,7 +426,8 @@ class AutoEncoder(Sequential):
     #: An output of a step needs all of them.
     stepwise = False
 
-    def __init__(self, encoder, decoder, output_reconstruction=True, tie_weights=False, weights=None):
+    def __init__(self, encoder: Layer, decoder: Layer, output_reconstruction: bool = True, tie_weights: bool = False,
+                 weights: Weights | None = None) -> None:
         output_reconstruction = flag("output_reconstruction", output_reconstruction)
         tie_weights = flag("tie_weights", tie_weights)
         super().__init__([encoder, decoder])
@@ -420,30 +443,30 @@ class AutoEncoder(Sequential):
             warnings.warn("tie_weights=True does nothing, as in Keras 0.1: the decoder has weights of its own",
                           stacklevel=3)
 
-    def _of(self, train):
+    def _of(self, train: bool) -> Layer:
         """The layer whose output is that of this one."""
         return self.decoder if train or self.output_reconstruction else self.encoder
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> ShapeIfKnown:
         return self._of(train=False).output_shape
 
     @property
-    def trained_output_shape(self):
+    def trained_output_shape(self) -> ShapeIfKnown:
         return self.decoder.output_shape
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return output_of(self._of(train), train)
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         return self._of(train).get_output_mask(train)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"name": type(self).__name__, "encoder": self.encoder.get_config(), "decoder": self.decoder.get_config(),
                 "output_reconstruction": self.output_reconstruction, "tie_weights": self.tie_weights}  # fmt: skip
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Make such a layer from what `get_config` gave, here or in Keras; see :meth:`Layer.from_config`."""
         names = {"encoder_config": "encoder", "decoder_config": "decoder"}
         config = {names.get(name, name): value for name, value in config.items()} if isinstance(config, dict) else {}

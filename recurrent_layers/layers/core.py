@@ -1,8 +1,11 @@
 """The layers around the recurrent ones."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import numbers
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
@@ -13,6 +16,7 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import DrawsNumbers, Layer, MaskedLayer, Said
 from recurrent_layers.layers.containers import AutoEncoder, Merge
 from recurrent_layers.regularizers import ActivityRegularizer, Regularizer
+from recurrent_layers.typing import Config, Named, Rule, Shape, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import choice, integer, items, number, shown, text
 from recurrent_layers.utils.generic_utils import known_name, lookup, make_tuple
 from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_zeros
@@ -25,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _has_known_activation(layer):
+def _has_known_activation(layer: Any) -> bool:
     """Whether the activation is one of ours: one of the user's own may look at several steps."""
     return known_name(layer.activation, activations.KNOWN) is not None
 
@@ -45,15 +49,15 @@ class Masking(MaskedLayer):
     input_ndim = 3
     stepwise = True
 
-    def __init__(self, mask_value=0.0):
+    def __init__(self, mask_value: float = 0.0) -> None:
         super().__init__()
         self.mask_value = number("mask_value", mask_value)
         self.input = T.tensor3("Masking_input")
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return self.get_input(train) * T.shape_padright(self.get_output_mask(train))
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         return T.any(T.neq(self.get_input(train), self.mask_value), axis=-1)
 
 
@@ -82,12 +86,12 @@ class Dropout(DrawsNumbers, MaskedLayer):
 
     stepwise = True
 
-    def __init__(self, p):
+    def __init__(self, p: float) -> None:
         super().__init__()
         self.p = number("p", p, least=0.0, most=1.0)
         self.seed_streams()
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         if train and self.p > 0.0:
             return X * self.draw("binomial", X, p=1.0 - self.p)
@@ -111,13 +115,13 @@ class Activation(MaskedLayer):
 
     stepwise = Said(_has_known_activation)
 
-    def __init__(self, activation, target=0, beta=0.1):
+    def __init__(self, activation: Named, target: float = 0, beta: float = 0.1) -> None:
         super().__init__()
         self.activation = activations.get(activation)
         self.target = number("target", target)
         self.beta = number("beta", beta)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return self.activation(self.get_input(train))
 
 
@@ -137,17 +141,17 @@ class RepeatVector(Layer):
 
     input_ndim = 2
 
-    def __init__(self, n):
+    def __init__(self, n: int) -> None:
         super().__init__()
         self.n = integer("n", n)
         self.input = T.matrix("RepeatVector_input")
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         nb_samples, dim = self.input_shape
         return (nb_samples, self.n, dim)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         return T.alloc(X.dimshuffle(0, 'x', 1), X.shape[0], self.n, X.shape[1])
 
@@ -173,7 +177,7 @@ class Reshape(Layer):
     no mask.
     """
 
-    def __init__(self, *dims):
+    def __init__(self, *dims: int | Sequence[int]) -> None:
         super().__init__()
         given = dims[0] if len(dims) == 1 and not isinstance(dims[0], numbers.Integral) else dims
         self.dims = tuple(integer("a size in dims", size, or_minus_1="what is left")
@@ -181,24 +185,25 @@ class Reshape(Layer):
         if not self.dims or self.dims.count(-1) > 1:
             raise ValueError(f"dims must be sizes, such as Reshape(4, 3), of which at most one is -1, got {self.dims}")
 
-    def _known(self):
+    def _known(self) -> int:
         """How many numbers the sizes ask for, but for -1."""
         return math.prod(size for size in self.dims if size != -1)
 
-    def _check_shape(self, given, giver):
-        if None not in given[1:]:
-            there, known = math.prod(given[1:]), self._known()
+    def _check_shape(self, given: Shape, giver: str) -> None:
+        sizes: Any = given[1:]
+        if None not in sizes:
+            there, known = math.prod(sizes), self._known()
             if there % known if -1 in self.dims else there != known:
                 raise ValueError(f"Reshape{self.dims} expects {'a multiple of ' * (-1 in self.dims)}{known} numbers in "
                                  f"each sample, but {giver} {given}")
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         given = self.input_shape or (None, None)
         left = None if None in given[1:] else math.prod(given[1:]) // self._known()
         return given[:1] + tuple(left if size == -1 else size for size in self.dims)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         return T.reshape(X, (X.shape[0],) + self.dims)
 
@@ -212,11 +217,11 @@ class Flatten(Layer):
     """
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         given = self.input_shape or (None, None)
         return given[:1] + (None if None in given[1:] else math.prod(given[1:]),)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return T.flatten(self.get_input(train), 2)
 
 
@@ -234,7 +239,7 @@ class Permute(Layer):
         If they are not 1, 2, ..., n in some order.
     """
 
-    def __init__(self, dims):
+    def __init__(self, dims: Sequence[int]) -> None:
         super().__init__()
         self.dims = tuple(integer("an axis in dims", axis) for axis in items("dims", dims, "axes"))
         if not self.dims or sorted(self.dims) != list(range(1, 1 + len(self.dims))):
@@ -244,10 +249,10 @@ class Permute(Layer):
         self.input = T.TensorType(config.floatX, (False,) * self.input_ndim)("Permute_input")
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         return self.input_shape[:1] + tuple(self.input_shape[axis] for axis in self.dims)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return self.get_input(train).dimshuffle(0, *self.dims)
 
 
@@ -271,17 +276,17 @@ class TimeDistributedMerge(Layer):
 
     input_ndim = 3
 
-    def __init__(self, mode='sum'):
+    def __init__(self, mode: str = 'sum') -> None:
         super().__init__()
         self.mode = choice("mode", mode, "sum", "mul", "ave")
         self.input = T.tensor3("TimeDistributedMerge_input")
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         nb_samples, _, dim = self.input_shape
         return (nb_samples, dim)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         return {"sum": T.sum, "mul": T.prod, "ave": T.mean}[self.mode](X, axis=1)
 
@@ -310,7 +315,7 @@ class ActivityRegularization(Layer):
 
     stepwise = True
 
-    def __init__(self, l1=0., l2=0.):
+    def __init__(self, l1: float = 0., l2: float = 0.) -> None:
         super().__init__()
         regularizer = self.add_regularizer(regularizers.ActivityRegularizer(l1=l1, l2=l2), self)
         self.l1, self.l2 = regularizer.l1, regularizer.l2
@@ -345,17 +350,19 @@ class Lambda(Layer):
     >>> model = Sequential([LSTM(8, 32, return_sequences=True), Lambda(lambda x: x[:, -1]), Dense(32, 1)])
     """
 
-    def __init__(self, function, output_shape=None):
+    def __init__(self, function: Named,
+                 output_shape: Sequence[int | None] | Callable[[Shape], Shape] | str | None = None) -> None:
         super().__init__()
         self.function = lookup(function, activations.KNOWN, "function")
+        self._shape: Shape | Callable[[Shape], Shape] | None
         if callable(output_shape) or isinstance(output_shape, str):
             self._shape = lookup(output_shape, {}, "function from a shape to another")
         else:
             self._shape = None if output_shape is None else _shape("output_shape", output_shape)
-        self._found = {}
+        self._found: dict[Shape, Shape | None] = {}
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> ShapeIfKnown:
         given = self.input_shape
         if isinstance(self._shape, tuple):
             return (given[0] if given else None,) + self._shape
@@ -367,25 +374,25 @@ class Lambda(Layer):
             self._found[given] = _shape_of(self.function, given)
         return self._found[given]
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         y = self.function(self.get_input(train))
         if not isinstance(y, engine.Variable):
             raise ValueError(f"the function of a Lambda must give a symbolic variable, got {shown(y)}")
         return y
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The class's name and its arguments; see :meth:`Layer.get_config`."""
         function = known_name(self.function, activations.KNOWN) or self.function
         return {"name": type(self).__name__, "function": function, "output_shape": self._shape}
 
 
-def _shape(name, value):
+def _shape(name: str, value: Any) -> Shape:
     """A shape in which None is a size that is not fixed."""
     return tuple(None if size is None else integer(f"a size in {name}", size)
                  for size in items(name, value, "integers, or None where a size is not fixed"))  # fmt: skip
 
 
-def _shape_of(function, given):
+def _shape_of(function: Callable[[Variable], Variable], given: Shape) -> Shape | None:
     """The shape that a function gives for another one, with None where it is not fixed; None if it cannot be found.
 
     It is computed for two inputs, which differ in all sizes that are not fixed.
@@ -404,9 +411,10 @@ class _Affine(Layer):
 
     stepwise = Said(lambda layer: _has_known_activation(layer) and len(layer.expected_input_shape) > 2)
 
-    def __init__(self, input_dim, output_dim, init='glorot_uniform', activation='linear', weights=None, name=None,
-                 W_regularizer=None, b_regularizer=None, activity_regularizer=None,
-                 W_constraint=None, b_constraint=None):
+    def __init__(self, input_dim: int, output_dim: int, init: Named = 'glorot_uniform', activation: Named = 'linear',
+                 weights: Weights | None = None, name: str | None = None,
+                 W_regularizer: Rule = None, b_regularizer: Rule = None, activity_regularizer: Rule = None,
+                 W_constraint: Rule = None, b_constraint: Rule = None) -> None:
         super().__init__()
         self.input_dim = integer("input_dim", input_dim)
         self.output_dim = integer("output_dim", output_dim)
@@ -427,19 +435,19 @@ class _Affine(Layer):
         if weights is not None:
             self.set_weights(weights)
 
-    def _pieces(self):
+    def _pieces(self) -> tuple[int, ...]:
         """The first axis of the weights, where there are several of each."""
         return ()
 
     @property
-    def expected_input_shape(self):
-        return (None,) * (self.input_ndim - 1) + (self.input_dim,)
+    def expected_input_shape(self) -> Shape:
+        return super().expected_input_shape[:-1] + (self.input_dim,)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         return tuple(self.input_shape[:-1]) + (self.output_dim,)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return self.activation(T.dot(self._input_of_floatX(train), self.W) + self.b)
 
 
@@ -477,11 +485,11 @@ class Dense(_Affine):
     """
 
     @property
-    def expected_input_shape(self):
+    def expected_input_shape(self) -> Shape:
         shape = self.previous.output_shape if hasattr(self, "previous") else None
         return (None,) * (1 if shape is None else len(shape) - 1) + (self.input_dim,)
 
-    def _as_expected(self, shape):
+    def _as_expected(self, shape: Shape) -> Shape:
         return shape[:1] + shape[1:][-1:]
 
 
@@ -532,18 +540,19 @@ class MaxoutDense(_Affine):
 
     input_ndim = 2
 
-    def __init__(self, input_dim, output_dim, nb_feature=4, init='glorot_uniform', weights=None,
-                 W_regularizer=None, b_regularizer=None, activity_regularizer=None,
-                 W_constraint=None, b_constraint=None):
+    def __init__(self, input_dim: int, output_dim: int, nb_feature: int = 4, init: Named = 'glorot_uniform',
+                 weights: Weights | None = None,
+                 W_regularizer: Rule = None, b_regularizer: Rule = None, activity_regularizer: Rule = None,
+                 W_constraint: Rule = None, b_constraint: Rule = None) -> None:
         self.nb_feature = integer("nb_feature", nb_feature)
         super().__init__(input_dim, output_dim, init, weights=weights, W_regularizer=W_regularizer,
                          b_regularizer=b_regularizer, activity_regularizer=activity_regularizer,
                          W_constraint=W_constraint, b_constraint=b_constraint)
 
-    def _pieces(self):
+    def _pieces(self) -> tuple[int, ...]:
         return (self.nb_feature,)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return T.max(T.dot(self._input_of_floatX(train), self.W) + self.b, axis=1)
 
 

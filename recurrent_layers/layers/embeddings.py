@@ -1,11 +1,16 @@
 """Integers to vectors."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from recurrent_layers import activations, constraints, initializations, regularizers
 from recurrent_layers.constraints import unitnorm
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer
+from recurrent_layers.typing import ArrayLike, Named, Rule, Shape, Variable, Weights
 from recurrent_layers.utils.arguments import flag, integer
 from recurrent_layers.utils.theano_utils import sharedX
 
@@ -15,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _check_range(layer, X):
+def _check_range(layer: Any, X: ArrayLike) -> None:
     """Raise unless all numbers are integers from 0 to input_dim - 1."""
     X, name = np.asarray(X), type(layer).__name__
     if X.dtype.kind == "f" and not np.array_equal(X, np.floor(X)):
@@ -60,8 +65,9 @@ class Embedding(Layer):
     takes_integers = True
     stepwise = True
 
-    def __init__(self, input_dim, output_dim, init='uniform', weights=None, W_regularizer=None, W_constraint=None,
-                 mask_zero=False, activity_regularizer=None):
+    def __init__(self, input_dim: int, output_dim: int, init: Named = 'uniform',
+                 weights: Weights | None = None, W_regularizer: Rule = None, W_constraint: Rule = None,
+                 mask_zero: bool = False, activity_regularizer: Rule = None) -> None:
         super().__init__()
         self.input_dim = integer("input_dim", input_dim)
         self.output_dim = integer("output_dim", output_dim)
@@ -78,17 +84,17 @@ class Embedding(Layer):
             self.set_weights(weights)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         return tuple(self.input_shape) + (self.output_dim,)
 
-    def check_data(self, X):
+    def check_data(self, X: ArrayLike) -> None:
         super().check_data(X)
         _check_range(self, X)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return self.W[T.cast(self.get_input(train), "int32")]
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         return T.neq(self.get_input(train), 0) if self.mask_zero else None
 
 
@@ -127,7 +133,8 @@ class WordContextProduct(Layer):
     input_ndim = 2
     takes_integers = True
 
-    def __init__(self, input_dim, proj_dim=128, init='uniform', activation='sigmoid', weights=None):
+    def __init__(self, input_dim: int, proj_dim: int = 128, init: Named = 'uniform', activation: Named = 'sigmoid',
+                 weights: Weights | None = None) -> None:
         super().__init__()
         self.input_dim = integer("input_dim", input_dim)
         self.proj_dim = integer("proj_dim", proj_dim)
@@ -141,17 +148,17 @@ class WordContextProduct(Layer):
             self.set_weights(weights)
 
     @property
-    def expected_input_shape(self):
+    def expected_input_shape(self) -> Shape:
         return (None, 2)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         return (self.input_shape[0], 1)
 
-    def check_data(self, X):
+    def check_data(self, X: ArrayLike) -> None:
         super().check_data(X)
         _check_range(self, X)
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = T.cast(self.get_input(train), "int32")
         return self.activation(T.sum(self.W_w[X[:, 0]] * self.W_c[X[:, 1]], axis=1, keepdims=True))

@@ -1,6 +1,9 @@
 """What all recurrent layers share: a cell, iterated over the timesteps of an input."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
@@ -11,6 +14,7 @@ from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, Said
 from recurrent_layers.layers.carrying import Carried
 from recurrent_layers.recurrence import scan
 from recurrent_layers.recurrence.graphs import with_clipped_sums, with_other_products
+from recurrent_layers.typing import Matched, Named, Rule, Shape, Weights
 from recurrent_layers.utils.arguments import flag, integer, items, number, shown
 from recurrent_layers.utils.building import goes_on, hand_on, made_once
 
@@ -121,9 +125,9 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     """
 
     input_ndim = 3
-    param_names = ()
-    non_trainable_names = ()
-    nb_states = 1
+    param_names: tuple[str, ...] = ()
+    non_trainable_names: tuple[str, ...] = ()
+    nb_states: int = 1
 
     # Of layers that were pickled by a version without these.
     go_backwards = return_state = stateful = False
@@ -132,7 +136,11 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     W_constraint = U_constraint = b_constraint = None
     _learned = ()
 
-    def __init_subclass__(cls, **kwargs):
+    if TYPE_CHECKING:  # Weights are attributes by their names.
+
+        def __getattr__(self, name: str) -> Variable: ...
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own, _, references = inspect.cleandoc(cls.__doc__ or "").partition("\n\nReferences\n")
         references = f"\n\nReferences\n{references}" if references else "\n\nReferences\n----------"
@@ -140,13 +148,16 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         if "__init__" in vars(cls):
             cls.__init__.__signature__ = _with_options(inspect.signature(cls.__init__))
 
-    def __init__(self, input_dim=None, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
-                 activation='tanh', inner_activation='sigmoid',
-                 weights=None, truncate_gradient=-1, return_sequences=False, *,
-                 go_backwards=False, initial_state=None, return_state=False, stateful=False,
-                 dropout_W=0.0, dropout_U=0.0, zoneout=0.0, gradient_clipping=0.0,
-                 W_regularizer=None, U_regularizer=None, b_regularizer=None, activity_regularizer=None,
-                 W_constraint=None, U_constraint=None, b_constraint=None):
+    def __init__(self, input_dim: int | None = None, output_dim: int = 128, init: Named = 'glorot_uniform',
+                 inner_init: Named = 'orthogonal', activation: Named = 'tanh', inner_activation: Named = 'sigmoid',
+                 weights: Weights | None = None, truncate_gradient: int = -1,
+                 return_sequences: bool = False, *, go_backwards: bool = False,
+                 initial_state: Variable | Sequence[Variable] | Recurrent | str | None = None,
+                 return_state: bool = False, stateful: bool = False, dropout_W: float = 0.0, dropout_U: float = 0.0,
+                 zoneout: float = 0.0, gradient_clipping: float = 0.0,
+                 W_regularizer: Rule = None, U_regularizer: Rule = None, b_regularizer: Rule = None,
+                 activity_regularizer: Rule = None,
+                 W_constraint: Rule = None, U_constraint: Rule = None, b_constraint: Rule = None) -> None:
         super().__init__()
         if input_dim is None and type(self).get_output is not Recurrent.get_output:
             return  # A layer as one wrote it for Keras 0.1: with weights and a loop of its own.
@@ -243,11 +254,11 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     # ---- what a cell says -------------------------------------------------------------------
 
-    def draw_order(self):
+    def draw_order(self) -> list[str]:
         """The names of `params` in the order in which they are drawn, for the same weights by the same seed."""
         return list(self.param_names)
 
-    def initialization(self, name):
+    def initialization(self, name: str) -> tuple[Named, tuple[int, ...]]:
         """The initialization and the shape of a weight.
 
         Parameters
@@ -266,11 +277,11 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         return kinds.get(name[0], (initializations.zero, (m,)))
 
     @property
-    def state_sizes(self):
+    def state_sizes(self) -> list[int]:
         """How many columns each state has."""
         return [self.output_dim] * self.nb_states
 
-    def inputs(self, x, mask):
+    def inputs(self, x: Variable, mask: Variable | None) -> list[Variable]:
         """What a step receives of its place in time, beside the states: the input alone, unless a cell needs more.
 
         Parameters
@@ -291,7 +302,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         """
         return [x]
 
-    def step(self, x_t, *states_tm1):
+    def step(self, x_t: Variable, *states_tm1: Variable) -> Variable | tuple[Variable, ...]:
         """One step, from what :meth:`inputs` gives for it and the states before it to those after it.
 
         Parameters
@@ -315,12 +326,12 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     # ---- states that are handed on ----------------------------------------------------------
 
     @property
-    def counts_steps(self):
+    def counts_steps(self) -> bool:
         """Whether :meth:`inputs` asks how many steps there have been."""
         return "steps_before" in inspect.signature(self.inputs).parameters
 
     @property
-    def may_go_on(self):
+    def may_go_on(self) -> bool:
         """Whether a step needs nothing but its input, the states before it and how many steps there have been."""
         return type(self).inputs is Recurrent.inputs or self.counts_steps
 
@@ -329,7 +340,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         """Whether the output at a step needs nothing of the steps that follow."""
         return self.may_go_on and not self.go_backwards
 
-    def reset_states(self):
+    def reset_states(self) -> None:
         """Begin anew at the next batch of this thread, in every model, whatever the batches before it have left."""
         for going_on in list(vars(self).get("_going_on", ())):
             going_on.reset(self)
@@ -337,19 +348,19 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     # ---- the loop ---------------------------------------------------------------------------
 
     @property
-    def expected_input_shape(self):
+    def expected_input_shape(self) -> Shape:
         return (None, None, self.input_dim)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         nb_samples, timesteps, _ = self.input_shape
         return (nb_samples,) + (timesteps,) * self.return_sequences + (self.output_dim,)
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         mask = self.get_input_mask(train) if self.return_sequences else None
         return mask[:, ::-1] if mask is not None and self.go_backwards else mask
 
-    def get_padded_shuffled_mask(self, train, X, pad=0):
+    def get_padded_shuffled_mask(self, train: bool, X: Variable, pad: int = 0) -> Variable:
         """The mask as Keras 0.1.3 gave it to the loop of a layer: for layers that were written for it.
 
         Parameters
@@ -372,7 +383,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         before = T.zeros((integer("pad", pad, least=0), X.shape[0], 1), "int8")
         return of_size_1(T.concatenate([before, T.cast(real, "int8")], axis=0), 2)
 
-    def match_stored_weights(self, weights):
+    def match_stored_weights(self, weights: Weights) -> Matched:
         weights = items("weights", weights, "arrays")
         if len(weights) == len(self.params) < len(self.weights):
             if self.input_dim != self.output_dim:
@@ -385,13 +396,13 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         return self.match_weights(weights)
 
     @property
-    def final_states(self):
+    def final_states(self) -> list[Variable]:
         """The states after the last step, each (nb_samples, n), as :meth:`get_output` has left them."""
         if not hasattr(self, "_final_states"):
             raise ValueError(f"{type(self).__name__} has final states after get_output, with return_state=True")
         return self._final_states
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         states = self._states(train)
         if self.return_state:
             self._final_states = [state[-1] for state in states]

@@ -1,8 +1,11 @@
 """Noise while training."""
 
+from __future__ import annotations
+
 import math
 
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer
+from recurrent_layers.typing import Variable
 from recurrent_layers.utils.arguments import number
 
 __all__ = ["GaussianDropout", "GaussianNoise", "MaskedLayer"]
@@ -33,12 +36,12 @@ class GaussianNoise(DrawsNumbers, MaskedLayer):
 
     stepwise = True
 
-    def __init__(self, sigma):
+    def __init__(self, sigma: float) -> None:
         super().__init__()
         self.sigma = number("sigma", sigma, least=0.0)
         self.seed_streams()
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         if not train or self.sigma == 0.0:
             return X
@@ -74,12 +77,12 @@ class GaussianDropout(DrawsNumbers, MaskedLayer):
 
     stepwise = True
 
-    def __init__(self, p):
+    def __init__(self, p: float) -> None:
         super().__init__()
         self.p = number("p", p, least=0.0, below=1.0)
         self.seed_streams()
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self.get_input(train)
         if not train or self.p == 0.0:
             return X

@@ -1,9 +1,14 @@
 """Normalization."""
 
+from __future__ import annotations
+
+from typing import Sequence
+
 from recurrent_layers import initializations
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, OfOneShape
+from recurrent_layers.typing import Params, Shape, Variable, Weights
 from recurrent_layers.utils.arguments import choice, number
 from recurrent_layers.utils.theano_utils import floatX, ndim_tensor, shared_ones, shared_zeros
 
@@ -58,7 +63,8 @@ class BatchNormalization(OfOneShape):
     Shift", arXiv:1502.03167.
     """
 
-    def __init__(self, input_shape, epsilon=1e-6, mode=0, momentum=0.9, weights=None):
+    def __init__(self, input_shape: int | Sequence[int], epsilon: float = 1e-6, mode: int = 0, momentum: float = 0.9,
+                 weights: Weights | None = None) -> None:
         super().__init__(input_shape)
         self.epsilon = number("epsilon", epsilon, least=0.0)
         self.mode = choice("mode", mode, 0, 1)
@@ -73,10 +79,10 @@ class BatchNormalization(OfOneShape):
             self.set_weights(weights)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         return self.input_shape
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         X = self._input_of_floatX(train)
         if self.mode == 0:
             normed = (X - self.running_mean) / (self.running_std + self.epsilon)
@@ -85,7 +91,7 @@ class BatchNormalization(OfOneShape):
             normed = from_mean / (_root(T.sqr(from_mean).mean(axis=-1, keepdims=True)) + self.epsilon)
         return self.gamma * normed + self.beta
 
-    def get_params(self):
+    def get_params(self) -> Params:
         """All that training needs, what becomes of the running numbers, too; see :meth:`Layer.get_params`."""
         X = self._input_of_floatX(True)
         mean = X.mean(axis=0)
@@ -96,7 +102,7 @@ class BatchNormalization(OfOneShape):
         return params, regularizers, constraints, updates + running
 
 
-def _root(variance):
+def _root(variance: Variable) -> Variable:
     """Its square root, with derivative 0 rather than NaN at 0, as where a sample is the same number throughout."""
     is_there = T.gt(variance, 0)
     return T.switch(is_there, T.sqrt(T.switch(is_there, variance, 1)), 0)

@@ -5,11 +5,16 @@ before; ``.`` is the matrix product, ``*`` the elementwise one. Samples are rows
 papers is written ``T.dot(x_t, W)``.
 """
 
+from __future__ import annotations
+
+from typing import Any, Sequence
+
 from recurrent_layers import activations, initializations
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, MaskedLayer
 from recurrent_layers.layers.iteration import Recurrent
 from recurrent_layers.layers.steps_of_keras import arguments_of_keras, by_step_of_keras, step_of_keras
+from recurrent_layers.typing import Named, Variable, Weights
 from recurrent_layers.utils.arguments import flag, integer
 from recurrent_layers.utils.theano_utils import alloc_zeros_matrix, shared_scalar, shared_zeros
 
@@ -23,21 +28,21 @@ class _OfKeras(Recurrent):
     """A layer of Keras 0.1, whose `_step` layers of that time call, or override to have another cell."""
 
     #: Its gates, in the order of Keras' `_step`.
-    gates = "zrh"
+    gates: Sequence[str] = "zrh"
 
-    def __init_subclass__(cls, **named):
+    def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
         if "_step" in vars(cls) and {"step", "get_output"}.isdisjoint(vars(cls)):
             cls.step = by_step_of_keras
 
-    def _step(self, *arguments):
+    def _step(self, *arguments: Variable) -> Any:
         return step_of_keras(self, self.gates, arguments)
 
-    def _projection(self, x_t):
+    def _projection(self, x_t: Variable) -> Variable:
         """What the gate reads of the input that has no W."""
         return T.dot(x_t, self.Pmat)
 
-    def _arguments_of_keras(self, x_t, states_tm1):
+    def _arguments_of_keras(self, x_t: Variable, states_tm1: Sequence[Variable]) -> list[Variable]:
         return arguments_of_keras(self, self.gates, x_t, states_tm1)
 
 
@@ -58,8 +63,9 @@ class SimpleRNN(_OfKeras):
     param_names = ("W", "U", "b")
     gates = ("",)
 
-    def __init__(self, input_dim, output_dim, init='glorot_uniform', inner_init='orthogonal', activation='sigmoid',
-                 weights=None, truncate_gradient=-1, return_sequences=False, **options):
+    def __init__(self, input_dim: int, output_dim: int, init: Named = 'glorot_uniform',
+                 inner_init: Named = 'orthogonal', activation: Named = 'sigmoid', weights: Weights | None = None,
+                 truncate_gradient: int = -1, return_sequences: bool = False, **options: Any) -> None:
         super().__init__(input_dim, output_dim, init, inner_init, activation, 'linear',
                          weights, truncate_gradient, return_sequences, **options)
 
@@ -84,9 +90,10 @@ class SimpleDeepRNN(_OfKeras):
     Keras 0.1, where it shows how to build RNNs with arbitrary lookback.
     """
 
-    def __init__(self, input_dim, output_dim, depth=3, init='glorot_uniform', inner_init='orthogonal',
-                 activation='sigmoid', inner_activation='hard_sigmoid',
-                 weights=None, truncate_gradient=-1, return_sequences=False, **options):
+    def __init__(self, input_dim: int, output_dim: int, depth: int = 3, init: Named = 'glorot_uniform',
+                 inner_init: Named = 'orthogonal', activation: Named = 'sigmoid',
+                 inner_activation: Named = 'hard_sigmoid', weights: Weights | None = None,
+                 truncate_gradient: int = -1, return_sequences: bool = False, **options: Any) -> None:
         self.depth = self.nb_states = integer("depth", depth, most=1000)
         U_names = tuple(f"U_{i}" for i in range(1, self.depth + 1))
         self.param_names = ("W",) + U_names + ("b",)
@@ -105,12 +112,12 @@ class SimpleDeepRNN(_OfKeras):
         h_t = self.activation(T.dot(x_t, self.W) + self.b + sum(lookback))
         return (h_t,) + h[:-1]
 
-    def _step(self, x_t, *masks_and_h_and_U):
+    def _step(self, x_t: Variable, *masks_and_h_and_U: Variable) -> Any:
         masks, h, Us = (masks_and_h_and_U[k * self.depth:(k + 1) * self.depth] for k in range(3))
         lookback = [mask * self.inner_activation(T.dot(h_tmi, U)) for mask, h_tmi, U in zip(masks, h, Us)]
         return self.activation(x_t + sum(lookback))
 
-    def _arguments_of_keras(self, x_t, exists_and_h):
+    def _arguments_of_keras(self, x_t: Variable, exists_and_h: Sequence[Variable]) -> list[Variable]:
         return [T.dot(x_t, self.W) + self.b, *exists_and_h, *self.Us]
 
 
@@ -137,12 +144,14 @@ class GRU(_OfKeras):
     arXiv:1412.3555.
     """
 
-    param_names = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
+    param_names: tuple[str, ...] = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
     reset_after = False
 
-    def __init__(self, input_dim, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
-                 activation='sigmoid', inner_activation='hard_sigmoid',
-                 weights=None, truncate_gradient=-1, return_sequences=False, *, reset_after=False, **options):
+    def __init__(self, input_dim: int, output_dim: int = 128, init: Named = 'glorot_uniform',
+                 inner_init: Named = 'orthogonal', activation: Named = 'sigmoid',
+                 inner_activation: Named = 'hard_sigmoid', weights: Weights | None = None,
+                 truncate_gradient: int = -1, return_sequences: bool = False, *, reset_after: bool = False,
+                 **options: Any) -> None:
         self.reset_after = flag("reset_after", reset_after)
         if self.reset_after:
             self.param_names += ("b_Uh",)
@@ -182,14 +191,15 @@ class LSTM(_OfKeras):
     nb_states = 2
     gates = "ifoc"
 
-    def __init__(self, input_dim, output_dim=128, init='glorot_uniform', inner_init='orthogonal',
-                 forget_bias_init='one', activation='tanh', inner_activation='hard_sigmoid',
-                 weights=None, truncate_gradient=-1, return_sequences=False, **options):
+    def __init__(self, input_dim: int, output_dim: int = 128, init: Named = 'glorot_uniform',
+                 inner_init: Named = 'orthogonal', forget_bias_init: Named = 'one', activation: Named = 'tanh',
+                 inner_activation: Named = 'hard_sigmoid', weights: Weights | None = None,
+                 truncate_gradient: int = -1, return_sequences: bool = False, **options: Any) -> None:
         self.forget_bias_init = initializations.get(forget_bias_init)
         super().__init__(input_dim, output_dim, init, inner_init, activation, inner_activation,
                          weights, truncate_gradient, return_sequences, **options)
 
-    def draw_order(self):
+    def draw_order(self) -> list[str]:
         return sorted(self.param_names, key=lambda name: "ifco".index(name[-1]))
 
     def initialization(self, name):
@@ -228,7 +238,7 @@ class JZS1(_OfKeras):
     param_names = ("W_z", "b_z", "W_r", "U_r", "b_r", "U_h", "b_h")
     non_trainable_names = ("Pmat",)
 
-    def _projection(self, x_t):
+    def _projection(self, x_t: Variable) -> Variable:
         return T.tanh(T.dot(x_t, self.Pmat))
 
     def step(self, x_t, h_tm1):

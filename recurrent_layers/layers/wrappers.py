@@ -1,10 +1,18 @@
 """Layers that are made of others."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import MaskedLayer
 from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.layers.recurrent import Recurrent
+from recurrent_layers.typing import Config, Params, Shape, Variable
 from recurrent_layers.utils.arguments import choice, shown
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Bidirectional"]
 
@@ -14,6 +22,11 @@ _MERGED = {
     "ave": lambda forward, backward: (forward + backward) / 2,
     "mul": lambda forward, backward: forward * backward,
 }
+
+
+def _of_both(attribute: str) -> Any:
+    """A property: what the one that goes forwards has, and the one that goes backwards."""
+    return property(lambda self: getattr(self.forward, attribute) + getattr(self.backward, attribute))
 
 
 class Bidirectional(MaskedLayer):
@@ -55,7 +68,7 @@ class Bidirectional(MaskedLayer):
 
     input_ndim = 3
 
-    def __init__(self, layer, merge="concat"):
+    def __init__(self, layer: Recurrent, merge: str = "concat") -> None:
         if not isinstance(layer, Recurrent) or layer.go_backwards:
             raise ValueError("Bidirectional needs a recurrent layer that goes forwards, such as LSTM(8, 32), got "
                              f"{shown(layer)}")
@@ -71,32 +84,33 @@ class Bidirectional(MaskedLayer):
         for one in (self.forward, self.backward):
             one.set_previous(_Input(self))
 
-    params = property(lambda self: self.forward.params + self.backward.params)
-    non_trainable_weights = property(
-        lambda self: self.forward.non_trainable_weights + self.backward.non_trainable_weights)
-    weights = property(lambda self: self.forward.weights + self.backward.weights)
-    expected_input_shape = property(lambda self: self.forward.expected_input_shape)
+    params: list[Variable] = _of_both("params")
+    non_trainable_weights: list[Variable] = _of_both("non_trainable_weights")
+    weights: list[Variable] = _of_both("weights")
 
     @property
-    def output_shape(self):
-        *sizes, output_dim = self.forward.output_shape
-        return (*sizes, output_dim * (2 if self.merge == "concat" else 1))
+    def expected_input_shape(self) -> Shape:
+        return self.forward.expected_input_shape
 
-    def get_params(self):
+    @property
+    def output_shape(self) -> Shape:
+        return self.forward.output_shape[:-1] + (self.forward.output_dim * (2 if self.merge == "concat" else 1),)
+
+    def get_params(self) -> Params:
         """All that training needs, of both; see :meth:`Layer.get_params`."""
         return tuple(mine + its for mine, its in zip(self.forward.get_params(), self.backward.get_params()))
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         return self.get_input_mask(train) if self.forward.return_sequences else None
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         forward, backward = self.forward.get_output(train), self.backward.get_output(train)
         if self.forward.return_sequences:
             backward = backward[:, ::-1]
         return _MERGED[self.merge](forward, backward)
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Make such a layer from what `get_config` gave; see :meth:`Layer.from_config`."""
         if isinstance(config, dict) and isinstance(config.get("layer"), dict):
             config = dict(config, layer=layer_from_config(config["layer"]))
@@ -106,16 +120,16 @@ class Bidirectional(MaskedLayer):
 class _Input(MaskedLayer):
     """What a layer reads that is within another one: what that one reads."""
 
-    def __init__(self, outer):
+    def __init__(self, outer: MaskedLayer) -> None:
         super().__init__()
         self._outer = outer
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Shape:
         return self._outer.input_shape
 
-    def get_output(self, train=False):
+    def get_output(self, train: bool = False) -> Variable:
         return self._outer.get_input(train)
 
-    def get_output_mask(self, train=False):
+    def get_output_mask(self, train: bool = False) -> Variable | None:
         return self._outer.get_input_mask(train)

@@ -12,11 +12,16 @@ What papers say of more than a step of x_t and the states before it is not here:
 batch, in UnICORNN the shortcuts between layers, in FastGRNN the compression of its matrices.
 """
 
+from __future__ import annotations
+
+from typing import Any, Callable
+
 import numpy as np
 
 from recurrent_layers import activations
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.recurrent import Recurrent
+from recurrent_layers.typing import Named, Variable
 from recurrent_layers.utils.arguments import integer, number
 
 __all__ = [
@@ -28,12 +33,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _constant(value):
+def _constant(value: float) -> Callable[[Any], Any]:
     """An initialization by one number."""
     return lambda shape: np.full(shape, value)
 
 
-def _uniform(least, most):
+def _uniform(least: float, most: float) -> Callable[[Any], Any]:
     """An initialization by numbers between two."""
     return lambda shape: np.random.uniform(least, most, shape)
 
@@ -60,7 +65,7 @@ class IndRNN(Recurrent):
 
     param_names = ("W", "u", "b")
 
-    def __init__(self, input_dim, output_dim=128, *, activation='relu', **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, activation: Named = 'relu', **others: Any) -> None:
         super().__init__(input_dim, output_dim, activation=activation, **others)
 
     def initialization(self, name):
@@ -152,7 +157,7 @@ class SCRN(Recurrent):
     param_names = ("W_s", "b_s", "W_h", "U_h", "U_sh", "b_h", "U_y", "U_sy", "b_y")
     nb_states = 3
 
-    def __init__(self, input_dim, output_dim=128, *, alpha=0.95, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, alpha: float = 0.95, **others: Any) -> None:
         self.alpha = number("alpha", alpha, least=0.0, most=1.0)
         super().__init__(input_dim, output_dim, **others)
 
@@ -167,7 +172,7 @@ class SCRN(Recurrent):
 # ---- Like a differential equation -----------------------------------------------------------------------------
 
 
-def _antisymmetric(U, gamma):
+def _antisymmetric(U: Variable, gamma: float) -> Variable:
     """A matrix whose eigenvalues have the real part -gamma."""
     return U - U.T - gamma * T.eye(U.shape[0])
 
@@ -188,9 +193,10 @@ class AntisymmetricRNN(Recurrent):
     Chang et al. (2019), "AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks", arXiv:1902.09689.
     """
 
-    param_names = ("W", "U", "b")
+    param_names: tuple[str, ...] = ("W", "U", "b")
 
-    def __init__(self, input_dim, output_dim=128, *, epsilon=1.0, gamma=0.0, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, epsilon: float = 1.0, gamma: float = 0.0,
+                 **others: Any) -> None:
         self.epsilon, self.gamma = number("epsilon", epsilon, least=0.0), number("gamma", gamma, least=0.0)
         super().__init__(input_dim, output_dim, **others)
 
@@ -245,7 +251,8 @@ class CoRNN(Recurrent):
     param_names = ("W", "U", "U_z", "b")
     nb_states = 2
 
-    def __init__(self, input_dim, output_dim=128, *, dt=0.1, gamma=1.0, epsilon=1.0, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, dt: float = 0.1, gamma: float = 1.0,
+                 epsilon: float = 1.0, **others: Any) -> None:
         self.dt, self.gamma = number("dt", dt, least=0.0), number("gamma", gamma, least=0.0)
         self.epsilon = number("epsilon", epsilon, least=0.0)
         super().__init__(input_dim, output_dim, **others)
@@ -277,7 +284,8 @@ class UnICORNN(Recurrent):
     param_names = ("W", "u", "b", "c")
     nb_states = 2
 
-    def __init__(self, input_dim, output_dim=128, *, dt=0.1, alpha=0.0, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, dt: float = 0.1, alpha: float = 0.0,
+                 **others: Any) -> None:
         self.dt, self.alpha = number("dt", dt, least=0.0), number("alpha", alpha, least=0.0)
         super().__init__(input_dim, output_dim, **others)
 
@@ -314,7 +322,7 @@ class LEM(Recurrent):
     param_names = ("W_1", "U_1", "b_1", "W_2", "U_2", "b_2", "W_z", "U_z", "b_z", "W_y", "U_y", "b_y")
     nb_states = 2
 
-    def __init__(self, input_dim, output_dim=128, *, dt=1.0, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, dt: float = 1.0, **others: Any) -> None:
         self.dt = number("dt", dt, least=0.0)
         super().__init__(input_dim, output_dim, **others)
 
@@ -396,7 +404,7 @@ class LiGRU(Recurrent):
 
     param_names = ("W_z", "U_z", "b_z", "W_h", "U_h", "b_h")
 
-    def __init__(self, input_dim, output_dim=128, *, activation='relu', **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, activation: Named = 'relu', **others: Any) -> None:
         super().__init__(input_dim, output_dim, activation=activation, **others)
 
     def step(self, x_t, h_tm1):
@@ -519,7 +527,7 @@ class MinGRU(Recurrent):
 
     param_names = ("W_z", "b_z", "W_h", "b_h")
 
-    def __init__(self, input_dim, output_dim=128, *, activation='linear', **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, activation: Named = 'linear', **others: Any) -> None:
         super().__init__(input_dim, output_dim, activation=activation, **others)
 
     def step(self, x_t, h_tm1):
@@ -545,7 +553,8 @@ class MiRU1(Recurrent):
 
     param_names = ("W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
 
-    def __init__(self, input_dim, output_dim=128, *, update_coefficient=0.5, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, update_coefficient: float = 0.5,
+                 **others: Any) -> None:
         self.update_coefficient = number("update_coefficient", update_coefficient, least=0.0, most=1.0)
         super().__init__(input_dim, output_dim, **others)
 
@@ -572,7 +581,8 @@ class MiRU2(Recurrent):
 
     param_names = ("W", "U", "b")
 
-    def __init__(self, input_dim, output_dim=128, *, update_coefficient=0.5, reset_coefficient=0.5, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, update_coefficient: float = 0.5,
+                 reset_coefficient: float = 0.5, **others: Any) -> None:
         self.update_coefficient = number("update_coefficient", update_coefficient, least=0.0, most=1.0)
         self.reset_coefficient = number("reset_coefficient", reset_coefficient, least=0.0, most=1.0)
         super().__init__(input_dim, output_dim, **others)
@@ -602,12 +612,13 @@ class SGU(Recurrent):
     Gao and Glowacka (2016), "Deep Gate Recurrent Neural Network", arXiv:1604.02910.
     """
 
-    param_names = ("W_g", "b_g", "U_g", "b_Ug", "W_z", "U_z", "b_z")
+    param_names: tuple[str, ...] = ("W_g", "b_g", "U_g", "b_Ug", "W_z", "U_z", "b_z")
 
-    def __init__(self, input_dim, output_dim=128, *, inner_activation='hard_sigmoid', **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, inner_activation: Named = 'hard_sigmoid',
+                 **others: Any) -> None:
         super().__init__(input_dim, output_dim, inner_activation=inner_activation, **others)
 
-    def _out(self, gated):
+    def _out(self, gated: Variable) -> Variable:
         return activations.softplus(gated)
 
     def step(self, x_t, h_tm1):
@@ -639,7 +650,7 @@ class DSGU(SGU):
 
     param_names = SGU.param_names + ("U_o",)
 
-    def _out(self, gated):
+    def _out(self, gated: Variable) -> Variable:
         return activations.sigmoid(T.dot(gated, self.U_o))
 
 
@@ -804,7 +815,7 @@ class TauGRU(Recurrent):
 
     param_names = ("W_u", "U_u", "b_u", "W_z", "U_z", "b_z", "W_g", "U_g", "b_g", "W_a", "U_a", "b_a")
 
-    def __init__(self, input_dim, output_dim=128, *, delay=1, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, delay: int = 1, **others: Any) -> None:
         self.delay = integer("delay", delay, most=1000)
         self.nb_states = self.delay + 1
         super().__init__(input_dim, output_dim, **others)
@@ -839,7 +850,7 @@ class RecurrentHighway(Recurrent):
     Zilly et al. (2017), "Recurrent Highway Networks", arXiv:1607.03474.
     """
 
-    def __init__(self, input_dim, output_dim=128, *, depth=3, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, depth: int = 3, **others: Any) -> None:
         self.depth = integer("depth", depth, most=1000)
         self.param_names = ("W_h", "W_t") + tuple(
             f"{name}{layer}" for layer in range(1, self.depth + 1) for name in ("U_h", "b_h", "U_t", "b_t"))
@@ -1001,7 +1012,7 @@ class JANET(Recurrent):
 
     param_names = ("W_f", "U_f", "b_f", "W_c", "U_c", "b_c")
 
-    def __init__(self, input_dim, output_dim=128, *, beta=1.0, **others):
+    def __init__(self, input_dim: int, output_dim: int = 128, *, beta: float = 1.0, **others: Any) -> None:
         self.beta = number("beta", beta)
         super().__init__(input_dim, output_dim, **others)
 
@@ -1176,7 +1187,7 @@ class _StronglyTyped(Recurrent):
     """No matrix mixes the state; the gates see the input before, which is a state, through matrices V."""
 
     @property
-    def state_sizes(self):
+    def state_sizes(self) -> list[int]:
         return [self.output_dim] * (self.nb_states - 1) + [self.input_dim]
 
     def initialization(self, name):
@@ -1274,17 +1285,17 @@ class TLSTM(_StronglyTyped):
 class _Normalized(Recurrent):
     """Products are normalized; each matrix holds several gates beside each other, `gates` says how many."""
 
-    gates = {}
+    gates: dict[str, int] = {}
 
     def initialization(self, name):
         init, (*rows, columns) = super().initialization("b" if name[0] == "g" else name)
         return "one" if name[0] == "g" else init, (*rows, columns * self.gates.get(name, 1))
 
-    def _gate(self, gates, k):
+    def _gate(self, gates: Variable, k: int) -> Variable:
         return gates[:, k * self.output_dim:(k + 1) * self.output_dim]
 
 
-def _normalized(x, gain):
+def _normalized(x: Variable, gain: Variable) -> Variable:
     """Each row with mean 0 and variance 1, times a gain."""
     centered = x - T.mean(x, axis=1, keepdims=True)
     return gain * centered / T.sqrt(T.mean(T.sqr(centered), axis=1, keepdims=True) + 1e-5)
