@@ -1,5 +1,7 @@
 """What may happen between epochs and batches: progress, history, checkpoints, stopping early."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import math
@@ -7,13 +9,20 @@ import os
 import string
 import time
 import warnings
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Literal, cast
 
 import numpy as np
 from tqdm import tqdm
 
 from recurrent_layers.elsewhere import classes_elsewhere
+from recurrent_layers.typing import Path, Weights
 from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
 from recurrent_layers.utils.generic_utils import Progbar
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from recurrent_layers.models import Sequential
 
 __all__ = [
     "BaseLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LearningRateScheduler", "ModelCheckpoint",
@@ -23,6 +32,8 @@ __all__ = [
 (RemoteMonitor,) = classes_elsewhere(__name__, "RemoteMonitor")
 
 MEASURES = ("loss", "acc", "val_loss", "val_acc")
+#: Whether a measure shall fall or rise.
+Mode = Literal["auto", "min", "max"]
 
 
 class Callback:
@@ -41,10 +52,11 @@ class Callback:
     ``val_loss`` and ``val_acc``, as far as they were asked for.
     """
 
-    params = None
-    model = None
+    #: None until `fit` begins.
+    params: dict[str, Any] = cast(Any, None)
+    model: Sequential = cast(Any, None)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """What it remembers from epoch to epoch, for a training that goes on in another process.
 
         Returns
@@ -54,7 +66,7 @@ class Callback:
         """
         return {}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         """Remember what :meth:`get_state` gave: called after :meth:`on_train_begin` when a training goes on.
 
         Parameters
@@ -63,32 +75,32 @@ class Callback:
             With lists for tuples. Empty if that training had no such callback.
         """
 
-    def _set_params(self, params):
+    def _set_params(self, params: dict[str, Any]) -> None:
         self.params = params
 
-    def _set_model(self, model):
+    def _set_model(self, model: Sequential) -> None:
         self.model = model
 
-    def on_train_begin(self, logs={}):
+    def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         pass
 
-    def on_train_end(self, logs={}):
+    def on_train_end(self, logs: dict[str, Any] = {}) -> None:
         pass
 
-    def on_epoch_begin(self, epoch, logs={}):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         pass
 
-    def on_epoch_end(self, epoch, logs={}):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         pass
 
-    def on_batch_begin(self, batch, logs={}):
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] = {}) -> None:
         pass
 
-    def on_batch_end(self, batch, logs={}):
+    def on_batch_end(self, batch: int, logs: dict[str, Any] = {}) -> None:
         pass
 
 
-def checked_callbacks(callbacks):
+def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     """A list of callbacks, each of which has all that `fit` calls.
 
     Raises
@@ -109,52 +121,52 @@ _CALLED = [name for name in vars(Callback) if name.startswith(("on_", "_set_"))]
 class CallbackList(Callback):
     """Several callbacks as one, called in their order."""
 
-    def __init__(self, callbacks=()):
+    def __init__(self, callbacks: Iterable[Callback] = ()) -> None:
         self.callbacks = checked_callbacks(callbacks)
 
-    def append(self, callback):
+    def append(self, callback: Callback) -> None:
         self.callbacks += checked_callbacks([callback])
 
-    def _call(self, name, *arguments):
+    def _call(self, name: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, name)(*arguments)
 
-    def _set_params(self, params):
+    def _set_params(self, params: dict[str, Any]) -> None:
         self._call("_set_params", params)
 
-    def _set_model(self, model):
+    def _set_model(self, model: Sequential) -> None:
         self._call("_set_model", model)
 
-    def on_train_begin(self, logs={}):
+    def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         self._call("on_train_begin", logs)
 
-    def on_train_end(self, logs={}):
+    def on_train_end(self, logs: dict[str, Any] = {}) -> None:
         self._call("on_train_end", logs)
 
-    def on_epoch_begin(self, epoch, logs={}):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         self._call("on_epoch_begin", epoch, logs)
 
-    def on_epoch_end(self, epoch, logs={}):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         self._call("on_epoch_end", epoch, logs)
 
-    def on_batch_begin(self, batch, logs={}):
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] = {}) -> None:
         self._call("on_batch_begin", batch, logs)
 
-    def on_batch_end(self, batch, logs={}):
+    def on_batch_end(self, batch: int, logs: dict[str, Any] = {}) -> None:
         self._call("on_batch_end", batch, logs)
 
 
-def _shown(logs, metrics):
+def _shown(logs: dict[str, Any], metrics: Iterable[str]) -> dict[str, str]:
     return {name: f"{float(logs[name]):.4f}" for name in metrics if name in logs}
 
 
 class BaseLogger(Callback):
     """Shows progress: with verbose=1 a bar for each epoch, on stderr; with verbose=2 a line, on stdout."""
 
-    def on_train_begin(self, logs={}):
+    def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         self.began, self.epochs = time.time(), 0
 
-    def on_epoch_begin(self, epoch, logs={}):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         self.epoch_began = time.time()
         title = "Epoch {}/{}".format(epoch + 1, self.params["nb_epoch"])
         if self.epochs:
@@ -163,11 +175,11 @@ class BaseLogger(Callback):
         self.bar = tqdm(total=self.params["nb_sample"], desc=title, unit="sample", dynamic_ncols=True,
                         disable=self.params["verbose"] != 1)
 
-    def on_batch_end(self, batch, logs={}):
+    def on_batch_end(self, batch: int, logs: dict[str, Any] = {}) -> None:
         self.bar.set_postfix(_shown(logs, self.params["metrics"]), refresh=False)
         self.bar.update(logs.get("size", 0))
 
-    def on_epoch_end(self, epoch, logs={}):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         self.epochs += 1
         shown = _shown(logs, self.params["metrics"])
         self.bar.set_postfix(shown)
@@ -177,7 +189,7 @@ class BaseLogger(Callback):
                 epoch + 1, self.params["nb_epoch"], time.time() - self.epoch_began,
                 ", ".join("{} {}".format(*item) for item in shown.items())))
 
-    def on_train_end(self, logs={}):
+    def on_train_end(self, logs: dict[str, Any] = {}) -> None:
         if hasattr(self, "bar"):
             self.bar.close()
 
@@ -193,24 +205,25 @@ class History(Callback):
         ``loss``, ``acc``, ``val_loss``, ``val_acc``, one value for each epoch.
     """
 
-    epoch = history = ()
+    epoch: list[int] = cast(Any, ())
+    history: dict[str, list[float]] = cast(Any, ())
 
-    def on_train_begin(self, logs={}):
+    def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         self.epoch = []
         self.history = {}
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         return {"epoch": self.epoch, "history": self.history}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         self.epoch, self.history = state.get("epoch", []), state.get("history", {})
 
-    def on_epoch_end(self, epoch, logs={}):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         self.epoch.append(epoch)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
 
-    def plot(self, figure=None):
+    def plot(self, figure: Figure | None = None) -> Figure:
         """Draw what was measured over the epochs, counted from 1: a panel for the loss, another for the accuracy.
 
         Parameters
@@ -255,7 +268,7 @@ class History(Callback):
             axes.legend()
         return figure
 
-    def to_csv(self, path):
+    def to_csv(self, path: Path) -> None:
         """Write a table of the epochs, counted from 0 as in `epoch`, with a column for each measure.
 
         Parameters
@@ -295,49 +308,49 @@ class Monitor(Callback):
         If `mode` is none of these, or `monitor` no string.
     """
 
-    def __init__(self, monitor="val_loss", mode="auto"):
+    def __init__(self, monitor: str = "val_loss", mode: Mode = "auto") -> None:
         self.monitor = text("monitor", monitor)
         self.mode = choice("mode", mode, "auto", "min", "max")
         self.begin_anew()
 
     @property
-    def rises(self):
+    def rises(self) -> bool:
         """Whether more is better."""
         return self.mode == "max" or (self.mode == "auto" and self.monitor.split("_")[-1] in ("acc", "accuracy"))
 
-    def begin_anew(self):
+    def begin_anew(self) -> None:
         """Forget the best value."""
         self.best = -math.inf if self.rises else math.inf
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         return {"best": self.best}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         self.best = state.get("best", self.best)
 
-    def on_train_begin(self, logs={}):
+    def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         if self.params is not None and self.monitor not in self._measured():
             self._warn(self._measured())
 
-    def _current(self, logs):
+    def _current(self, logs: dict[str, Any]) -> Any:
         """The value of this epoch, or None and a warning."""
         if self.monitor not in logs:
             self._warn(logs)
         return logs.get(self.monitor)
 
-    def _is_best(self, value):
+    def _is_best(self, value: float | None) -> bool:
         """Whether a value is better than all before, and remember it then."""
-        better = value is not None and (value > self.best if self.rises else value < self.best)
-        if better:
-            self.best = value
-        return better
+        if value is None or not (value > self.best if self.rises else value < self.best):
+            return False
+        self.best = value
+        return True
 
-    def _measured(self):
+    def _measured(self) -> list[str]:
         """What `fit` puts into the logs of an epoch; other callbacks may add to it."""
         metrics = (self.params or {}).get("metrics", ())
         return [name for name in metrics if not name.startswith("val_") or self.params.get("do_validation")]
 
-    def _warn(self, names):
+    def _warn(self, names: Iterable[str]) -> None:
         warnings.warn("{} watches {}, but there is only {}; pass validation data to fit, or show_accuracy=True"
                       .format(type(self).__name__, self.monitor, ", ".join(sorted(names)) or "nothing"),
                       RuntimeWarning)  # fmt: skip
@@ -377,14 +390,15 @@ class ModelCheckpoint(Monitor):
 
     whole = False  # For those that were pickled before there was this.
 
-    def __init__(self, filepath, monitor='val_loss', verbose=0, save_best_only=False, mode="auto", *, whole=False):
+    def __init__(self, filepath: Path, monitor: str = 'val_loss', verbose: int = 0, save_best_only: bool = False,
+                 mode: Mode = "auto", *, whole: bool = False) -> None:
         super().__init__(monitor, mode)
         self.filepath = as_path("filepath", filepath)
         self.verbose = choice("verbose", verbose, 0, 1, 2)
         self.save_best_only = flag("save_best_only", save_best_only)
         self.whole = flag("whole", whole)
 
-    def on_train_begin(self, logs={}):
+    def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         if self.whole:
             self.model._training.check_can_go_on()
         if self.save_best_only:  # Better than in an earlier training, too.
@@ -398,7 +412,7 @@ class ModelCheckpoint(Monitor):
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"ModelCheckpoint may not write in {folder}")
 
-    def _trial_logs(self):
+    def _trial_logs(self) -> dict[str, float]:
         """Logs such as an epoch may have, to try the name with."""
         if not (self.params or {}).get("logs_may_grow"):
             return dict.fromkeys(self._measured(), 0.0)
@@ -407,7 +421,7 @@ class ModelCheckpoint(Monitor):
             return dict.fromkeys([*self._measured(), *(set(fields) - {"epoch", *MEASURES})], 0.0)
         return {}
 
-    def _filepath(self, epoch, logs):
+    def _filepath(self, epoch: int, logs: dict[str, Any]) -> str:
         try:
             return self.filepath.format(epoch=epoch, **logs)
         except KeyError as error:
@@ -417,7 +431,7 @@ class ModelCheckpoint(Monitor):
         except (ValueError, IndexError, AttributeError, TypeError) as error:
             raise ValueError(f"the name {self.filepath!r} of ModelCheckpoint is no format: {error}") from error
 
-    def on_epoch_end(self, epoch, logs={}):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         if not np.isfinite(logs.get("loss", 0.0)):
             return
         if self.save_best_only and not self._is_best(self._current(logs)):
@@ -453,25 +467,27 @@ class EarlyStopping(Monitor):
         If an argument is none of these.
     """
 
-    def __init__(self, monitor='val_loss', patience=0, verbose=0, mode="auto", restore_best_weights=False):
+    def __init__(self, monitor: str = 'val_loss', patience: int = 0, verbose: int = 0, mode: Mode = "auto",
+                 restore_best_weights: bool = False) -> None:
         super().__init__(monitor, mode)
         self.patience = integer("patience", patience, least=0)
         self.verbose = choice("verbose", verbose, 0, 1, 2)
         self.restore_best_weights = flag("restore_best_weights", restore_best_weights)
 
-    def on_train_begin(self, logs={}):
+    def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         super().on_train_begin()
         self.begin_anew()
-        self.wait, self.best_weights = 0, None
+        self.wait = 0
+        self.best_weights: Weights | None = None
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         return dict(super().get_state(), wait=self.wait, best_weights=self.best_weights)
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self.wait, self.best_weights = state.get("wait", self.wait), state.get("best_weights", self.best_weights)
 
-    def on_epoch_end(self, epoch, logs={}):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         current = self._current(logs)
         if current is None:
             return
@@ -487,7 +503,7 @@ class EarlyStopping(Monitor):
                 tqdm.write(f"Epoch {epoch + 1}: {self.monitor} has not {moved} {self.best:.4f}, stopped")
         self.wait += 1
 
-    def on_train_end(self, logs={}):
+    def on_train_end(self, logs: dict[str, Any] = {}) -> None:
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 
@@ -495,7 +511,7 @@ class EarlyStopping(Monitor):
 class TerminateOnNaN(Callback):
     """Stop at the first batch whose loss is NaN or infinite, and warn."""
 
-    def on_batch_end(self, batch, logs={}):
+    def on_batch_end(self, batch: int, logs: dict[str, Any] = {}) -> None:
         loss = logs.get("loss", 0.0)
         if not np.isfinite(loss):
             self.model.stop_training = True
@@ -519,13 +535,13 @@ class LearningRateScheduler(Callback):
         Before an epoch, if the schedule gives no learning rate for it; that of the epoch before stays.
     """
 
-    def __init__(self, schedule):
+    def __init__(self, schedule: Callable[[int], float]) -> None:
         if not callable(schedule):
             raise TypeError("LearningRateScheduler needs a function from epochs to learning rates, got "
                             f"{shown(schedule)}")
         self.schedule = schedule
 
-    def on_epoch_begin(self, epoch, logs={}):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         rate = self.schedule(epoch)
         if isinstance(rate, np.ndarray) and rate.size == 1:
             rate = rate.item()

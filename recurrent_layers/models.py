@@ -1,20 +1,25 @@
 """A stack of layers with a loss and an optimizer: fit, predict, evaluate, save."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import pprint
 import warnings
+from typing import Any, Callable, Iterable, Iterator, Literal, Mapping, Sequence, Union
 
 import numpy as np
 
 from recurrent_layers import callbacks as cbks
 from recurrent_layers import constraints, objectives, optimizers, regularizers
-from recurrent_layers.callbacks import checked_callbacks
+from recurrent_layers.callbacks import Callback, History, checked_callbacks
 from recurrent_layers.elsewhere import functions_elsewhere
 from recurrent_layers.exchange import configs, later_keras, to_c, to_onnx, weight_files
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.layers import containers, known
+from recurrent_layers.layers.base import Layer
 from recurrent_layers.layers.containers import Graph
+from recurrent_layers.optimizers import Optimizer
 from recurrent_layers.training import distributed as processes
 from recurrent_layers.training import epochs
 from recurrent_layers.training.batches import Generated, InOrder
@@ -31,7 +36,8 @@ from recurrent_layers.training.data import (
 )
 from recurrent_layers.training.functions import Functions, checked_mode
 from recurrent_layers.training.lengths import ByLength, Steps
-from recurrent_layers.utils.arguments import choice, flag, integer, number, shown
+from recurrent_layers.typing import Array, ArrayLike, Config, CustomObjects, Named, Path, Variable
+from recurrent_layers.utils.arguments import as_path, choice, flag, integer, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import (
     Progbar,
@@ -48,6 +54,14 @@ __all__ = [
     "objectives", "optimizers", "printv", "regularizers", "slice_X", "standardize_X", "standardize_weights",
     "standardize_y", "weighted_objective",
 ]  # fmt: skip
+
+ClassMode = Literal["categorical", "binary"]
+#: The weights of classes, by their numbers.
+ClassWeight = Union[Mapping[int, float], Sequence[float]]
+Floats = Literal["float32", "float64"]
+#: A loss, or a list of a loss and an accuracy.
+Measured = Any
+Shuffle = Union[bool, Literal["batch"]]
 
 
 class Sequential(containers.Sequential):
@@ -79,16 +93,17 @@ class Sequential(containers.Sequential):
     A model is a layer itself, and may be added to another one.
     """
 
-    history = _training = None
+    history: History | None = None
+    _training: Any = None
 
-    def __init__(self, layers=()):
+    def __init__(self, layers: Iterable[Layer] = ()) -> None:
         self.stop_training = False
-        self._functions = None
+        self._functions: Functions | None = None
         super().__init__(layers)
 
     # ---- as a layer -------------------------------------------------------------------------
 
-    def add(self, layer):
+    def add(self, layer: Layer) -> None:
         """Put a layer on top.
 
         If the first layer has no input of its own, as `Dropout`, it reads what the first layer that has one would.
@@ -109,14 +124,14 @@ class Sequential(containers.Sequential):
         super().add(layer)
         self._functions = None
 
-    def get_weights(self):
+    def get_weights(self) -> list[Array]:
         """The values of all weights; see :meth:`Layer.get_weights`."""
         return self._while_nobody_writes(super().get_weights)
 
-    def _while_nobody_writes(self, function):
+    def _while_nobody_writes(self, function: Callable[[], Any]) -> Any:
         return function() if self._functions is None else self._functions.turns.read(function)
 
-    def _set(self, matched):
+    def _set(self, matched: list[tuple[Variable, ArrayLike]]) -> None:
         """Set variables, while no thread predicts or trains with them."""
         if self._functions is None:
             super()._set(matched)
@@ -125,7 +140,8 @@ class Sequential(containers.Sequential):
 
     # ---- compilation ------------------------------------------------------------------------
 
-    def compile(self, optimizer, loss, class_mode="categorical", theano_mode=None):
+    def compile(self, optimizer: str | Config | Optimizer, loss: Named, class_mode: ClassMode = "categorical",
+                theano_mode: Any = None) -> None:
         """Choose how to train.
 
         Parameters
@@ -161,15 +177,15 @@ class Sequential(containers.Sequential):
         self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
         self._functions = functions
 
-    def _compiled(self):
+    def _compiled(self) -> Functions:
         if self._functions is None:
             raise RuntimeError("the model is not compiled: call compile(optimizer, loss) first, and again after add")
         return self._functions
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return self._while_nobody_writes(self._state)
 
-    def _state(self):
+    def _state(self) -> dict[str, Any]:
         memory = trainable = going_on = None
         if self._functions is not None:
             going_on = self._functions.going_on.memory.kept
@@ -178,7 +194,7 @@ class Sequential(containers.Sequential):
         return portable(dict(self.__dict__, _functions=None, _training=None, _memory=memory, _trainable=trainable,
                              _going_on=going_on))
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         memory, as_compiled, going_on = state.pop("_memory"), state.pop("_trainable"), state.pop("_going_on", None)
         self.__dict__.update(state)
@@ -192,26 +208,30 @@ class Sequential(containers.Sequential):
         self.compile(self.optimizer, self.loss, self.class_mode, self.theano_mode)
         for layer, trainable in zip(layers, as_found):
             layer.trainable = trainable
-        for variable, value in zip(self._functions.memory, memory):
+        functions = self._compiled()
+        for variable, value in zip(functions.memory, memory):
             variable.set_value(value)
-        self._functions.restore(self, going_on or {})
+        functions.restore(self, going_on or {})
 
     # ---- training ---------------------------------------------------------------------------
 
-    def _inputs(self, X):
+    def _inputs(self, X: ArrayLike) -> list[Any]:
         """Inputs that fit this model; see :func:`recurrent_layers.training.data.checked_inputs`."""
         return checked_inputs(X, self._readers(), [variable.ndim for variable in self._compiled().inputs])
 
-    def _samples(self, X, y, sample_weight=None, class_weight=None, train=False):
+    def _samples(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None, class_weight: ArrayLike = None,
+                 train: bool = False) -> Samples:
         """Samples that fit this model and its loss; see :mod:`recurrent_layers.training.data`."""
         inputs = self._inputs(X)
         shape = self.trained_output_shape if train else self.output_shape
         y = checked_labels(y, inputs, shape or (None,) * self._compiled().output.ndim, self.loss)
         return Samples(inputs, y, Weights(y, sample_weight, class_weight))
 
-    def fit(self, X, y, batch_size=128, nb_epoch=100, verbose=1, callbacks=[], validation_split=0.,
-            validation_data=None, shuffle=True, show_accuracy=False, class_weight=None, sample_weight=None, *,
-            by_length=False, resume=None, distributed=False):
+    def fit(self, X: ArrayLike, y: ArrayLike, batch_size: int = 128, nb_epoch: int = 100, verbose: int = 1,
+            callbacks: Iterable[Callback] | None = [], validation_split: float = 0., validation_data: Any = None,
+            shuffle: Shuffle = True, show_accuracy: bool = False, class_weight: ClassWeight | None = None,
+            sample_weight: ArrayLike | None = None, *, by_length: bool = False, resume: Path | None = None,
+            distributed: bool = False) -> History:
         """Train.
 
         Parameters
@@ -306,8 +326,10 @@ class Sequential(containers.Sequential):
                                  "would be here and there")
         return self._fit(*prepared, resume, ranks)
 
-    def _prepared(self, X, y, batch_size, nb_epoch, verbose, callbacks, validation_split, validation_data, shuffle,
-                  show_accuracy, class_weight, sample_weight, by_length):
+    def _prepared(self, X: ArrayLike, y: ArrayLike, batch_size: int, nb_epoch: int, verbose: int,
+                  callbacks: Iterable[Callback] | None, validation_split: float, validation_data: Any, shuffle: Shuffle,
+                  show_accuracy: bool, class_weight: ClassWeight | None, sample_weight: ArrayLike,
+                  by_length: bool) -> tuple[Any, Any, list[Callback], int, int, bool, int]:
         """What :meth:`fit` is given, checked, as batches."""
         self._compiled()
         batch_size, nb_epoch = integer("batch_size", batch_size), integer("nb_epoch", nb_epoch)
@@ -337,17 +359,16 @@ class Sequential(containers.Sequential):
             mixes = "by_length=True" if by_length else f"shuffle={shuffle!r}"
             raise ValueError("the model is stateful, and each batch goes on with the one before it, which "
                              f"{mixes} would mix up: pass shuffle=False, and no by_length")
-        if by_length:
-            steps = Steps(self)
-            batches = ByLength(samples, batch_size, shuffle, steps)
-            validation = None if validation is None else ByLength(validation, batch_size, False, steps)
-        else:
-            batches = InOrder(samples, batch_size, shuffle)
-            validation = None if validation is None else InOrder(validation, batch_size)
-        return batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose
+        in_batches = functools.partial(ByLength, steps=Steps(self)) if by_length else InOrder
+        return (in_batches(samples, batch_size, shuffle),
+                None if validation is None else in_batches(validation, batch_size, False),
+                callbacks, batch_size, nb_epoch, show_accuracy, verbose)  # fmt: skip
 
-    def fit_generator(self, generator, samples_per_epoch, nb_epoch, verbose=1, show_accuracy=False, callbacks=[],
-                      validation_data=None, nb_val_samples=None, class_weight=None, nb_worker=1, nb_val_worker=None):
+    def fit_generator(self, generator: Iterator[Any], samples_per_epoch: int, nb_epoch: int, verbose: int = 1,
+                      show_accuracy: bool = False, callbacks: Iterable[Callback] | None = [],
+                      validation_data: Any = None, nb_val_samples: int | None = None,
+                      class_weight: ClassWeight | None = None, nb_worker: int = 1,
+                      nb_val_worker: int | None = None) -> History:
         """Train on batches that a generator gives, such as one that reads files or makes each batch anew.
 
         Threads of their own fetch the next ten batches meanwhile, and check them.
@@ -414,7 +435,7 @@ class Sequential(containers.Sequential):
             raise ValueError("generator must be an iterator of (X, y) or (X, y, sample_weight), as a function with "
                              f"`yield` gives it when it is called, got {shown(generator)}")
 
-        def samples_of(X, y, sample_weight=None):
+        def samples_of(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None) -> Samples:
             return self._samples(X, y, sample_weight, class_weight, train=True)
 
         validation, nb_inputs = None, len(self._readers())
@@ -434,13 +455,14 @@ class Sequential(containers.Sequential):
             batches.begin()
             return self._fit(batches, validation, callbacks, None, nb_epoch, show_accuracy, verbose)
 
-    def _validation_samples(self, given, or_else=""):
+    def _validation_samples(self, given: Any, or_else: str = "") -> Samples:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise ValueError(f"validation_data must be (X, y) or (X, y, sample_weight){or_else}, got {shown(given)}")
         return self._samples(*given)
 
-    def _fit(self, batches, validation, callbacks, batch_size, nb_epoch, show_accuracy, verbose, resume=None,
-             ranks=processes.ALONE):
+    def _fit(self, batches: Any, validation: Any, callbacks: list[Callback], batch_size: int | None, nb_epoch: int,
+             show_accuracy: bool, verbose: int, resume: Path | None = None,
+             ranks: processes.Alone = processes.ALONE) -> History:
         """Train on what :mod:`recurrent_layers.training.batches` gives."""
         for name, one in (("train", batches), ("test", validation)):
             if isinstance(one, InOrder):
@@ -451,15 +473,18 @@ class Sequential(containers.Sequential):
                           ["loss", "acc"] if show_accuracy else ["loss"], verbose if ranks.is_first else 0, resume,
                           ranks)
 
-    def train_on_batch(self, X, y, accuracy=False, class_weight=None, sample_weight=None):
+    def train_on_batch(self, X: ArrayLike, y: ArrayLike, accuracy: bool = False,
+                       class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None) -> Measured:
         """Make one update; returns the loss, or [loss, accuracy]. Parameters as for :meth:`fit`."""
         return self._on_batch("train", X, y, accuracy, class_weight, sample_weight)
 
-    def test_on_batch(self, X, y, accuracy=False, sample_weight=None):
+    def test_on_batch(self, X: ArrayLike, y: ArrayLike, accuracy: bool = False,
+                      sample_weight: ArrayLike | None = None) -> Measured:
         """The loss of one batch, or [loss, accuracy]. Parameters as for :meth:`fit`."""
         return self._on_batch("test", X, y, accuracy, None, sample_weight)
 
-    def _on_batch(self, name, X, y, accuracy, class_weight, sample_weight):
+    def _on_batch(self, name: str, X: ArrayLike, y: ArrayLike, accuracy: bool, class_weight: ClassWeight | None,
+                  sample_weight: ArrayLike) -> Measured:
         accuracy = flag("accuracy", accuracy)
         samples = self._samples(X, y, sample_weight, class_weight, train=name == "train")
         outputs = self._compiled().get(name)(*samples[:])
@@ -478,7 +503,7 @@ class Sequential(containers.Sequential):
     _test = property(lambda self: functools.partial(self._called_plainly, "test", False))
     _test_with_acc = property(lambda self: functools.partial(self._called_plainly, "test", True))
 
-    def _called_plainly(self, name, accuracy, *arguments):
+    def _called_plainly(self, name: str, accuracy: bool, *arguments: ArrayLike) -> Measured:
         count = len(self._readers())
         if len(arguments) != count + 2:
             raise TypeError(f"_{name} takes {count + 2} arguments, {count} of input, labels and weights, got "
@@ -488,7 +513,8 @@ class Sequential(containers.Sequential):
 
     # ---- use --------------------------------------------------------------------------------
 
-    def evaluate(self, X, y, batch_size=128, show_accuracy=False, verbose=1, sample_weight=None):
+    def evaluate(self, X: ArrayLike, y: ArrayLike, batch_size: int = 128, show_accuracy: bool = False, verbose: int = 1,
+                 sample_weight: ArrayLike | None = None) -> Measured:
         """The mean loss.
 
         Parameters
@@ -514,7 +540,7 @@ class Sequential(containers.Sequential):
             self._warn_of_a_single_class()
         return values if show_accuracy else values[0]
 
-    def predict(self, X, batch_size=128, verbose=0):
+    def predict(self, X: ArrayLike, batch_size: int = 128, verbose: int = 0) -> Array:
         """The output for each sample.
 
         Parameters
@@ -535,12 +561,12 @@ class Sequential(containers.Sequential):
         functions.check_batches("predict", len(inputs[0]), batch_size)
         return epochs.predict(functions.get("predict", verbose), inputs, batch_size, verbose)
 
-    def predict_on_batch(self, X):
+    def predict_on_batch(self, X: ArrayLike) -> Array:
         """The output for one batch."""
         inputs = self._inputs(X)
         return self._compiled().get("predict")(*map(rows, inputs))
 
-    def to_c(self, path, dtype=None):
+    def to_c(self, path: Path, dtype: Floats | None = None) -> None:
         """Write the model as one file of C, which needs no library but `math.h`.
 
         Beside `path`, such as ``net.c``, a header ``net.h`` is written; files that are there are replaced. The
@@ -572,7 +598,7 @@ class Sequential(containers.Sequential):
         """
         self._while_nobody_writes(lambda: to_c.write(self, path, dtype))
 
-    def step(self, x_t):
+    def step(self, x_t: ArrayLike) -> Array:
         """The output after one more step, for data that arrive one step at a time.
 
         The layers go on from where the last call in this thread has left them; after :meth:`reset_states`, and at
@@ -613,12 +639,12 @@ class Sequential(containers.Sequential):
         return step(x_t)
 
     @property
-    def stateful(self):
+    def stateful(self) -> bool:
         """Whether a layer goes on with the states in which the last batch has left it."""
         goes_on = self._functions is not None and self._functions.going_on.functions["predict"]
         return bool(goes_on) or any(getattr(layer, "stateful", False) for layer in self.layers)
 
-    def reset_states(self):
+    def reset_states(self) -> None:
         """Let all layers begin anew at the next batch, and at the next step.
 
         What layers go on with is kept for each thread, and separately for training (:meth:`fit`,
@@ -629,7 +655,7 @@ class Sequential(containers.Sequential):
         if self._functions is not None:
             self._functions.going_on.reset()
 
-    def predict_proba(self, X, batch_size=128, verbose=1):
+    def predict_proba(self, X: ArrayLike, batch_size: int = 128, verbose: int = 1) -> Array:
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""
         outputs = self.predict(X, batch_size, verbose)
         if outputs.min() < 0 or outputs.max() > 1:
@@ -637,7 +663,7 @@ class Sequential(containers.Sequential):
                           "does the last layer have a softmax or a sigmoid?")
         return outputs
 
-    def predict_classes(self, X, batch_size=128, verbose=1):
+    def predict_classes(self, X: ArrayLike, batch_size: int = 128, verbose: int = 1) -> Array:
         """The class of each sample (or step): the largest output, or 1 where it is above 0.5.
 
         Returns
@@ -649,14 +675,14 @@ class Sequential(containers.Sequential):
         self._warn_of_a_single_class()
         return outputs.argmax(axis=-1) if self.class_mode == "categorical" else (outputs > 0.5).astype("int32")
 
-    def _warn_of_a_single_class(self):
+    def _warn_of_a_single_class(self) -> None:
         """Say so if the largest of a single output is asked for, which tells nothing."""
         shape = self.output_shape
         if self.class_mode == "categorical" and shape is not None and shape[-1] == 1:
             warnings.warn("with a single output and class_mode='categorical' there is one class only, and the accuracy "
                           "is always 1: pass class_mode='binary' to compile")
 
-    def summary(self):
+    def summary(self) -> None:
         """Print a table of the layers, the shapes of their outputs, and how many weights they train."""
         rows = [("layer", "output shape", "params")]
         rows += [(type(layer).__name__, str(layer.output_shape), str(layer.count_params())) for layer in self.layers]
@@ -667,7 +693,7 @@ class Sequential(containers.Sequential):
 
     # ---- files ------------------------------------------------------------------------------
 
-    def save_weights(self, filepath, overwrite=False):
+    def save_weights(self, filepath: Path, overwrite: bool = False) -> None:
         """Save all weights to HDF5, in the layout of Keras 0.1 to 0.3.
 
         Parameters
@@ -687,7 +713,7 @@ class Sequential(containers.Sequential):
         weights = self._while_nobody_writes(lambda: [layer.get_weights() for layer in self.layers])
         weight_files.write(filepath, weights, overwrite)
 
-    def load_weights(self, filepath):
+    def load_weights(self, filepath: Path) -> None:
         """Load all weights from HDF5: a weight file of Keras 0.1 to 2, or a whole model of Keras 1 to 3 (``.h5``).
 
         Files of Keras 1 and later say nothing of layers without weights; those with weights must be, in this order,
@@ -722,9 +748,9 @@ class Sequential(containers.Sequential):
         """
         self._set(self._match_file(filepath))
 
-    def _match_file(self, filepath):
+    def _match_file(self, filepath: Path) -> list[tuple[Variable, ArrayLike]]:
         """Pair the weights of a file with the variables they are meant for; see :meth:`load_weights`."""
-        matched = []
+        matched, filepath = [], as_path("filepath", filepath)
         if later_keras.is_one(filepath):
             return later_keras.matched(filepath, self.layers)
         with weight_files.opened(filepath) as stored:
@@ -738,7 +764,7 @@ class Sequential(containers.Sequential):
                     raise ValueError(f"layer {k} in {filepath}: {error}") from error
         return matched
 
-    def get_config(self, verbose=0):
+    def get_config(self, verbose: int = 0) -> Config:
         """The layers' configs and, of a compiled model, how it is trained, as a dict; printed too if `verbose`."""
         verbose = choice("verbose", verbose, 0, 1, 2)
         config = super().get_config()
@@ -751,7 +777,8 @@ class Sequential(containers.Sequential):
         return config
 
     @classmethod
-    def from_config(cls, config, custom_layers=None, custom_objects=None):
+    def from_config(cls, config: Config, custom_layers: CustomObjects | None = None,
+                    custom_objects: CustomObjects | None = None) -> Sequential:
         """Make a model from what :meth:`get_config` gave, with new weights; compiled if that one was.
 
         See :func:`model_from_json`.
@@ -766,7 +793,7 @@ class Sequential(containers.Sequential):
                               config.get("theano_mode"))  # fmt: skip
         return model
 
-    def to_json(self, **options):
+    def to_json(self, **options: Any) -> str:
         """The architecture as JSON, for :func:`model_from_json`; the weights are not in it.
 
         Functions of your own stand in it by their names.
@@ -783,7 +810,7 @@ class Sequential(containers.Sequential):
         """
         return configs.as_json(self._config_to_store(), **options)
 
-    def to_yaml(self, **options):
+    def to_yaml(self, **options: Any) -> str:
         """The architecture as YAML, for :func:`model_from_yaml`; the weights are not in it.
 
         It needs PyYAML: ``pip install pyyaml``.
@@ -802,7 +829,7 @@ class Sequential(containers.Sequential):
         """
         return configs.as_yaml(self._config_to_store(), **options)
 
-    def to_onnx(self, path, dtype="float32"):
+    def to_onnx(self, path: Path, dtype: Floats = "float32") -> None:
         """Write what :meth:`predict` computes as a file of ONNX, which ONNX Runtime and others run without Python.
 
         It needs onnx: ``pip install "recurrent-layers[onnx]"``. The model need not be compiled.
@@ -842,26 +869,27 @@ class Sequential(containers.Sequential):
         """
         self._while_nobody_writes(lambda: to_onnx.write(self, path, dtype))
 
-    def _config_to_store(self):
+    def _config_to_store(self) -> Config:
         for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
             configs.check_name(thing)
         return self.get_config()
 
 
-def _is_nothing(value):
+def _is_nothing(value: Any) -> bool:
     """Whether it is false, or has nothing in it, which scripts gave for None."""
     return isinstance(value, (bool, tuple, list)) and not value
 
 
-def _one_or_list(inputs):
+def _one_or_list(inputs: Sequence[ArrayLike]) -> Any:
     return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
-def _is_iterator(value):
+def _is_iterator(value: Any) -> bool:
     return hasattr(type(value), "__next__")
 
 
-def model_from_json(json_string, custom_layers=None, custom_objects=None):
+def model_from_json(json_string: str, custom_layers: CustomObjects | None = None,
+                    custom_objects: CustomObjects | None = None) -> Sequential:
     """Make a model from JSON.
 
     Parameters
@@ -887,7 +915,8 @@ def model_from_json(json_string, custom_layers=None, custom_objects=None):
     return model_from_config(configs.from_json(json_string), custom_layers, custom_objects)
 
 
-def model_from_yaml(yaml_string, custom_layers=None, custom_objects=None):
+def model_from_yaml(yaml_string: str, custom_layers: CustomObjects | None = None,
+                    custom_objects: CustomObjects | None = None) -> Sequential:
     """Make a model from YAML; see :func:`model_from_json`.
 
     Parameters
@@ -911,7 +940,8 @@ def model_from_yaml(yaml_string, custom_layers=None, custom_objects=None):
     return model_from_config(configs.from_yaml(yaml_string), custom_layers, custom_objects)
 
 
-def model_from_config(config, custom_layers=None, custom_objects=None):
+def model_from_config(config: Config, custom_layers: CustomObjects | None = None,
+                      custom_objects: CustomObjects | None = None) -> Sequential:
     """As :func:`model_from_json`, from the dict that :meth:`Sequential.get_config` gave."""
     return Sequential.from_config(config, custom_layers, custom_objects)
 
@@ -925,12 +955,12 @@ get_function_name, weighted_objective = functions_elsewhere(
     __name__, "get_function_name", "weighted_objective", instead="it was a part of `compile`: call that")
 
 
-def standardize_X(X):
+def standardize_X(X: ArrayLike) -> list[Any]:
     """A list of inputs: the one that is given, or those."""
     return X if isinstance(X, list) else [X]
 
 
-def standardize_y(y):
+def standardize_y(y: ArrayLike) -> Array:
     """Labels as an array, with a last axis if there is one number for each sample."""
     y = array_of_numbers("y", y)
     if y.ndim == 0:
@@ -938,7 +968,8 @@ def standardize_y(y):
     return y[:, None] if y.ndim == 1 else y
 
 
-def standardize_weights(y, sample_weight=None, class_weight=None):
+def standardize_weights(y: ArrayLike, sample_weight: ArrayLike | None = None,
+                        class_weight: ClassWeight | None = None) -> Array:
     """The weights of samples, or of their steps, in the loss; see :meth:`Sequential.fit`.
 
     Returns
@@ -950,13 +981,13 @@ def standardize_weights(y, sample_weight=None, class_weight=None):
     return Weights(y, sample_weight, class_weight).of(y, slice(None))[..., None]
 
 
-def make_batches(size, batch_size):
+def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:
     """Where batches of so many samples begin and end: pairs of int."""
     size, batch_size = integer("size", size, least=0), integer("batch_size", batch_size)
     return [(ids.start, ids.stop) for ids in cut(range(size), batch_size)]
 
 
-def batch_shuffle(index_array, batch_size):
+def batch_shuffle(index_array: ArrayLike, batch_size: int) -> Array:
     """Indices with whole batches in another order, those that fill none at the end."""
     index_array = array_of_numbers("index_array", index_array)
     if index_array.ndim == 0:

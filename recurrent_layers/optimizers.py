@@ -132,6 +132,8 @@ class Optimizer(PortableState):
         Those of them that are not trained: what the optimizer remembers from step to step.
     """
 
+    #: The learning rate, which all of ours have.
+    lr: Any
     updates: Sequence[tuple[Variable, Variable]] = ()
     memory: Sequence[Variable] = ()
     clipnorm = _Clipping(is_plain=True)

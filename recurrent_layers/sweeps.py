@@ -1,5 +1,7 @@
 """Trainings with many settings, in this process or on a Dask cluster, kept in a file as they end."""
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import functools
@@ -21,7 +23,7 @@ import traceback
 import uuid
 import warnings
 from datetime import datetime, timezone
-from typing import Any, Dict, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, NamedTuple, Tuple
 
 import numpy as np
 from tqdm import tqdm
@@ -29,7 +31,11 @@ from tqdm import tqdm
 from recurrent_layers import engine
 from recurrent_layers.engine import cache, machine, setup
 from recurrent_layers.exchange.training_files import random_state, set_random_state
+from recurrent_layers.typing import Path
 from recurrent_layers.utils.arguments import as_path, choice, integer, items, shown
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 #: How many times a training is tried: after an error, and after the death of its worker.
 TRIES = 3
@@ -47,7 +53,8 @@ GUARD = ("Workers import the script that is running: what calls sweep in it must
 _logger = logging.getLogger("recurrent_layers")
 
 
-def sweep(train, settings, client=None, path=None, workers=None, verbose=1):
+def sweep(train: Callable[..., dict[str, Any]], settings: Iterable[dict[str, Any]], client: str | Client | None = None,
+          path: Path | None = None, workers: int | None = None, verbose: int = 1) -> list[dict[str, Any]]:
     """Train with each of many settings, one training per process, and keep what came out as it comes.
 
     Parameters
@@ -147,16 +154,16 @@ def sweep(train, settings, client=None, path=None, workers=None, verbose=1):
 # ---- What is given ------------------------------------------------------------------------------------------
 
 
-def _setting(what, setting):
+def _setting(what: str, setting: Any) -> dict[str, Any]:
     """A setting as JSON will have it."""
     if not isinstance(setting, dict):
         raise ValueError(f"settings must be a list of dicts, the arguments of train, but {what} is {shown(setting)}")
     return _plain(what, _named(what, setting))
 
 
-def _named(what, values):
+def _named(what: str, values: dict[str, Any]) -> dict[str, Any]:
     """A dict, if its names may be columns of the table."""
-    seen = {}
+    seen: dict[str, str] = {}
     for name in values:
         if not isinstance(name, str) or not name.isprintable() or not name:
             raise ValueError(f"a name in {what} must be a string that can be printed, got {shown(name)}")
@@ -168,12 +175,12 @@ def _named(what, values):
     return values
 
 
-def _lower(name):
+def _lower(name: str) -> str:
     """A name as SQLite compares it."""
     return re.sub("[A-Z]+", lambda letters: letters[0].lower(), name)
 
 
-def _plain(what, value):
+def _plain(what: str, value: Any) -> Any:
     """What JSON holds of a value."""
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
@@ -189,7 +196,7 @@ def _plain(what, value):
                      f"these, got {shown(value)}")  # fmt: skip
 
 
-def _name(train):
+def _name(train: Callable[..., Any]) -> str:
     """What a function is called, and where: the same when its module is run as a script."""
     while isinstance(train, functools.partial):
         train = train.func
@@ -200,7 +207,7 @@ def _name(train):
     return f"{module.rpartition('.')[2]}.{named.__qualname__}"
 
 
-def _check_client(client, workers):
+def _check_client(client: Any, workers: int | None) -> None:
     if workers is not None:
         integer("workers", workers)
         if not isinstance(client, str) or client != "local":
@@ -220,18 +227,22 @@ def _check_client(client, workers):
 class _Outcome(NamedTuple):
     """What came of a training: its numbers or an error, after which it may be tried again."""
 
-    numbers: Dict[str, Any]
-    error: Optional[str]
+    numbers: dict[str, Any]
+    error: str | None
     worker: str
-    seconds: Optional[float] = None
+    seconds: float | None = None
     again: bool = True
 
 
-def _seed(text):
+#: Settings, as text, and what came of their trainings.
+_Outcomes = Generator[Tuple[str, _Outcome], None, None]
+
+
+def _seed(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
-def _outcome(train, text):
+def _outcome(train: Callable[..., Any], text: str) -> _Outcome:
     """Train in this process, and leave its random numbers as they were."""
     before, began = random_state(), time.monotonic()
     worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -250,7 +261,7 @@ def _outcome(train, text):
         return _Outcome({}, f"{_name(train)} returned what a sweep cannot keep: {error}", worker, seconds, again=False)
 
 
-def _numbers(setting, returned):
+def _numbers(setting: dict[str, Any], returned: Any) -> dict[str, Any]:
     if not isinstance(returned, dict):
         raise ValueError(f"it must return a dict of numbers, got {shown(returned)}")
     both = [name for name in returned if name in setting]
@@ -267,14 +278,14 @@ class _Call:
     to import it, too.
     """
 
-    def __init__(self, function, *arguments):
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self.function, self.arguments = function, arguments
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return self.function, self.arguments
 
 
-def _outcome_on_worker(train, text):
+def _outcome_on_worker(train: Callable[..., Any], text: str) -> _Outcome:
     setup.use_threads(1)
     with contextlib.suppress(ImportError):
         import threadpoolctl
@@ -288,7 +299,8 @@ def _outcome_on_worker(train, text):
 
 
 @contextlib.contextmanager
-def _outcomes(train, waiting, client, workers):
+def _outcomes(train: Callable[..., Any], waiting: collections.deque[str], client: Any,
+              workers: int | None) -> Iterator[_Outcomes]:
     """The trainings that wait, and what came of them; a cluster is there only while some wait."""
     with contextlib.ExitStack() as opened:
         if client is None or not waiting:
@@ -305,7 +317,7 @@ def _outcomes(train, waiting, client, workers):
         yield opened.enter_context(contextlib.closing(_on_cluster(client, train, waiting)))
 
 
-def _distributed():
+def _distributed() -> Any:
     try:
         import distributed
     except ImportError as error:
@@ -313,9 +325,9 @@ def _distributed():
     return distributed
 
 
-def _last_tries(outcomes, waiting):
+def _last_tries(outcomes: _Outcomes, waiting: collections.deque[str]) -> _Outcomes:
     """The last outcome of each training; one that may be tried again waits for that behind the others."""
-    tries = collections.Counter()
+    tries: collections.Counter[str] = collections.Counter()
     for text, outcome in outcomes:
         tries[text] += 1
         if outcome.error is not None and outcome.again and tries[text] < TRIES:
@@ -324,14 +336,14 @@ def _last_tries(outcomes, waiting):
             yield text, outcome
 
 
-def _here(train, waiting):
+def _here(train: Callable[..., Any], waiting: collections.deque[str]) -> _Outcomes:
     """The trainings that wait and what came of them, one after the other."""
     while waiting:
         text = waiting.popleft()
         yield text, _outcome(train, text)
 
 
-def _on_cluster(client, train, waiting):
+def _on_cluster(client: Any, train: Callable[..., Any], waiting: collections.deque[str]) -> _Outcomes:
     """The same from the workers of a cluster, as they end.
 
     Each training is for one worker, which has no other: so whose worker has died is known, and that nothing else was
@@ -339,7 +351,8 @@ def _on_cluster(client, train, waiting):
     """
     import cloudpickle  # Comes with Dask.
 
-    running, changed, told = {}, threading.Event(), False
+    running: dict[Any, tuple[str, str]] = {}
+    changed, told = threading.Event(), False
     try:
         while waiting or running:
             workers = _workers(client)
@@ -365,7 +378,7 @@ def _on_cluster(client, train, waiting):
         client.cancel(list(running))
 
 
-def _workers(client):
+def _workers(client: Any) -> dict[str, int]:
     """The addresses of the workers that are there now."""
     try:
         threads = client.nthreads()
@@ -380,7 +393,7 @@ def _workers(client):
     return threads
 
 
-def _gathered(future, worker):
+def _gathered(future: Any, worker: str) -> _Outcome:
     """What came of a training, if its worker could still tell."""
     import asyncio
 
@@ -394,7 +407,7 @@ def _gathered(future, worker):
 
 
 @contextlib.contextmanager
-def _local_cluster(distributed, workers):
+def _local_cluster(distributed: Any, workers: int) -> Iterator[Any]:
     """A cluster of processes of this machine, each with one thread; nothing of it is left."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # It is one of the workers, that imports.
         raise RuntimeError(GUARD)
@@ -427,7 +440,7 @@ class _Table:
     path : str or path-like, optional
     """
 
-    def __init__(self, train, path):
+    def __init__(self, train: Callable[..., Any], path: Path | None) -> None:
         import sqlite3  # Some Pythons are built without it.
 
         self._train = _name(train)
@@ -439,7 +452,7 @@ class _Table:
             self._file.close()
             raise
 
-    def _checked(self, where):
+    def _checked(self, where: str) -> set[str]:
         """The columns that there are; the table is made in a file that is empty."""
         try:
             tables = [name for name, in self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -457,12 +470,12 @@ class _Table:
             raise ValueError(f"{where} has trainings of {other[0]}, not of {self._train}: choose another path")
         return columns
 
-    def found(self, texts):
+    def found(self, texts: Iterable[str]) -> dict[str, Any]:
         """The numbers of those trainings that have finished, by their settings."""
         rows = self._file.execute("SELECT sweep_setting, sweep_numbers FROM trainings WHERE error IS NULL")
         return {text: json.loads(numbers) for text, numbers in rows if text in texts}
 
-    def keep(self, text, setting, outcome):
+    def keep(self, text: str, setting: dict[str, Any], outcome: _Outcome) -> None:
         """Write what came of a training; after this not even a crash of the machine loses it."""
         row = {name: _cell(value) for name, value in {**setting, **outcome.numbers}.items()}
         row.update(error=outcome.error, sweep_train=self._train, sweep_setting=text,
@@ -477,11 +490,11 @@ class _Table:
             self._file.execute("INSERT OR REPLACE INTO trainings ({}) VALUES ({})".format(
                 ", ".join(map(_quoted, row)), ", ".join("?" * len(row))), list(row.values()))  # fmt: skip
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
 
 
-def _file(path):
+def _file(path: Path) -> str:
     path = os.path.abspath(as_path("path", path))
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
@@ -493,19 +506,19 @@ def _file(path):
     return path
 
 
-def _quoted(name):
+def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _cell(value):
+def _cell(value: Any) -> Any:
     """A value of JSON as one of SQLite."""
     return json.dumps(value) if isinstance(value, (list, dict)) else value
 
 
-def _tell(setting, outcome, verbose):
-    setting = ", ".join(f"{name}={value}" for name, value in setting.items())
+def _tell(setting: dict[str, Any], outcome: _Outcome, verbose: int) -> None:
+    what = ", ".join(f"{name}={value}" for name, value in setting.items())
     if outcome.error is not None and verbose > 0:
-        tqdm.write(f"the training with {setting} failed:\n{outcome.error}", file=sys.stderr)
+        tqdm.write(f"the training with {what} failed:\n{outcome.error}", file=sys.stderr)
     elif verbose == 2:
         numbers = [f"{name}={value}" for name, value in outcome.numbers.items() if not isinstance(value, (list, dict))]
-        tqdm.write(f"{setting}: {', '.join([*numbers, f'{outcome.seconds:.1f} s'])}")
+        tqdm.write(f"{what}: {', '.join([*numbers, f'{outcome.seconds:.1f} s'])}")

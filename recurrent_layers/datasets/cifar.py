@@ -1,14 +1,17 @@
 """The files of CIFAR-10 and CIFAR-100."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from recurrent_layers.datasets import pickles
+from recurrent_layers.typing import Array, Path
 from recurrent_layers.utils.arguments import as_path, shown, text
 
 __all__ = ["load_batch"]
 
 
-def load_batch(fpath, label_key="labels"):
+def load_batch(fpath: Path, label_key: str = "labels") -> tuple[Array, list[int] | Array]:
     """Read a file of pictures.
 
     Parameters

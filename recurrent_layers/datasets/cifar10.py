@@ -1,16 +1,19 @@
 """Small pictures of ten kinds."""
 
+from __future__ import annotations
+
 import os
 
 import numpy as np
 
 from recurrent_layers.datasets.cifar import load_batch
 from recurrent_layers.datasets.data_utils import get_file
+from recurrent_layers.typing import Array
 
 __all__ = ["get_file", "load_batch", "load_data"]
 
 
-def load_data():
+def load_data() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """60000 pictures of 32 by 32 pixels, of 10 classes (Krizhevsky 2009).
 
     They are in the folder ``~/.keras/datasets/cifar-10-batches-py``, which is downloaded if it is not there.

@@ -1,17 +1,21 @@
 """Small pictures of a hundred kinds."""
 
+from __future__ import annotations
+
 import os
+from typing import Literal
 
 import numpy as np
 
 from recurrent_layers.datasets.cifar import load_batch
 from recurrent_layers.datasets.data_utils import get_file
+from recurrent_layers.typing import Array
 from recurrent_layers.utils.arguments import choice
 
 __all__ = ["get_file", "load_batch", "load_data"]
 
 
-def load_data(label_mode="fine"):
+def load_data(label_mode: Literal["fine", "coarse"] = "fine") -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """60000 pictures of 32 by 32 pixels, of 100 classes or of 20 (Krizhevsky 2009).
 
     They are in the folder ``~/.keras/datasets/cifar-100-python``, which is downloaded if it is not there.

@@ -1,5 +1,7 @@
 """Files of data, from ``~/.keras/datasets`` or else from where they can be had."""
 
+from __future__ import annotations
+
 import gzip
 import hashlib
 import os
@@ -9,8 +11,10 @@ import sys
 import tarfile
 import tempfile
 import zlib
+from typing import Any
 
 from recurrent_layers.elsewhere import classes_elsewhere
+from recurrent_layers.typing import Path
 from recurrent_layers.utils.arguments import as_path, flag, shown, text
 from recurrent_layers.utils.generic_utils import Progbar
 
@@ -19,7 +23,7 @@ __all__ = ["ParanoidURLopener", "Progbar", "get_file"]
 (ParanoidURLopener,) = classes_elsewhere(__name__, "ParanoidURLopener", instead="get_file downloads without it")
 
 
-def get_file(fname, origin, untar=False, *, md5_hash=None):
+def get_file(fname: Path, origin: str, untar: bool = False, *, md5_hash: str | None = None) -> str:
     """The path of a file in ``~/.keras/datasets``, which is downloaded if it is not there.
 
     Parameters
@@ -74,7 +78,7 @@ def get_file(fname, origin, untar=False, *, md5_hash=None):
     return wanted
 
 
-def _md5(path):
+def _md5(path: str) -> str:
     digest = hashlib.md5()
     with open(path, "rb") as stream:
         for piece in iter(lambda: stream.read(2**20), b""):
@@ -82,7 +86,7 @@ def _md5(path):
     return digest.hexdigest()
 
 
-def _download(origin, path, md5_hash):
+def _download(origin: str, path: str, md5_hash: str | None) -> None:
     """Download a file; it appears when it is complete, and has the right hash."""
     expected = f"{path} is not there, nor could it be downloaded from {origin}"
     try:
@@ -113,12 +117,12 @@ def _download(origin, path, md5_hash):
         logger.setLevel(level)
 
 
-def _to_its_end(response, *args, **kwargs):
+def _to_its_end(response: Any, *args: Any, **kwargs: Any) -> None:
     """Let a response raise if it ends early; urllib3 does so by itself since 2.0 only."""
     response.raw.enforce_content_length = True
 
 
-def _unpack(archive, wanted, origin):
+def _unpack(archive: str, wanted: str, origin: str) -> None:
     """Unpack a tar beside itself; a folder appears when it is complete."""
     folder, name = os.path.split(wanted)
     with tempfile.TemporaryDirectory(dir=folder, prefix=name + ".") as unfinished:
@@ -146,7 +150,7 @@ def _unpack(archive, wanted, origin):
                     raise
 
 
-def _extract_files(tar, folder):
+def _extract_files(tar: tarfile.TarFile, folder: str) -> None:
     """What ``extractall(folder, filter="data")`` does for files and folders, for a Python that has no filters.
 
     Raises
@@ -160,6 +164,7 @@ def _extract_files(tar, folder):
             raise tarfile.TarError(f"{member.name} is no file within the folder")
         path = os.path.join(folder, *parts)
         os.makedirs(path if member.isdir() else os.path.dirname(path), exist_ok=True)
-        if member.isfile():
-            with tar.extractfile(member) as source, open(path, "wb") as target:
+        source = tar.extractfile(member)
+        if source is not None:  # It is no folder.
+            with source, open(path, "wb") as target:
                 shutil.copyfileobj(source, target)

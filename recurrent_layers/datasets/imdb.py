@@ -1,13 +1,18 @@
 """Reviews of films, and whether they are good."""
 
+from __future__ import annotations
+
 from recurrent_layers.datasets import word_sequences
 from recurrent_layers.datasets.data_utils import get_file
+from recurrent_layers.datasets.word_sequences import Texts
+from recurrent_layers.typing import Path
 
 __all__ = ["get_file", "load_data"]
 
 
-def load_data(path="imdb.pkl", nb_words=None, skip_top=0, maxlen=None, test_split=0.2, seed=113, start_char=1,
-              oov_char=2, index_from=3):
+def load_data(path: Path = "imdb.pkl", nb_words: int | None = None, skip_top: int = 0, maxlen: int | None = None,
+              test_split: float = 0.2, seed: int = 113, start_char: int | None = 1, oov_char: int | None = 2,
+              index_from: int = 3) -> tuple[Texts, Texts]:
     """25000 reviews of the Internet Movie Database (Maas et al. 2011), as sequences of words by their frequency.
 
     Parameters

@@ -1,14 +1,17 @@
 """Handwritten digits."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from recurrent_layers.datasets import pickles
 from recurrent_layers.datasets.data_utils import get_file
+from recurrent_layers.typing import Array, Path
 
 __all__ = ["get_file", "load_data"]
 
 
-def load_data(path="mnist.pkl.gz"):
+def load_data(path: Path = "mnist.pkl.gz") -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """70000 handwritten digits (LeCun et al. 1998), of 28 rows of 28 pixels.
 
     Parameters

@@ -1,8 +1,12 @@
 """Newswires, and their topics."""
 
+from __future__ import annotations
+
 from recurrent_layers.datasets import pickles, word_sequences
 from recurrent_layers.datasets.data_utils import get_file
+from recurrent_layers.datasets.word_sequences import Texts
 from recurrent_layers.elsewhere import functions_elsewhere
+from recurrent_layers.typing import Path
 
 __all__ = ["get_file", "get_word_index", "load_data", "make_reuters_dataset"]
 
@@ -11,8 +15,9 @@ __all__ = ["get_file", "get_word_index", "load_data", "make_reuters_dataset"]
     "get_word_index() read")  # fmt: skip
 
 
-def load_data(path="reuters.pkl", nb_words=None, skip_top=0, maxlen=None, test_split=0.2, seed=113, start_char=1,
-              oov_char=2, index_from=3):
+def load_data(path: Path = "reuters.pkl", nb_words: int | None = None, skip_top: int = 0, maxlen: int | None = None,
+              test_split: float = 0.2, seed: int = 113, start_char: int | None = 1, oov_char: int | None = 2,
+              index_from: int = 3) -> tuple[Texts, Texts]:
     """11228 newswires of Reuters of 46 topics, as sequences of words by their frequency.
 
     Parameters, what is returned and errors are as of :func:`recurrent_layers.datasets.imdb.load_data`, with topics from
@@ -22,7 +27,7 @@ def load_data(path="reuters.pkl", nb_words=None, skip_top=0, maxlen=None, test_s
                                test_split, seed, start_char, oov_char, index_from)
 
 
-def get_word_index(path="reuters_word_index.pkl"):
+def get_word_index(path: Path = "reuters_word_index.pkl") -> dict[str, int]:
     """The numbers of the words in `reuters.pkl`.
 
     Parameters

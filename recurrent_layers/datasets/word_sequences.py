@@ -1,10 +1,15 @@
 """Texts as sequences of words, with labels: what `imdb` and `reuters` share."""
 
+from typing import List, Tuple
+
 import numpy as np
 
 from recurrent_layers.datasets import pickles
 from recurrent_layers.datasets.data_utils import get_file
 from recurrent_layers.utils.arguments import integer, number
+
+#: Texts, and the label of each.
+Texts = Tuple[List[List[int]], List[int]]
 
 
 def load(path, origin, nb_words, skip_top, maxlen, test_split, seed, start_char, oov_char, index_from):

@@ -5,26 +5,38 @@ as plain data, configs as dicts and weights as arrays, which JSON and ``numpy.sa
 environment to the other. What would not give the same predictions is refused, with the reason.
 """
 
+from __future__ import annotations
+
 import os
 import re
+from typing import Any, Collection, Iterable, Literal, Sequence, Union
 
 import numpy as np
 
 from recurrent_layers import activations
-from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
+from recurrent_layers.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
+from recurrent_layers.typing import Array, ArrayLike, Config, Path, Weights
 from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
 from recurrent_layers.utils.arrays import array_of_numbers
 from recurrent_layers.utils.generic_utils import known_name
 
+#: Layers that have an equal in Keras 3, or in PyTorch.
+Exchanged = Union[SimpleRNN, GRU, LSTM]
+
+_CLASSES: dict[str, Any] = {cls.__name__: cls for cls in (SimpleRNN, GRU, LSTM)}
+
 #: The gates, in the order in which Keras 3 and PyTorch put their weights side by side.
-_GATES_OF_KERAS3 = {LSTM: "ifco", GRU: "zrh"}
-_GATES_OF_TORCH = {LSTM: "ifco", GRU: "rzh"}
+_GATES_OF_KERAS3: dict[type, str] = {LSTM: "ifco", GRU: "zrh"}
+_GATES_OF_TORCH: dict[type, str] = {LSTM: "ifco", GRU: "rzh"}
+
+#: Those of PyTorch, by how many rows their weights have for each unit.
+_CELLS_OF_TORCH: dict[float, Any] = {1: SimpleRNN, 3: GRU, 4: LSTM}
 
 #: Activations of the same name that are the same function in Keras 3; its hard_sigmoid is another.
 _SAME_IN_KERAS3 = ("tanh", "sigmoid", "relu", "linear", "softplus", "softmax")
 
 
-def to_keras3(layer):
+def to_keras3(layer: Exchanged) -> tuple[Config, Weights]:
     """A layer as Keras 3 takes it.
 
     Parameters
@@ -60,7 +72,7 @@ def to_keras3(layer):
     return config, [kernel, recurrent_kernel, bias]
 
 
-def from_keras3(config, weights):
+def from_keras3(config: Config, weights: Iterable[ArrayLike]) -> Recurrent:
     """A layer of ours from one of Keras 3.
 
     Parameters
@@ -79,42 +91,23 @@ def from_keras3(config, weights):
     ValueError
         If we have no layer with the same equations, the config is none, or the weights are not those of it.
     """
-    classes = {cls.__name__: cls for cls in (SimpleRNN, GRU, LSTM)}
-    parts = [config.get(key) for key in ("class_name", "config")] if isinstance(config, dict) else [None, None]
-    if not isinstance(parts[0], str) or not isinstance(parts[1], dict):
+    name, options = (config.get(key) for key in ("class_name", "config")) if isinstance(config, dict) else (None, None)
+    if not isinstance(name, str) or not isinstance(options, dict):
         raise ValueError('config must be what keras.layers.serialize(layer) gives, a dict with "class_name" and '
                          f'"config", got {shown(config)}')
-    name, config = parts
-    if name not in classes:
+    if name not in _CLASSES:
         raise ValueError(f"only SimpleRNN, GRU and LSTM have the same equations in Keras 3, not {name}")
-    for option in ("return_state", "zero_output_for_mask"):
-        if flag(option, config.get(option, False)):
-            raise ValueError(f"this layer of Keras 3 has {option}=True, which ours have not")
-    for option in _ONLY_IN_TRAINING:
-        if config.get(option) is not None:
-            raise ValueError(f"this layer of Keras 3 has {option}={shown(config[option])}, which ours have not; for "
-                             "the same predictions set it to None in the config")
-    units, use_bias = integer("units", config.get("units")), flag("use_bias", config.get("use_bias", True))
-    arguments = {"activation": _our_name(config.get("activation", "tanh")),
-                 "return_sequences": flag("return_sequences", config.get("return_sequences", False)),
-                 "go_backwards": flag("go_backwards", config.get("go_backwards", False)),
-                 "stateful": flag("stateful", config.get("stateful", False))}  # fmt: skip
-    for option, ours in (("dropout", "dropout_W"), ("recurrent_dropout", "dropout_U")):
-        arguments[ours] = number(option, config.get(option, 0.0), least=0.0, below=1.0)
-    if name != "SimpleRNN":
-        arguments["inner_activation"] = _our_name(config.get("recurrent_activation", "sigmoid"))
-    if name == "GRU":
-        arguments["reset_after"] = flag("reset_after", config.get("reset_after", True))
-
+    arguments = _arguments_of_keras3(name, options)
+    units, use_bias = integer("units", options.get("units")), flag("use_bias", options.get("use_bias", True))
     weights, names = items("weights", weights, "arrays"), ["kernel", "recurrent kernel", "bias"][:2 + use_bias]
     if len(weights) != len(names):
         raise ValueError(f"{name} of Keras 3 with use_bias={use_bias} has {len(names)} weights, {', '.join(names)}; "
                          f"got {len(weights)}")
-    columns = units * len(_GATES_OF_KERAS3.get(classes[name], [""]))
+    columns = units * len(_GATES_OF_KERAS3.get(_CLASSES[name], [""]))
     shapes = (None, columns), (units, columns), (2,) * arguments.get("reset_after", False) + (columns,)
     kernel, recurrent_kernel, *bias = map(_of_shape, [f"the {one} of {name}" for one in names], weights, shapes)
-    layer = classes[name](kernel.shape[0], units, **arguments)
-    layer.trainable = flag("trainable", config.get("trainable", True))
+    layer = _CLASSES[name](kernel.shape[0], units, **arguments)
+    layer.trainable = flag("trainable", options.get("trainable", True))
     # One bias, or also one of what is multiplied with the state.
     biases = np.zeros((2, columns))
     if use_bias:
@@ -123,7 +116,28 @@ def from_keras3(config, weights):
     return layer
 
 
-def to_torch(layer):
+def _arguments_of_keras3(name: str, options: Config) -> dict[str, Any]:
+    """The keyword arguments of our layer, from the config of one of Keras 3 within what `serialize` gives."""
+    for option in ("return_state", "zero_output_for_mask"):
+        if flag(option, options.get(option, False)):
+            raise ValueError(f"this layer of Keras 3 has {option}=True, which ours have not")
+    for option in _ONLY_IN_TRAINING:
+        if options.get(option) is not None:
+            raise ValueError(f"this layer of Keras 3 has {option}={shown(options[option])}, which ours have not; for "
+                             "the same predictions set it to None in the config")
+    arguments: dict[str, Any] = {option: flag(option, options.get(option, False))
+                 for option in ("return_sequences", "go_backwards", "stateful")}  # fmt: skip
+    arguments["activation"] = _our_name(options.get("activation", "tanh"))
+    for option, ours in (("dropout", "dropout_W"), ("recurrent_dropout", "dropout_U")):
+        arguments[ours] = number(option, options.get(option, 0.0), least=0.0, below=1.0)
+    if name != "SimpleRNN":
+        arguments["inner_activation"] = _our_name(options.get("recurrent_activation", "sigmoid"))
+    if name == "GRU":
+        arguments["reset_after"] = flag("reset_after", options.get("reset_after", True))
+    return arguments
+
+
+def to_torch(layer: Exchanged) -> dict[str, Array]:
     """The weights of a layer as PyTorch takes them.
 
     Parameters
@@ -162,7 +176,8 @@ def to_torch(layer):
             "bias_ih_l0": biases[0], "bias_hh_l0": biases[1]}  # fmt: skip
 
 
-def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0, prefix=""):
+def from_torch(state_dict: dict[str, ArrayLike] | Path, nonlinearity: Literal["tanh", "relu"] = "tanh",
+               return_sequences: bool = True, layer: int = 0, prefix: str = "") -> Recurrent:
     """A layer of ours from ``torch.nn.LSTM``, ``torch.nn.GRU`` or ``torch.nn.RNN``.
 
     Parameters
@@ -199,7 +214,32 @@ def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0, 
     >>> encoder = from_torch("model.safetensors", prefix="encoder.lstm.")
     """
     nonlinearity, layer = choice("nonlinearity", nonlinearity, "tanh", "relu"), integer("layer", layer, least=0)
-    prefix = text("prefix", prefix)
+    weights = _weights_of_torch(state_dict, layer, text("prefix", prefix))
+    (_, weight), (recurrent_name, recurrent_weight), *_ = weights.items()
+    rows, units = recurrent_weight.shape
+    cls = _CELLS_OF_TORCH.get(rows / units) if units else None
+    if cls is None:
+        raise ValueError(f"{recurrent_name} of a torch.nn.LSTM has shape (4 * output_dim, output_dim), of a "
+                         "torch.nn.GRU (3 * output_dim, output_dim), of a torch.nn.RNN (output_dim, output_dim), got "
+                         f"{(rows, units)}")
+    for name, array in weights.items():
+        _of_shape(name, array, (rows, *array.shape[1:]))
+    options: dict[str, Any] = {"return_sequences": return_sequences, "activation": nonlinearity}
+    if cls is not SimpleRNN:
+        if nonlinearity != "tanh":
+            raise ValueError("nonlinearity is that of a torch.nn.RNN, but these are the weights of a "
+                             f"torch.nn.{cls.__name__}, which always has 'tanh'")
+        options["inner_activation"] = "sigmoid"
+    if cls is GRU:
+        options["reset_after"] = True
+    made = cls(weight.shape[1], units, **options)
+    kernel, recurrent_kernel, *biases = (array.T for array in weights.values())
+    _take_apart(made, _GATES_OF_TORCH, kernel, recurrent_kernel, *(biases or np.zeros((2, rows))))
+    return made
+
+
+def _weights_of_torch(state_dict: dict[str, ArrayLike] | Path, layer: int, prefix: str) -> dict[str, Array]:
+    """The two or four weights of a layer, by their names, from what :func:`from_torch` is given."""
     names = [f"{prefix}{kind}_l{layer}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     if isinstance(state_dict, (str, bytes, os.PathLike)):
         state_dict = _from_safetensors(as_path("state_dict", state_dict), names)
@@ -216,29 +256,8 @@ def from_torch(state_dict, nonlinearity="tanh", return_sequences=True, layer=0, 
         raise ValueError(f"there is {', '.join(others)} besides {', '.join(names)}, for which there is no place here")
     if len(set(names[2:]) & set(state_dict)) == 1:
         raise ValueError(f"there must be both {names[2]} and {names[3]}, or none of them (bias=False)")
-
-    weights = {name: _of_shape(name, state_dict[name], (None, None) if name in names[:2] else (None,))
-               for name in names if name in state_dict}  # fmt: skip
-    rows, units = weights[names[1]].shape
-    gates = {1: "RNN", 3: "GRU", 4: "LSTM"}.get(rows / units) if units else None
-    if gates is None:
-        raise ValueError(f"{names[1]} of a torch.nn.LSTM has shape (4 * output_dim, output_dim), of a torch.nn.GRU (3 "
-                         f"* output_dim, output_dim), of a torch.nn.RNN (output_dim, output_dim), got {(rows, units)}")
-    for name, weight in weights.items():
-        _of_shape(name, weight, (rows, *weight.shape[1:]))
-    if gates != "RNN" and nonlinearity != "tanh":
-        raise ValueError(f"nonlinearity is that of a torch.nn.RNN, but these are the weights of a torch.nn.{gates}, "
-                         "which always has 'tanh'")
-    kernel, recurrent_kernel, *biases = (weight.T for weight in weights.values())
-    options = {"return_sequences": return_sequences, "activation": nonlinearity}
-    if gates == "LSTM":
-        made = LSTM(kernel.shape[0], units, inner_activation="sigmoid", **options)
-    elif gates == "GRU":
-        made = GRU(kernel.shape[0], units, inner_activation="sigmoid", reset_after=True, **options)
-    else:
-        made = SimpleRNN(kernel.shape[0], units, **options)
-    _take_apart(made, _GATES_OF_TORCH, kernel, recurrent_kernel, *(biases or np.zeros((2, rows))))
-    return made
+    return {name: _of_shape(name, state_dict[name], (None, None) if name in names[:2] else (None,))
+            for name in names if name in state_dict}  # fmt: skip
 
 
 #: What changes how a layer of Keras 3 is trained, but no prediction.
@@ -246,19 +265,19 @@ _ONLY_IN_TRAINING = [f"{what}_{kind}" for kind in ("regularizer", "constraint")
                      for what in ("kernel", "recurrent", "bias", "activity")]  # fmt: skip
 
 
-def _some_of(names):
+def _some_of(names: Collection[str]) -> str:
     """Names in a message."""
     listed = ", ".join(sorted(names)[:50]) or "nothing"
     return f"{listed} and {len(names) - 50} others" if len(names) > 50 else listed
 
 
-def _prefixes(names):
+def _prefixes(names: Iterable[str]) -> str:
     """What may have been meant by the prefix of names."""
     found = sorted({name[:-len("weight_ih_l0")] for name in names if name.endswith(".weight_ih_l0")})
     return f"; prefix may be {' or '.join(map(repr, found[:20]))}" if found else ""
 
 
-def _from_safetensors(path, names):
+def _from_safetensors(path: str, names: list[str]) -> dict[str, ArrayLike]:
     """The arrays of these names in a file of safetensors; of all others only the names."""
     try:
         from safetensors import SafetensorError, safe_open
@@ -278,7 +297,7 @@ def _from_safetensors(path, names):
         raise ValueError(f"{path} is no whole file of safetensors with weights as this needs them: {error}") from error
 
 
-def _of_shape(name, weight, shape):
+def _of_shape(name: str, weight: ArrayLike, shape: Sequence[int | None]) -> Array:
     """A weight as an array, whose sizes are those of `shape`, where they are not None."""
     weight = array_of_numbers(name, weight)
     if weight.ndim != len(shape) or any(size not in (None, given) for size, given in zip(shape, weight.shape)):
@@ -288,7 +307,7 @@ def _of_shape(name, weight, shape):
     return weight
 
 
-def _refuse_others(layer, library):
+def _refuse_others(layer: object, library: str) -> None:
     if type(layer) not in (SimpleRNN, GRU, LSTM):
         raise ValueError(f"{library} has no layer with the equations of {type(layer).__name__}")
     for option in ("initial_state", "zoneout"):
@@ -296,12 +315,12 @@ def _refuse_others(layer, library):
             raise ValueError(f"{library} has no layer with {option}; this one has {shown(getattr(layer, option))}")
 
 
-def _function_name(function):
+def _function_name(function: object) -> str:
     """The name of an activation of ours; a function of somebody else's is never one of these, whatever its name."""
     return known_name(function, activations.KNOWN) or repr(function)
 
 
-def _keras3_name(function):
+def _keras3_name(function: object) -> str:
     name = _function_name(function)
     if name == "hard_sigmoid":
         raise ValueError("hard_sigmoid is max(0, min(1, 0.2 x + 0.5)) here and max(0, min(1, x / 6 + 0.5)) in Keras 3; "
@@ -312,18 +331,18 @@ def _keras3_name(function):
     return name
 
 
-def _our_name(name):
+def _our_name(name: object) -> str:
     if not isinstance(name, str) or name not in _SAME_IN_KERAS3:
         raise ValueError(f"the activation {shown(name)} of Keras 3 may be another one here; the same in both are "
                          + ", ".join(_SAME_IN_KERAS3))
     return name
 
 
-def _suffixes(layer, gates):
+def _suffixes(layer: object, gates: dict[type, str]) -> list[str]:
     return ["_" + gate for gate in gates[type(layer)]] if type(layer) in gates else [""]
 
 
-def _side_by_side(layer, gates):
+def _side_by_side(layer: Any, gates: dict[type, str]) -> list[Array]:
     """The weights of all gates in one kernel and one recurrent kernel, and the biases of what these give."""
     suffixes, nothing = _suffixes(layer, gates), np.zeros(layer.output_dim)
     kernel, recurrent_kernel, bias = (np.concatenate([getattr(layer, kind + suffix).get_value() for suffix in suffixes],
@@ -333,13 +352,14 @@ def _side_by_side(layer, gates):
     return [kernel, recurrent_kernel, bias, np.concatenate(within).astype(bias.dtype)]
 
 
-def _take_apart(layer, gates, *joined):
+def _take_apart(layer: Any, gates: dict[type, str], *joined: Array) -> None:
     """Set a layer's weights from those of all gates side by side; see :func:`_apart`."""
     # Behind them there may be states to begin with, which stay.
     layer.set_weights(_apart(layer, gates, *joined) + layer.get_weights()[len(layer.param_names):])
 
 
-def _apart(layer, gates, kernel, recurrent_kernel, bias, recurrent_bias):
+def _apart(layer: Any, gates: dict[type, str], kernel: Array, recurrent_kernel: Array, bias: Array,
+           recurrent_bias: Array) -> list[Array]:
     """The weights of a layer from those of all gates side by side. Of two biases that are added one is enough."""
     suffixes, values = _suffixes(layer, gates), {}
     for kind, joined in (("W", kernel), ("U", recurrent_kernel), ("b", bias), ("b_U", recurrent_bias)):

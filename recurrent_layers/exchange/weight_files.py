@@ -4,18 +4,22 @@ The root has an attribute ``nb_layers``; each layer has a group ``layer_<k>`` wi
 ``nb_params`` and data sets ``param_<n>``.
 """
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any, Iterable, Iterator, Sequence
 
 import h5py
 import numpy as np
 
 from recurrent_layers.exchange import hdf5
 from recurrent_layers.exchange.hdf5 import DAMAGED, item, numbers, written_whole
+from recurrent_layers.typing import Array, ArrayLike, Path
 from recurrent_layers.utils.arguments import as_path, flag, items
 from recurrent_layers.utils.arrays import array_of_numbers
 
 
-def write(filepath, layers_weights, overwrite=False):
+def write(filepath: Path, layers_weights: Iterable[Iterable[ArrayLike]], overwrite: bool = False) -> None:
     """Write the weights of all layers; the file appears whole or not at all.
 
     Parameters
@@ -37,13 +41,13 @@ def write(filepath, layers_weights, overwrite=False):
         If it cannot be written: no folder, no permission, no space.
     """
     filepath, overwrite = as_path("filepath", filepath), flag("overwrite", overwrite)
-    layers_weights = [[array_of_numbers("a weight", weight) for weight in items("weights", weights, "arrays")]
-                      for weights in items("layers_weights", layers_weights, "lists of arrays")]
+    arrays = [[array_of_numbers("a weight", weight) for weight in items("weights", weights, "arrays")]
+              for weights in items("layers_weights", layers_weights, "lists of arrays")]
     with written_whole(filepath, overwrite, "weights") as file:
-        put(file, layers_weights)
+        put(file, arrays)
 
 
-def put(file, layers_weights):
+def put(file: Any, layers_weights: Sequence[Sequence[Array]]) -> None:
     """Put the weights of all layers into an open file of HDF5."""
     file.attrs["nb_layers"] = len(layers_weights)
     for k, weights in enumerate(layers_weights):
@@ -54,7 +58,7 @@ def put(file, layers_weights):
 
 
 @contextlib.contextmanager
-def opened(filepath):
+def opened(filepath: Path) -> Iterator[list[list[Any]]]:
     """Open a weight file.
 
     Parameters
@@ -74,6 +78,7 @@ def opened(filepath):
         If `filepath` is no path, or if the file is not HDF5, is truncated, does not have the layout of a Keras 0.1
         weight file, or refers to anything outside.
     """
+    filepath = as_path("filepath", filepath)
     with hdf5.opened(filepath) as file:
         try:
             groups = [item(file, f"layer_{k}", h5py.Group) for k in _counted(file, "nb_layers")]
@@ -85,7 +90,7 @@ def opened(filepath):
         yield stored
 
 
-def read(filepath):
+def read(filepath: Path) -> list[list[Array]]:
     """Read the weights of all layers.
 
     Parameters
@@ -106,7 +111,7 @@ def read(filepath):
         return [[dataset[()] for dataset in layer] for layer in stored]
 
 
-def _counted(group, name):
+def _counted(group: Any, name: str) -> range:
     """The numbers up to that of an attribute, no more than there are things in the group."""
     number = group.attrs[name]
     if np.ndim(number) or not np.issubdtype(np.asarray(number).dtype, np.integer) or not 0 <= number <= len(group):

@@ -1,18 +1,22 @@
 """What a layer's step is made into: its equations, what is kept for its gradient, and the C code."""
 
+from __future__ import annotations
+
 import inspect
 import re
 import sys
+from typing import IO, Any
 
 from recurrent_layers import engine
 from recurrent_layers.recurrence import c_code, ops, tracing
 from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.program import Program
 from recurrent_layers.recurrence.values import Extent
+from recurrent_layers.typing import Variable
 from recurrent_layers.utils.building import one_output_for_each_layer
 
 
-def explain(layer, gradient=True):
+def explain(layer: Any, gradient: bool = True) -> str:
     """What becomes of a layer's recurrence when a function is compiled.
 
     Parameters
@@ -52,13 +56,13 @@ def explain(layer, gradient=True):
     return "\n\n".join(filter(None, [_equations(layer), *_explained(own[-1], gradient)]))
 
 
-def _equations(layer):
+def _equations(layer: Any) -> str:
     """The block of equations in a docstring."""
     found = re.search(r"::\n\n((?:    .*\n|\n)+)", inspect.cleandoc(type(layer).__doc__ or "") + "\n")
     return f"{type(layer).__name__}\n\n{found.group(1).rstrip()}" if found else type(layer).__name__
 
 
-def _explained(node, gradient):
+def _explained(node: Any, gradient: bool) -> list[str]:
     """The paragraphs on a node."""
     try:
         return _code(node, gradient)
@@ -66,7 +70,7 @@ def _explained(node, gradient):
         return [f"It runs by the scan of {engine.NAME}: its step has {reason}."]
 
 
-def _code(node, gradient):
+def _code(node: Any, gradient: bool) -> list[str]:
     op, given = node.op, ops.given_of(node.op, node.inputs)
     wanted = [name for name, variable in zip(given.names, given.inputs[op.has_n_steps:])
               if variable.dtype.startswith("float") and not name.startswith("initial")] if gradient else []  # fmt: skip
@@ -75,7 +79,7 @@ def _code(node, gradient):
     forward = c_code.Forward(program, given, forms, str(op))
     names = _names(node, given)
     paragraphs = [_arrays(node, given, names)]
-    codes = [("Forward, all steps:", forward)]
+    codes: list[tuple[str, Any]] = [("Forward, all steps:", forward)]
     if gradient:
         backward = c_code.Backward(program, given, forms, forward.kept, wanted, f"gradient of {op}")
         paragraphs.append(_kept(backward))
@@ -83,7 +87,7 @@ def _code(node, gradient):
     return paragraphs + [f"{title}\n\n{_renamed(code.loops.code, names, code.writer)}" for title, code in codes]
 
 
-def _arrays(node, given, names):
+def _arrays(node: Any, given: Any, names: dict[str, str]) -> str:
     """What the arrays of the code are."""
     rows = [(names.get(name, name), str(variable.type)) for name, variable in
             zip(given.names, node.inputs[given.n_steps is not None:])]  # fmt: skip
@@ -91,12 +95,13 @@ def _arrays(node, given, names):
     return "Given:\n\n" + "\n".join(f"    {name:<{width}}  {kind}" for name, kind in rows)
 
 
-def _kept(backward):
+def _kept(backward: c_code.Backward) -> str:
     """What is kept of all steps for the gradient, and how much that is."""
     size = {"float32": 4, "float64": 8}[backward.program.dtype]
     shapes = {name: _shape_of(variable) for name, variable in zip(
         backward.given.names, backward.given.inputs[backward.given.n_steps is not None:])}  # fmt: skip
-    rows, total = [], 0
+    rows: list[str] = []
+    total: int | None = 0
     for kept in backward.needed:
         value = backward.program.states[kept.key] if kept.is_state else kept.key
         number = _number(backward.sizes, kept.extent, shapes)
@@ -107,14 +112,14 @@ def _kept(backward):
     return "\n".join([f"Kept of each step of each sample for the gradient{amount}", "", *rows])
 
 
-def _shape_of(variable):
+def _shape_of(variable: Variable) -> tuple[int, ...] | None:
     """The shape of a weight, or of a constant; None if it is not known."""
     if isinstance(variable, engine.SharedVariable):
         return variable.get_value(borrow=True).shape
     return variable.data.shape if isinstance(variable, engine.Constant) else None
 
 
-def _number(sizes, extent, shapes, within=()):
+def _number(sizes: Any, extent: Extent, shapes: dict[str, Any], within: tuple[Any, ...] = ()) -> int | None:
     """A number of columns, if it is known; those of `within` are what is looked for."""
     total = extent.constant
     for columns, times in extent.terms.items():
@@ -128,7 +133,7 @@ def _number(sizes, extent, shapes, within=()):
     return total
 
 
-def _names(node, given):
+def _names(node: Any, given: Any) -> dict[str, str]:
     """C names of weights, and what they are called."""
     found = {}
     for name, variable in zip(given.names, node.inputs[given.n_steps is not None:]):
@@ -137,7 +142,7 @@ def _names(node, given):
     return found
 
 
-def _renamed(code, names, writer):
+def _renamed(code: str, names: dict[str, str], writer: Any) -> str:
     """The code, with the names of the step."""
     graph = writer.program.graph
     taken, own = set(re.findall(r"\w+", code)), dict(names)
@@ -153,6 +158,6 @@ def _renamed(code, names, writer):
     return re.sub(r"\w+", lambda match: own.get(match.group(), match.group()), code)
 
 
-def show(layer, gradient=True, file=None):
+def show(layer: Any, gradient: bool = True, file: IO[str] | None = None) -> None:
     """Print what becomes of a layer's recurrence when a function is compiled; see :func:`explain`."""
     print(explain(layer, gradient), file=file or sys.stdout)

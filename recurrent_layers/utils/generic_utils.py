@@ -8,7 +8,7 @@ import inspect
 import sys
 import threading
 import time
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from tqdm import tqdm
 
@@ -63,7 +63,7 @@ def not_too_deep() -> Iterator[None]:
                          f"other with sys.getrecursionlimit() = {sys.getrecursionlimit()}") from None
 
 
-def lookup(identifier: Any, known: dict[str, Callable[..., Any]], kind: str,
+def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
            callables: bool = True) -> Callable[..., Any]:
     """Return a callable as it is, or find it by its name.
 
@@ -98,13 +98,13 @@ def lookup(identifier: Any, known: dict[str, Callable[..., Any]], kind: str,
                      + (" Any function is accepted too." if callables else ""))
 
 
-def known_name(function: object, known: dict[str, Callable[..., Any]]) -> str | None:
+def known_name(function: object, known: Mapping[str, Callable[..., Any]]) -> str | None:
     """The name by which :func:`lookup` finds exactly this function in `known`; None if none does."""
     name = getattr(function, "__name__", None)
     return name if name is not None and known.get(name) is function else None
 
 
-def instance(identifier: Any, known: dict[str, Callable[..., Any]], kind: str, method: str = "__call__") -> Any:
+def instance(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str, method: str = "__call__") -> Any:
     """Return an object as it is, or make one from its name or its config.
 
     Parameters

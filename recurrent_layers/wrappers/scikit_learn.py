@@ -1,11 +1,17 @@
 """Models as estimators of scikit-learn, which is not needed for them."""
 
+from __future__ import annotations
+
 import copy
 import inspect
+from typing import Any, Iterable
 
 import numpy as np
 
-from recurrent_layers.models import Sequential
+from recurrent_layers.callbacks import Callback, History
+from recurrent_layers.models import Sequential, Shuffle
+from recurrent_layers.optimizers import Optimizer
+from recurrent_layers.typing import Array, ArrayLike, Named
 from recurrent_layers.utils.arguments import shown
 from recurrent_layers.utils.np_utils import to_categorical
 
@@ -41,27 +47,33 @@ class BaseWrapper:
         In :meth:`fit`, if an argument is none of these: scikit-learn sets them before, one by one.
     """
 
-    def __init__(self, model, optimizer, loss, train_batch_size=128, test_batch_size=128, nb_epoch=100, shuffle=True,
-                 show_accuracy=False, validation_split=0, validation_data=None, callbacks=None, verbose=0):
-        self.compiled_model_, self.classes_, self.config_, self.weights_ = None, [], [], []
-        for name, value in locals().items():
-            if name != "self":
-                setattr(self, name, value)
+    def __init__(self, model: Sequential, optimizer: str | Optimizer, loss: Named, train_batch_size: int = 128,
+                 test_batch_size: int = 128, nb_epoch: int = 100, shuffle: Shuffle = True, show_accuracy: bool = False,
+                 validation_split: float = 0, validation_data: Any = None, callbacks: Iterable[Callback] | None = None,
+                 verbose: int = 0) -> None:
+        self.model, self.optimizer, self.loss = model, optimizer, loss
+        self.train_batch_size, self.test_batch_size, self.nb_epoch = train_batch_size, test_batch_size, nb_epoch
+        self.shuffle, self.show_accuracy, self.verbose = shuffle, show_accuracy, verbose
+        self.validation_split, self.validation_data, self.callbacks = validation_split, validation_data, callbacks
+        self.compiled_model_: Sequential | None = None
+        self.classes_: Any = []
+        self.config_: Any = []
+        self.weights_: list[Array] = []
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All arguments by their names. Keras 0.1 gave the first three only, so that copies lost the others."""
         return {name: getattr(self, name) for name in inspect.signature(BaseWrapper).parameters}
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> BaseWrapper:
         # By itself, scikit-learn takes the model for an estimator, too, since it has get_params.
         return type(self)(**copy.deepcopy(self.get_params()))
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         from sklearn.base import BaseEstimator  # Only scikit-learn asks.
 
         return BaseEstimator().__sklearn_tags__()
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> BaseWrapper:
         """Set arguments by their names.
 
         Raises
@@ -76,7 +88,7 @@ class BaseWrapper:
         vars(self).update(params)
         return self
 
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> History:
         """Train a copy of the model.
 
         Parameters
@@ -106,12 +118,12 @@ class BaseWrapper:
         self.config_, self.weights_ = self.model.get_config(), self.model.get_weights()
         return history
 
-    def _fitted(self):
+    def _fitted(self) -> Sequential:
         if self.compiled_model_ is None:
             raise ValueError(f"{type(self).__name__} is not trained yet: call fit(X, y) first")
         return self.compiled_model_
 
-    def _score(self, X, y, show_accuracy):
+    def _score(self, X: ArrayLike, y: ArrayLike, show_accuracy: bool) -> Any:
         y = np.asarray(y)
         if y.ndim == 1 and self.loss == "categorical_crossentropy":
             y = to_categorical(y, self._fitted().output_shape[-1])
@@ -122,18 +134,19 @@ class BaseWrapper:
 class KerasClassifier(BaseWrapper):
     """A classifier; arguments and attributes as of :class:`BaseWrapper`, which take further ones by their names."""
 
-    def __init__(self, model, optimizer="adam", loss="categorical_crossentropy", **kwargs):
+    def __init__(self, model: Sequential, optimizer: str | Optimizer = "adam", loss: Named = "categorical_crossentropy",
+                 **kwargs: Any) -> None:
         super().__init__(model, optimizer, loss, **kwargs)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """The class of each sample."""
         return self._fitted().predict_classes(X, batch_size=self.test_batch_size, verbose=self.verbose)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of each class, for each sample."""
         return self._fitted().predict_proba(X, batch_size=self.test_batch_size, verbose=self.verbose)
 
-    def score(self, X, y):
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """The accuracy."""
         return self._score(X, y, True)[1]
 
@@ -141,13 +154,14 @@ class KerasClassifier(BaseWrapper):
 class KerasRegressor(BaseWrapper):
     """A regressor; arguments and attributes as of :class:`KerasClassifier`."""
 
-    def __init__(self, model, optimizer="adam", loss="mean_squared_error", **kwargs):
+    def __init__(self, model: Sequential, optimizer: str | Optimizer = "adam", loss: Named = "mean_squared_error",
+                 **kwargs: Any) -> None:
         super().__init__(model, optimizer, loss, **kwargs)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """The output for each sample, in one row after the other."""
         return self._fitted().predict(X, batch_size=self.test_batch_size, verbose=self.verbose).ravel()
 
-    def score(self, X, y):
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """The loss: less is better, unlike what scikit-learn takes for a score."""
         return self._score(X, y, False)
