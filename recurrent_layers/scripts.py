@@ -1,5 +1,7 @@
 """Scripts of 2015, run as they are: `keras` and `theano` in their imports mean what they were written for."""
 
+from __future__ import annotations
+
 import ast
 import functools
 import importlib
@@ -13,7 +15,7 @@ import runpy
 import sys
 import tokenize
 import traceback
-from typing import Dict, NamedTuple, Set
+from typing import NamedTuple, Sequence
 
 from recurrent_layers import engine, layers
 from recurrent_layers.layers import convolutional
@@ -24,7 +26,7 @@ from recurrent_layers.utils.arguments import choice
 __all__ = ["as_keras"]
 
 
-def as_keras(version="0.1"):
+def as_keras(version: str = "0.1") -> None:
     """Let `import keras` mean this library, and `import theano` work, in this process.
 
     What is imported from `keras` is then what stands in the same place of this library. On Python 3.12 and newer,
@@ -162,7 +164,7 @@ class Sign(NamedTuple):
     line: int
 
 
-def style_of(tree):
+def style_of(tree: ast.AST) -> Style:
     """Which Keras a script was written for, by its imports and calls.
 
     Parameters
@@ -256,11 +258,11 @@ class _Names(NamedTuple):
     """What the names in a script mean."""
 
     #: What is imported from keras, and layers that are given another name: to the names that they have there.
-    imported: Dict[str, str]
+    imported: dict[str, str]
     #: What is imported from elsewhere, or defined in the script.
-    others: Set[str]
+    others: set[str]
     #: What is a string, at one place at least.
-    texts: Set[str]
+    texts: set[str]
 
     def of_keras(self, node):
         """The name in Keras of what a name or an attribute means; None if it is not of Keras."""
@@ -345,7 +347,7 @@ OF_PYTHON_2 = {
 }
 
 
-def run(path, arguments=(), version=None):
+def run(path: str, arguments: Sequence[str] = (), version: str | None = None) -> None:
     """Run a script as Python would, but for what `keras` and `theano` mean.
 
     An error that leaves it is printed as Python does, without what stands before the script, and with advice if it is
@@ -364,14 +366,30 @@ def run(path, arguments=(), version=None):
     SystemExit
         As the script does; or with a message, if it cannot be run.
     """
+    tree = _parsed(path)
+    _prepare(path, tree, style_of(tree) if version is None else Style(version, f"--keras={version}"))
+    sys.argv = [path, *arguments]
+    sys.path[0] = os.path.dirname(os.path.abspath(path))
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except BaseException:
+        # Python calls it behind us; one of the script's own stays in use.
+        sys.excepthook = functools.partial(_print_error, path, sys.excepthook)
+        raise
+
+
+def _parsed(path: str) -> ast.Module:
     try:
         with tokenize.open(path) as file:
-            tree = ast.parse(file.read(), path)
+            return ast.parse(file.read(), path)
     except OSError as error:
         raise SystemExit(f"recurrent_layers: cannot read {path}: {error.strerror}") from None
     except (SyntaxError, UnicodeDecodeError) as error:
         raise SystemExit(_about_syntax(path, error)) from None
-    style = style_of(tree) if version is None else Style(version, f"--keras={version}")
+
+
+def _prepare(path: str, tree: ast.Module, style: Style) -> None:
+    """Say what `keras` and `theano` will mean to a script, and see to it."""
     if style.version == "1.0":
         raise SystemExit(f"recurrent_layers: {path} is for Keras 1.0 or later ({style.reason}), which this does not "
                          "run: it runs scripts for Keras 0.1 to 0.3. If it is one after all: --keras=0.1 or "
@@ -395,17 +413,9 @@ def run(path, arguments=(), version=None):
     floatX = _wanted_floatX(tree)
     if floatX:
         engine.config.floatX = floatX
-    sys.argv = [path, *arguments]
-    sys.path[0] = os.path.dirname(os.path.abspath(path))
-    try:
-        runpy.run_path(path, run_name="__main__")
-    except BaseException:
-        # Python calls it behind us; one of the script's own stays in use.
-        sys.excepthook = functools.partial(_print_error, path, sys.excepthook)
-        raise
 
 
-def say_what_is_wrong():
+def say_what_is_wrong() -> None:
     """Say on stderr what is not as it should be, such as that there is no compiler; see `engine.prepare`."""
     if engine.prepare().complaint:
         print(f"recurrent_layers: {engine.prepare().complaint}", file=sys.stderr, flush=True)
