@@ -26,7 +26,8 @@ def read(name):
 def test_every_page_is_in_a_table_of_contents():
     listed = set()
     for index in ("index", "api/index"):
-        entries = re.search(r"```\{toctree\}\n(.*?)```", read(f"{index}.md"), re.DOTALL)[1].split("\n\n")[1].split()
+        entries = re.search(r"```\{toctree\}\n.*?\n\n(.*?)```", read(f"{index}.md"), re.DOTALL)[1].splitlines()
+        entries = [entry.rpartition("<")[2].rstrip(">") for entry in entries]
         listed |= {index, *(str(pathlib.PurePosixPath(index).parent / entry) for entry in entries)}
     pages = [page for kind in ("md", "rst") for page in DOCS.rglob(f"*.{kind}") if "_build" not in page.parts]
     assert {page.relative_to(DOCS).with_suffix("").as_posix() for page in pages} == listed
