@@ -94,7 +94,8 @@ def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
         return known[identifier]
     close = difflib.get_close_matches(identifier, known, n=1) if isinstance(identifier, str) else ()
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"unknown {kind} {shown(identifier)}{hint or '.'} Known: {', '.join(sorted(known))}."
+    names = sorted({name if "." not in name else f"{name.partition('.')[0]}.*" for name in known})
+    raise ValueError(f"unknown {kind} {shown(identifier)}{hint or '.'} Known: {', '.join(names)}."
                      + (" Any function is accepted too." if callables else ""))
 
 
