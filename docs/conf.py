@@ -23,6 +23,7 @@ autodoc_default_options = {"members": True, "ignore-module-all": True, "member-o
 autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
 html_title = project
