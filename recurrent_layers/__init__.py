@@ -11,17 +11,25 @@ All random numbers (initial weights, projections, dropout, shuffling) come from 
 generator: ``numpy.random.seed(1337)`` before a model is built makes a run reproducible.
 """
 
-from recurrent_layers import activations, callbacks, constraints, initializations, objectives, optimizers, regularizers
+from recurrent_layers import (
+    activations,
+    callbacks,
+    constraints,
+    initializations,
+    layers,
+    objectives,
+    optimizers,
+    regularizers,
+)
 from recurrent_layers.exchange.from_onnx import from_onnx
 from recurrent_layers.layers import *
-from recurrent_layers.layers import __all__ as _layer_names
 from recurrent_layers.models import Sequential, model_from_config, model_from_json, model_from_yaml
 from recurrent_layers.recurrence import show, speed_up_scan
 from recurrent_layers.scripts import as_keras
 from recurrent_layers.sweeps import sweep
 from recurrent_layers.version import __version__  # noqa: F401
 
-__all__ = list(_layer_names) + [
+__all__ = [
     "Sequential",
     "activations",
     "as_keras",
@@ -39,3 +47,4 @@ __all__ = list(_layer_names) + [
     "speed_up_scan",
     "sweep",
 ]
+__all__ += layers.__all__
