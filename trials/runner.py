@@ -34,10 +34,10 @@ def main(arguments=None):
     for name in tqdm(options.names, unit="trial", disable=None, leave=False):
         outcome = outcome_of(name, options)
         outcomes.append(outcome)
-        (options.out / f"{name}.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+        (options.out / f"{outcome['name']}.json").write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+        (options.out / "summary.md").write_text(table(outcomes_in(options.out)), encoding="utf-8")
         tqdm.write(line(outcome))
         sys.stdout.flush()
-    (options.out / "summary.md").write_text(table(outcomes), encoding="utf-8")
     return int(not all(outcome["passed"] for outcome in outcomes))
 
 
@@ -67,6 +67,17 @@ def _seed(text):
     return random.SystemRandom().randrange(2**31) if text == "random" else int(text)
 
 
+def named(name, sanitized):
+    """What the outcome of a trial is called, which may be another one when it is compiled for sanitizers."""
+    return f"{name}-{sanitized}" if sanitized else name
+
+
+def outcomes_in(folder):
+    """What came of trials when they were run last, in their order."""
+    paths = [folder / f"{named(name, kind)}.json" for name in TRIALS for kind in ("", *sanitizer.KINDS)]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+
+
 def command_of(name, options):
     """The command that runs a trial so again."""
     more = f" --number {options.number}" * bool(options.number)
@@ -79,7 +90,8 @@ def outcome_of(name, options):
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
         found = _found(TRIALS[name], pathlib.Path(folder), options)
-    return {"name": name, "passed": not found["failures"], **found, "seed": options.seed, "seconds": options.seconds,
+    return {"name": named(name, options.sanitize), "passed": not found["failures"], **found,
+            "seed": options.seed, "seconds": options.seconds,
             "duration": round(time.monotonic() - began, 1), "date": time.strftime("%Y-%m-%d"),
             "command": command_of(name, options),
             "versions": versions(), "cores": os.cpu_count()}  # fmt: skip
@@ -148,10 +160,12 @@ def table(outcomes):
             lines += ["", f"What {outcome['name']} found:", ""]
             lines += [f"- {_cell(failure['what'])} ({failure['count']} times): `{_cell(failure['reproduce'][:300])}`"
                       for failure in outcome["failures"]]  # fmt: skip
-    first = outcomes[0]
-    about = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
-    lines += ["", f"{about}; {first['cores']} cores, {first['seconds']:g} s for each, seed {first['seed']}, "
-                  f"{first['date']}."]  # fmt: skip
+    lines += ["", "They were run by", ""] + [f"- `{outcome['command']}`" for outcome in outcomes]
+    where = {}
+    for outcome in outcomes:
+        about = ", ".join(f"{name} {version}" for name, version in outcome["versions"].items())
+        where.setdefault(f"{about}; {outcome['cores']} cores; {outcome['date']}", []).append(outcome["name"])
+    lines += [""] + [f"With {about}: {', '.join(names)}." for about, names in where.items()]
     return "\n".join(lines) + "\n"
 
 
