@@ -259,8 +259,8 @@ def test_threads_may_compile_at_once():
         again.train_on_batch(X, np.zeros((40, 2)))
         assert again.predict(X).shape == model.predict(X).shape
     together(work, 4)
-    from recurrent_layers.layers import base
-    print(base._outputs.made)
+    from recurrent_layers.utils import building
+    print(building._outputs.made)
     """) == "None"
 
 
