@@ -789,7 +789,8 @@ class Sequential(containers.Sequential):
                 custom_objects_known("custom_objects", custom_objects):  # fmt: skip
             model = super().from_config(config)
             if "optimizer" in config:
-                model.compile(config["optimizer"], config.get("loss"), config.get("class_mode", "categorical"),
+                loss: Any = config.get("loss")  # None is refused as any other that is not known.
+                model.compile(config["optimizer"], loss, config.get("class_mode", "categorical"),
                               config.get("theano_mode"))  # fmt: skip
         return model
 

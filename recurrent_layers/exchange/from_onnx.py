@@ -6,9 +6,14 @@ Reshape changes no more than these, and shapes that are computed for them are li
 its own. So there are no patterns of nodes to be found, only nodes to be understood one by one.
 """
 
+# Nearly all functions are its own, and take of one another what is described below:
+# mypy: allow-untyped-defs, allow-incomplete-defs
+
+from __future__ import annotations
+
 import math
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +24,7 @@ from recurrent_layers.layers.embeddings import Embedding
 from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
 from recurrent_layers.layers.wrappers import Bidirectional
 from recurrent_layers.models import Sequential
+from recurrent_layers.typing import Array, Path
 from recurrent_layers.utils.arguments import as_path, text
 
 #: The gates, in the order in which ONNX puts their weights below each other.
@@ -40,7 +46,7 @@ _INTEGERS = {name for name in _TYPES if "INT" in name}
 _END = 2**31 - 1  # Exporters say that something goes to the end by this or a larger number.
 
 
-def from_onnx(path, output=None):
+def from_onnx(path: Path, output: str | None = None) -> Sequential:
     """A model of ours from a file of ONNX, with its weights.
 
     Read are the operators LSTM, GRU and RNN where they have our equations, forwards, in reverse (`go_backwards`) and
@@ -132,8 +138,8 @@ class _Size:
 class _Known(NamedTuple):
     """Numbers that depend on the input by its shape alone: `array`, broadcast to `shape`, in which may be sizes."""
 
-    array: np.ndarray
-    shape: tuple
+    array: Array
+    shape: tuple[Any, ...]
 
     @classmethod
     def of(cls, array):
@@ -147,8 +153,8 @@ class _Data(NamedTuple):
     is `turned`, its steps are in the other order than ours.
     """
 
-    layers: tuple
-    axes: tuple
+    layers: tuple[Any, ...]
+    axes: tuple[Any, ...]
     turned: bool = False
 
 
@@ -162,21 +168,22 @@ class _Nothing(NamedTuple):
 
 
 class _Lookup(NamedTuple):
-    W: np.ndarray
+    W: Array
 
     def made(self, is_sequence):
-        return Embedding(*self.W.shape, weights=[self.W]), True
+        return Embedding(self.W.shape[0], self.W.shape[1], weights=[self.W]), True
 
 
 class _Product(NamedTuple):
-    W: np.ndarray
-    b: np.ndarray = None
+    W: Array
+    b: Array | None = None
     activation: str = "linear"
 
     def made(self, is_sequence):
-        b = np.zeros(self.W.shape[1]) if self.b is None else self.b
+        n_in, n_out = self.W.shape
+        b = np.zeros(n_out) if self.b is None else self.b
         cls = TimeDistributedDense if is_sequence else Dense
-        return cls(*self.W.shape, activation=self.activation, weights=[self.W, b]), is_sequence
+        return cls(n_in, n_out, activation=self.activation, weights=[self.W, b]), is_sequence
 
 
 class _Function(NamedTuple):
@@ -197,10 +204,10 @@ class _Merged(NamedTuple):
 class _Cell(NamedTuple):
     """A recurrent layer; `weights` are W, U, b and b of U, with the gates beside each other."""
 
-    cls: type
-    arguments: dict
-    weights: tuple
-    states: tuple
+    cls: Any
+    arguments: dict[str, Any]
+    weights: tuple[Any, ...]
+    states: tuple[Any, ...]
     go_backwards: bool
     return_sequences: bool = True
 
@@ -226,7 +233,9 @@ class _Both(NamedTuple):
     backward: _Cell
     merge: str = "concat"
 
-    return_sequences = property(lambda self: self.forward.return_sequences)
+    @property
+    def return_sequences(self):
+        return self.forward.return_sequences
 
     def made(self, is_sequence):
         learned = self.forward.is_learned() or self.backward.is_learned()
@@ -284,7 +293,8 @@ class _Graph:
         if self.opset < 7:
             raise ValueError(f"it is written in version {self.opset} of ONNX's operators; 7 and later are read")
         self.initializers = {one.name: one for one in self.graph.initializer}
-        self.values, self.steps, self.samples = {"": None}, None, None
+        self.values: dict[str, Any] = {"": None}
+        self.steps = self.samples = None
 
     # ---- the way ------------------------------------------------------------------------------------
 
@@ -808,7 +818,7 @@ class _Graph:
             if a.dtype == object or b.dtype == object or (a < 0).any() or (b <= 0).any():
                 raise ValueError("it divides sizes that are not known")
             return _Known(a // b, shape)
-        function = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Equal": np.equal,
+        function: Any = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Equal": np.equal,
                     "Less": np.less, "And": np.logical_and}[op]  # fmt: skip
         try:
             with np.errstate(all="ignore"):
@@ -942,7 +952,7 @@ class _Graph:
         W, R = self.solid(W, "W"), self.solid(R, "R")
         both = node.attribute("direction", "forward") == "bidirectional"
         nb, gates, n = 1 + both, len(_GATES[cls]), R.shape[-1]
-        shapes = {"W": (W, (nb, gates * n, n_in or W.shape[-1])), "R": (R, (nb, gates * n, n))}
+        shapes: dict[str, Any] = {"W": (W, (nb, gates * n, n_in or W.shape[-1])), "R": (R, (nb, gates * n, n))}
         B = np.zeros((nb, 2 * gates * n)) if B is None else self.solid(B, "B")
         shapes["B"] = B, (nb, 2 * gates * n)
         for name, (array, shape) in shapes.items():
@@ -963,7 +973,7 @@ class _Graph:
 
     def _outputs(self, X, cells, reverse, samples, steps, layout):
         last = [cell._replace(return_sequences=False) for cell in cells]
-        directions = ()
+        directions: tuple[_Axis, ...] = ()
         if len(cells) == 2:
             if X.turned:
                 raise ValueError("it goes both ways over what has been turned round")
@@ -1159,7 +1169,7 @@ def _taken(left, size):
     return tuple(taken)
 
 
-_WAYS = {
+_WAYS: dict[str, Any] = {
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _Graph.recurrent), "Constant": _Graph.constant, "Identity": _Graph.same,
     "Dropout": _Graph.dropout, "Cast": _Graph.cast, "Shape": _Graph.shape, "ConstantOfShape": _Graph.constant_of_shape,
     "Expand": _Graph.expand, "Transpose": _Graph.transpose, "Squeeze": _Graph.squeeze, "Unsqueeze": _Graph.unsqueeze,
