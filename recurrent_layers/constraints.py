@@ -6,7 +6,7 @@ from typing import Callable
 
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.typing import Config, Named, Variable
-from recurrent_layers.utils.arguments import number
+from recurrent_layers.utils.arguments import call_of, number
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
 
 __all__ = [
@@ -20,6 +20,9 @@ class Constraint:
 
     def __call__(self, p: Variable) -> Variable:
         return p
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     def get_config(self) -> Config:
         """The class's name and its arguments, as a dict for JSON."""

@@ -150,6 +150,9 @@ class Optimizer(PortableState):
         self.clipvalue = clipvalue
         self.updates = []
 
+    def __repr__(self) -> str:
+        return arguments.call_of(self)
+
     def _plain(self, *names: str) -> list[Variable]:
         """The variables of numbers that are floats to the user."""
         return [vars(self)[name] for name in names]

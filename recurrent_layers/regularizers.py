@@ -10,7 +10,7 @@ from recurrent_layers.engine import Variable
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.typing import Config, Named
-from recurrent_layers.utils.arguments import number, shown
+from recurrent_layers.utils.arguments import call_of, number, shown
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ class Regularizer(PortableState):
 
     def __call__(self, loss: Variable) -> Variable:
         return loss
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     def get_config(self) -> Config:
         """The class's name and its arguments, as a dict for JSON."""

@@ -23,7 +23,7 @@ from recurrent_layers.typing import (
     Variable,
     Weights,
 )
-from recurrent_layers.utils.arguments import flag, items, shown, sizes, text
+from recurrent_layers.utils.arguments import call_of, flag, items, shown, sizes, text
 from recurrent_layers.utils.arrays import (
     array_of_numbers,
     check_integers,
@@ -154,6 +154,11 @@ class Layer(PortableState):
     updates : list of (shared variable, new value)
         Further updates that a training step shall make.
 
+    Notes
+    -----
+    Python shows a layer as the call that makes one like it: ``LSTM(3, 8, return_sequences=True)``. Weights and a `name`
+    that were given are not in it, and a function of one's own or a variable only by its name.
+
     Examples
     --------
     Two layers stacked by hand, without a model::
@@ -203,6 +208,9 @@ class Layer(PortableState):
         self.regularizers = []
         self.constraints = []
         self.updates = []
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     # ---- connection -------------------------------------------------------------------------
 

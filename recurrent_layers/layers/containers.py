@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import textwrap
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, Iterable, List
 
@@ -122,6 +123,14 @@ class Sequential(Container):
         except Exception:
             self._let_go()
             raise
+
+    def __str__(self) -> str:
+        """The same as `repr`, with a line for each layer where one line is not enough."""
+        line, begin = repr(self), f"{type(self).__name__}(["
+        if len(line) <= 88 or not line.startswith(begin):
+            return line
+        layers = "".join(f"{layer},\n" for layer in self.layers)
+        return f"{begin}\n{textwrap.indent(layers, '    ')}])"
 
     def _let_go(self) -> None:
         """Undo what `add` has done to layers: there is no such stack, so that they may stand in another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 import os
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recurrent_layers.engine import Variable, config
+from recurrent_layers.engine import SharedVariable, Variable, config
 
 
 def shown(value: object) -> str:
@@ -22,6 +23,53 @@ def shown(value: object) -> str:
     except Exception:  # Whatever an object's own code raises; also integers of thousands of digits have no text.
         one_line = object.__repr__(value)
     return one_line if len(one_line) <= 200 else f"{one_line[:200]}... (of type {type(value).__name__})"
+
+
+def call_of(thing: Any) -> str:
+    """The call that makes such a thing: its class, its sizes, and what else is not as it is by default.
+
+    The arguments are those of its `get_config`: weights and names that were given are not among them. Functions of
+    one's own and variables stand there by their names, other layers and regularizers as the calls that make them. What
+    is half built, or has a config that lacks an argument, is shown as Python shows any object.
+    """
+    try:
+        config, given, is_in_order = dict(thing.get_config()), [], True
+        del config["name"]
+        for name, parameter in inspect.signature(type(thing)).parameters.items():
+            is_in_order = is_in_order and parameter.kind is not parameter.KEYWORD_ONLY and (
+                parameter.default in (parameter.empty, ()) or name.endswith("_dim"))
+            if parameter.kind is parameter.VAR_KEYWORD:
+                given += [f"{key}={_typed(value)}" for key, value in config.items()]
+            elif parameter.kind is parameter.VAR_POSITIONAL:
+                given += map(_typed, config.pop(name))
+            elif name not in ("weights", "name"):
+                value = _argument(thing, name, config.pop(name))
+                if is_in_order:
+                    given.append(_typed(value))
+                elif value != parameter.default:
+                    given.append(f"{name}={_typed(value)}")
+        return f"{type(thing).__name__}({', '.join(given)})"
+    except Exception:  # Whatever a config of the user's own raises.
+        return object.__repr__(thing)
+
+
+def _argument(thing: Any, name: str, value: Any) -> Any:
+    """What `value` stands for in a config."""
+    given = getattr(thing, name, None)
+    if isinstance(given, SharedVariable):
+        return float(str(given.get_value()))  # With as many digits as `floatX` has.
+    is_of_configs = isinstance(value, dict) or isinstance(value, list) and all(isinstance(one, dict) for one in value)
+    return given if is_of_configs else value
+
+
+def _typed(value: Any) -> str:
+    """How an argument is typed."""
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(map(_typed, value)) + "," * (isinstance(value, tuple) and len(value) == 1)
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    if isinstance(value, Variable):
+        return str(value)
+    return getattr(value, "__name__", None) or repr(value)
 
 
 def number(name: str, value: Any, least: float = -math.inf, most: float = math.inf, below: float = math.inf) -> float:
