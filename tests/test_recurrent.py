@@ -317,3 +317,102 @@ class TestConnection:
             layer = GRU(2, 3, return_sequences=return_sequences)
             layer.set_previous(embedding)
             assert (layer.get_output_mask() is not None) == return_sequences
+
+
+class TestCellsOfOnesOwn:
+    """What is wrong with one is said by its name, and before anything is compiled."""
+
+    @staticmethod
+    def cell(step=None, **attributes):
+        def right(self, x_t, h_tm1):
+            return T.tanh(T.dot(x_t, self.W) + T.dot(h_tm1, self.U) + self.b)
+
+        return type("Cell", (rl.Recurrent,), {"param_names": ("W", "U", "b"), "step": step or right, **attributes})
+
+    @pytest.mark.parametrize("attributes, message", [
+        (dict(param_names="W_z"), r"param_names of Cell must be names in a tuple, such as .* or \('W',\), got 'W_z'"),
+        (dict(param_names=("W", 3)), "param_names of Cell must be names in a tuple"),
+        (dict(non_trainable_names=("P", "")), "non_trainable_names of Cell must be names in a tuple"),
+        (dict(param_names=("W", "U", "b", "b")), "there are 2 weights b in Cell: each needs a name of its own"),
+        (dict(non_trainable_names=("W",)), "there are 2 weights W in Cell"),
+        (dict(param_names=("W", "U", "b", "step")), "the weight step of Cell needs another name: layer.step is someth"),
+        (dict(param_names=("W", "U", "b", "init")), "the weight init of Cell needs another name"),
+        (dict(param_names=("W", "U", "b", "input_shape")), "the weight input_shape of Cell needs another name"),
+        (dict(nb_states=0), "nb_states of Cell must be an integer of at least 1, got 0"),
+        (dict(nb_states="2"), "nb_states of Cell must be an integer of at least 1, got '2'"),
+        (dict(initialization=lambda self, name: None),
+         r"initialization\('W'\) of Cell must give an initialization and a shape, such as .*, got None"),
+        (dict(initialization=lambda self, name: "uniform"), "must give an initialization and a shape.*got 'uniform'"),
+        (dict(initialization=lambda self, name: ((3, 4), "uniform")), "the shape of W must be a list of integers, got"),
+        (dict(initialization=lambda self, name: ("uniform", (3, 0))), "a size in the shape of W must be an integer"),
+    ])  # fmt: skip
+    def test_what_it_says_of_its_weights(self, attributes, message):
+        with pytest.raises(ValueError, match=message):
+            self.cell(**attributes)(3, 4)
+
+    @pytest.mark.parametrize("attributes, message", [
+        (dict(state_sizes=4), "state_sizes of Cell must be a list of integers, got 4"),
+        (dict(state_sizes=[2]), "must be as many sizes as nb_states says, 1, and the first output_dim, 4, got .2."),
+        (dict(state_sizes=[4, 4]), "must be as many sizes as nb_states says, 1, .*got .4, 4."),
+        (dict(inputs=lambda self, x, mask: x), "what `inputs` of Cell gives must be a list of symbolic variables"),
+        (dict(inputs=lambda self, x, mask: None), "what `inputs` of Cell gives must be a list of .*, got None"),
+        (dict(inputs=lambda self, x, mask: []), r"must be a list of symbolic variables, .*, got \[\]"),
+        (dict(inputs=lambda self, x, mask: [x, np.ones(3)]), "list of symbolic variables.*, got an array of .* in it"),
+        (dict(inputs=lambda self, x, mask: [x[:, 0, 0]]), "list of .*nb_samples.*, got one with 1 dimensions in it"),
+    ])  # fmt: skip
+    def test_what_it_says_of_inputs_and_states(self, attributes, message):
+        with pytest.raises(ValueError, match=message):
+            self.cell(**attributes)(3, 4).get_output()
+
+    @pytest.mark.parametrize("step, message", [
+        (lambda self, x_t, h_tm1: None, "the step of Cell must return symbolic variables, .*, got None"),
+        (lambda self, x_t, h_tm1: np.ones((2, 4)), "must return symbolic variables, .*, got an array of float64"),
+        (lambda self, x_t, h_tm1: {"h": h_tm1}, "must return symbolic variables, .*, got {'h': "),
+        (lambda self, x_t, h_tm1: h_tm1.sum(axis=1), r"state 1 .* must have 2 dimensions, \(nb_samples, 4\), got "),
+        (lambda self, x_t, h_tm1: h_tm1.sum(axis=1, keepdims=True), r"shape \(nb_samples, 4\), got \(None, 1\)"),
+        (lambda self, x_t, h_tm1: h_tm1.sum(axis=0, keepdims=True), r"shape \(nb_samples, 4\), got \(1, None\)"),
+        (lambda self, x_t, h_tm1: T.gt(h_tm1, 0), "must be of floatX, float32, got bool: T.cast"),
+        (lambda self, x_t, h_tm1: h_tm1 * np.ones(4), "got float64: numbers and arrays of NumPy in the step may be"),
+        (lambda self, x_t, h_tm1: T.concatenate([h_tm1, x_t], axis=1),
+         r"state 1 that the step of Cell returns must have the shape \(nb_samples, 4\), but has \(7, 7\) for 7"),
+        (lambda self, x_t, h_tm1: h_tm1[:, :2], r"must have the shape \(nb_samples, 4\), but has \(7, 2\)"),
+        (lambda self, x_t, h_tm1: T.dot(h_tm1, self.W), r"the step of Cell\(3, 4\) cannot be computed, as here for 7 "),
+        (lambda self, x_t, h_tm1: h_tm1 + x_t, r"the step of Cell\(3, 4\) cannot be computed, as here for 7 samples"),
+    ])  # fmt: skip
+    def test_what_a_step_returns(self, step, message):
+        with change_flags(floatX="float32"), pytest.raises(ValueError, match=message):
+            self.cell(step)(3, 4).get_output()
+
+    def test_a_step_that_takes_other_arguments(self):
+        message = r"the step of Cell is called with what `inputs` gives \(1\) and with the states \(1, as nb_s"
+        for step in (lambda self, x_t: x_t, lambda self, x_t, h_tm1, c_tm1: (h_tm1, c_tm1)):
+            with pytest.raises(TypeError, match=message):
+                self.cell(step)(3, 4).get_output()
+
+    def test_no_step(self):
+        with pytest.raises(NotImplementedError, match="Cell has no step: a subclass of Recurrent needs a method step"):
+            type("Cell", (rl.Recurrent,), {})(3, 4).get_output()
+
+    def test_a_weight_that_was_not_named(self):
+        with pytest.raises(AttributeError, match="no attribute 'U_z'; the weights that param_names .* are W, U, b$"):
+            self.cell(lambda self, x_t, h_tm1: T.dot(h_tm1, self.U_z))(3, 4).get_output()
+
+    @pytest.mark.skipif(not hasattr(Exception, "add_note"), reason="errors take notes from Python 3.11 on")
+    def test_what_the_engine_says_of_a_step_is_explained(self):
+        for step in (lambda self, x_t, h_tm1: h_tm1 if h_tm1 > 0 else x_t, lambda self, x_t, h_tm1: sum(h_tm1)):
+            with pytest.raises(TypeError) as error:
+                self.cell(step)(3, 4).get_output()
+            assert "the step of Cell is called to build a graph, with symbolic variables" in error.value.__notes__[0]
+
+    @pytest.mark.parametrize("step", [
+        lambda self, x_t, h_tm1: T.tanh(T.dot(x_t, self.W) + np.ones((5, 4), engine.config.floatX) * h_tm1),
+        lambda self, x_t, h_tm1: T.tanh(x_t.shape[0] * h_tm1 + T.dot(x_t, self.W) + self.drift),
+        lambda self, x_t, h_tm1: T.dot(x_t, self.W) / T.zeros_like(h_tm1),
+    ])  # fmt: skip
+    def test_steps_that_are_not_refused(self, step):
+        """For one number of samples only, with a variable that the user gives, or of numbers that are none."""
+        assert self.cell(step, drift=T.matrix())(3, 4).get_output().ndim == 2
+
+    def test_a_function_of_ones_own_in_a_layer_of_ours(self):
+        with pytest.raises(ValueError, match=r"the step of LSTM\(3, 4\) cannot be computed, as here for 7 samples"):
+            LSTM(3, 4, activation=lambda x: x.sum(axis=-1)).get_output()

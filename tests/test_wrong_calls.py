@@ -55,12 +55,12 @@ INTERNAL = [
     "__main__", "conversion", "datasets", "datasets.pickles", "datasets.word_sequences", "elsewhere", "engine",
     "exchange", "exchange.c_graphs", "exchange.c_words", "exchange.configs", "exchange.copies", "exchange.files",
     "exchange.hdf5", "exchange.later_keras", "exchange.onnx_graphs", "exchange.onnx_words", "exchange.predictions",
-    "exchange.to_c", "exchange.to_onnx", "exchange.training_files", "layers", "layers.carrying", "layers.convolutional",
-    "layers.iteration", "layers.known", "layers.steps_of_keras", "preprocessing", "preprocessing.image", "recurrence",
-    "scripts", "theano_setup", "training", "training.ahead", "training.batches", "training.data",
-    "training.distributed", "training.epochs", "training.functions", "training.lengths", "training.parts", "typing",
-    "utils", "utils.arguments", "utils.arrays", "utils.building", "utils.dot_utils", "utils.model_utils",
-    "utils.visualize_util", "version", "weight_files", "wrappers",
+    "exchange.to_c", "exchange.to_onnx", "exchange.training_files", "layers", "layers.carrying", "layers.cells",
+    "layers.convolutional", "layers.iteration", "layers.known", "layers.steps_of_keras", "preprocessing",
+    "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "training.ahead", "training.batches",
+    "training.data", "training.distributed", "training.epochs", "training.functions", "training.lengths",
+    "training.parts", "typing", "utils", "utils.arguments", "utils.arrays", "utils.building", "utils.dot_utils",
+    "utils.model_utils", "utils.visualize_util", "version", "weight_files", "wrappers",
 ]  # fmt: skip
 
 

@@ -421,7 +421,8 @@ class Layer(PortableState):
             If `init` makes something of another shape, that is not finite, or that holds no numbers, or if there is
             not the memory for it.
         """
-        name, shape = text("name", name), sizes("shape", shape)
+        name = text("name", name)
+        shape = sizes(f"the shape of {name}", shape)
         check_memory(f"the weight {name} of {type(self).__name__}", shape)
         value = initializations.get(init)(shape)
         is_shared = isinstance(value, engine.SharedVariable)

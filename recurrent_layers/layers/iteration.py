@@ -10,6 +10,7 @@ import numpy as np
 from recurrent_layers import activations, constraints, initializations, regularizers
 from recurrent_layers.engine import Variable, config, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers import cells
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, Said
 from recurrent_layers.layers.carrying import Carried
 from recurrent_layers.recurrence import scan
@@ -170,6 +171,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         self.truncate_gradient = integer("truncate_gradient", truncate_gradient, or_minus_1="all steps")
         self.return_sequences = flag("return_sequences", return_sequences)
         self.go_backwards = flag("go_backwards", go_backwards)
+        self.nb_states = integer(f"nb_states of {type(self).__name__}", self.nb_states)
         self.initial_state = self._checked_initial_state(initial_state)
         self.return_state = flag("return_state", return_state)
         self.stateful = flag("stateful", stateful)
@@ -187,8 +189,9 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         self.gradient_clipping = number("gradient_clipping", gradient_clipping, least=0.0)
         self.input = T.tensor3(type(self).__name__ + "_input")
 
+        cells.check_names(self, Recurrent)
         for name in self.draw_order() + list(self.non_trainable_names):
-            setattr(self, name, self.add_weight(name, *self.initialization(name)))
+            setattr(self, name, self.add_weight(name, *cells.checked_initialization(self, name)))
         self.params = [getattr(self, name) for name in self.param_names]
         self.non_trainable_weights = [getattr(self, name) for name in self.non_trainable_names]
         if isinstance(self.initial_state, str):
@@ -315,7 +318,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         symbolic variable, or tuple of as many as there are states
             The first state is the output.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no step: a subclass of Recurrent needs a method "
+                                  "step(self, x_t, h_tm1), which returns the state after it")
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -420,9 +424,10 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             mask = T.neq(mask, 0).dimshuffle(1, 0)
         if self.go_backwards:
             x, mask = x[::-1], None if mask is None else mask[::-1]
+        cells.check_sizes(self)
         carried = Carried(self, self._first_states(x.shape[1], train), x.shape[1], goes_on(self))
         place = {"steps_before": carried.steps} if self.counts_steps else {}
-        inputs = list(self.inputs(x, mask, **place))
+        inputs = cells.checked_inputs(self, self.inputs(x, mask, **place))
         given = inputs + self._zoned_out(x, train) + [mask] * (mask is not None)
         # A size of 1 might be broadcastable, which nothing in a step is but the last axis of a column.
         sequences = [of_any_size(one.dimshuffle(0, 1, 'x'), 0, 1) if one.ndim == 2 else of_any_size(one, 0, 1, 2)
@@ -432,11 +437,9 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         def step(*given):
             of_step, given = list(given[:len(sequences)]), given[len(sequences):]
             states_tm1, of_size = given[:self.nb_states], dict(zip(factors, given[self.nb_states:]))
-            states = self.step(*of_step[:len(inputs)], *states_tm1)
-            states = list(states) if isinstance(states, (tuple, list)) else [states]
-            if len(states) != self.nb_states:
-                raise ValueError(f"the step of {type(self).__name__} must return as many states as nb_states says, "
-                                 f"{self.nb_states}, but returns {len(states)}")
+            states = cells.called(self, of_step[:len(inputs)], states_tm1)
+            if not train and type(self).inputs is Recurrent.inputs:
+                cells.try_step(self, of_step[0], states_tm1, states)
             states = with_other_products(states, self._of_matrices(of_size))
             if self.gradient_clipping:
                 states = with_clipped_sums(states, self._weights_of_kind("U"), self.gradient_clipping)
