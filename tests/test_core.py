@@ -3,6 +3,7 @@ import pytest
 from conftest import DATA
 from numpy.testing import assert_allclose
 
+import recurrent_layers as rl
 from recurrent_layers import (
     GRU,
     JZS1,
@@ -262,3 +263,43 @@ def test_dense_behind_a_sequence_takes_no_mask_and_no_other_size():
 ])  # fmt: skip
 def test_config_makes_the_same_layer_again(layer):
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+class TestLayersOfOnesOwn:
+    """What is wrong with one is said by its name when the model is built or compiled."""
+
+    @staticmethod
+    def model(*after, base=rl.Layer, **attributes):
+        model = rl.Sequential([rl.TimeDistributedDense(2, 3), type("Own", (base,), attributes)(), *after])
+        model.compile("sgd", "mse")
+
+    @pytest.mark.parametrize("y, message", [
+        (None, "the output of Own must be a symbolic variable, samples first, got None"),
+        (np.ones((2, 3)), "the output of Own must be a symbolic variable, samples first, got an array of float64"),
+        ([T.matrix()], "the output of Own must be a symbolic variable, samples first, got .<"),
+        (T.scalar(), "the output of Own must be a symbolic variable, samples first, got a single number"),
+    ])  # fmt: skip
+    def test_outputs(self, y, message):
+        for after in ([], [rl.Dense(3, 1)]):
+            with pytest.raises(ValueError, match=message):
+                self.model(*after, get_output=lambda self, train=False: y)
+
+    @pytest.mark.parametrize("mask, message", [
+        (True, r"the mask of Own must be a symbolic variable, \(nb_samples, timesteps\), or None, got True"),
+        (np.ones((2, 5), "int8"), "the mask of Own must be a symbolic variable, .*, got an array of int8"),
+        (T.tensor3(), "the mask of Own must be a symbolic variable, .*, got one with 3 dimensions"),
+    ])  # fmt: skip
+    def test_masks(self, mask, message):
+        for after in ([], [rl.LSTM(3, 4)], [rl.Dense(3, 1)]):
+            with pytest.raises(ValueError, match=message):
+                self.model(*after, base=rl.MaskedLayer, get_output_mask=lambda self, train=False: mask)
+
+    @pytest.mark.skipif(not hasattr(Exception, "add_note"), reason="errors take notes from Python 3.11 on")
+    def test_what_the_engine_says_of_an_output_is_explained(self):
+        for layer in (rl.Dense(3, 2, activation=lambda x: np.maximum(x, 0)), rl.Lambda(lambda x: x if x > 0 else -x)):
+            model = rl.Sequential([layer, rl.Dense(2, 1)])
+            layer.input = T.matrix()
+            with pytest.raises(TypeError) as error:
+                model.get_output()
+            assert [note.split(", ")[0] for note in error.value.__notes__] == [
+                f"get_output of {type(layer).__name__} is called to build a graph"]  # fmt: skip

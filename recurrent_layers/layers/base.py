@@ -33,7 +33,7 @@ from recurrent_layers.utils.arrays import (
     is_finite,
     set_all,
 )
-from recurrent_layers.utils.building import one_output_for_each_layer, output_of
+from recurrent_layers.utils.building import mask_of, one_output_for_each_layer, output_of
 from recurrent_layers.utils.generic_utils import known_name
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ class Layer(PortableState):
             except ValueError as error:
                 raise ValueError(f"{error}{_if_of_one_size(layer)}{_if_of_one_size(self)}") from None
         with one_output_for_each_layer([]):
-            has_mask = not self.supports_masked_input() and layer.get_output_mask() is not None
+            has_mask = not self.supports_masked_input() and mask_of(layer, False) is not None
         if has_mask:
             raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one; "
                              "set return_sequences=False in the recurrent layer before it, or mask_zero=False in the "
@@ -624,7 +624,7 @@ class MaskedLayer(Layer):
     def get_input_mask(self, train: bool = False) -> Variable | None:
         """The mask of the previous layer's output; None without one."""
         train = flag("train", train)
-        return self.previous.get_output_mask(train) if hasattr(self, "previous") else None
+        return mask_of(self.previous, train) if hasattr(self, "previous") else None
 
     def get_output_mask(self, train: bool = False) -> Variable | None:
         return self.get_input_mask(train)

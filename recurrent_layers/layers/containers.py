@@ -14,7 +14,7 @@ from recurrent_layers.layers.base import Layer, unchanged
 from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.typing import ArrayLike, Config, Matched, Params, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
-from recurrent_layers.utils.building import output_of
+from recurrent_layers.utils.building import mask_of, output_of
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor
 
@@ -244,7 +244,7 @@ class Sequential(Container):
         return output_of(self._top(), train)
 
     def get_output_mask(self, train: bool = False) -> Variable | None:
-        return self._top().get_output_mask(train)
+        return mask_of(self._top(), train)
 
     def get_config(self) -> Config:
         """The configs of the layers, as a dict; see :meth:`Layer.get_config`."""
@@ -312,7 +312,7 @@ class Merge(Container):
                              "another layer")
         self.layers = models
         self._check_shapes()
-        if any(layer.get_output_mask() is not None for layer in models):
+        if any(mask_of(layer, False) is not None for layer in models):
             warnings.warn("Merge hands on no mask, as in Keras 0.1: what follows takes padding for real", stacklevel=2)
 
     def _axis(self, ndim: int) -> int:
@@ -468,7 +468,7 @@ class AutoEncoder(Sequential):
         return output_of(self._of(train), train)
 
     def get_output_mask(self, train: bool = False) -> Variable | None:
-        return self._of(train).get_output_mask(train)
+        return mask_of(self._top(), train)
 
     def get_config(self) -> Config:
         return {"name": type(self).__name__, "encoder": self.encoder.get_config(), "decoder": self.decoder.get_config(),

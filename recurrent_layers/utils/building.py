@@ -3,6 +3,10 @@
 import contextlib
 import threading
 
+from recurrent_layers import engine
+from recurrent_layers.utils.arguments import shown
+from recurrent_layers.utils.generic_utils import noted
+
 
 class _Outputs(threading.local):
     """The outputs that were made; each thread builds graphs of its own."""
@@ -61,5 +65,38 @@ def made_once(key, make):
 
 
 def output_of(layer, train):
-    """The output of a layer; within :func:`one_output_for_each_layer` made once."""
-    return made_once((layer, bool(train)), lambda: layer.get_output(train=train))
+    """The output of a layer; within :func:`one_output_for_each_layer` made once.
+
+    Raises
+    ------
+    ValueError
+        If it is no symbolic variable, or has no dimension for samples.
+    """
+    return made_once((layer, bool(train)), lambda: _checked_output(layer, train))
+
+
+def _checked_output(layer, train):
+    name = type(layer).__name__
+    with noted(f"get_output of {name}"):
+        y = layer.get_output(train=train)
+    if not isinstance(y, engine.Variable) or not y.ndim:
+        given = "a single number" if isinstance(y, engine.Variable) else shown(y)
+        raise ValueError(f"the output of {name} must be a symbolic variable, samples first, got {given}")
+    return y
+
+
+def mask_of(layer, train):
+    """The mask of a layer's output, or None.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    mask = layer.get_output_mask(train)
+    is_variable = isinstance(mask, engine.Variable)
+    if mask is not None and not (is_variable and mask.ndim == 2):
+        given = f"one with {mask.ndim} dimensions" if is_variable else shown(mask)
+        raise ValueError(f"the mask of {type(layer).__name__} must be a symbolic variable, (nb_samples, timesteps), or "
+                         f"None, got {given}")
+    return mask
