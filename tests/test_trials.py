@@ -88,8 +88,25 @@ def test_sanitizers_find_what_c_code_does_wrong(wrong, found, tmp_path, of_mine)
         return "nothing is noticed"
     """))
     assert main(["wrong", "--seconds", "1", "--sanitize", "--out", str(tmp_path)]) == 1
-    failure, = json.loads((tmp_path / "wrong.json").read_text())["failures"]
+    failure, = json.loads((tmp_path / "wrong-address.json").read_text())["failures"]
     assert failure["what"].startswith(found) and failure["reproduce"] == "the case"
+
+
+@pytest.mark.skipif(not sanitizer.libraries("thread"), reason="there is no sanitizer of threads")
+def test_sanitizers_find_what_threads_do_at_once(tmp_path, of_mine):
+    of_mine("racing", textwrap.dedent("""
+        import ctypes, subprocess
+        (run.folder / "code.cpp").write_text('#include <thread>\\nint shared; extern "C" void race() '
+                                             '{ std::thread other([] { shared = 1; }); shared = 2; other.join(); }')
+        cxx = os.environ["THEANO_FLAGS"].rpartition("cxx=")[2].partition(",")[0]
+        subprocess.run([cxx, "-shared", "-fPIC", "code.cpp", "-o", "code.so"], cwd=run.folder, check=True)
+        run.tries("the case")
+        ctypes.CDLL(str(run.folder / "code.so")).race()
+        return "nothing is noticed"
+    """))
+    assert main(["racing", "--seconds", "1", "--sanitize-threads", "--out", str(tmp_path)]) == 1
+    failure, = json.loads((tmp_path / "racing-thread.json").read_text())["failures"]
+    assert failure["what"].startswith("ThreadSanitizer: data race in") and failure["reproduce"] == "the case"
 
 
 def test_a_random_seed_is_told(tmp_path, of_mine):

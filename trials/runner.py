@@ -98,7 +98,7 @@ def outcome_of(name, options):
 
 
 def _found(module, folder, options):
-    command = [sys.executable, "-m", "trials.process", module, "--folder", str(folder),
+    command = [sanitizer.python(folder, options.sanitize), "-m", "trials.process", module, "--folder", str(folder),
                "--seconds", str(options.seconds), "--seed", str(options.seed),
                "--number", str(options.number)]  # fmt: skip
     paths = [str(HERE.parent)] + [path for path in [os.environ.get("PYTHONPATH")] if path]

@@ -8,7 +8,7 @@ import numpy as np
 
 from recurrent_layers import activations, engine
 from recurrent_layers.utils.arguments import integer, items, shown
-from recurrent_layers.utils.generic_utils import noted
+from recurrent_layers.utils.building import noted
 
 #: How many samples a step is tried with: a number that is hardly a size of anything else.
 NB_SAMPLES = 7

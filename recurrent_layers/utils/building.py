@@ -2,10 +2,10 @@
 
 import contextlib
 import threading
+import traceback
 
 from recurrent_layers import engine
 from recurrent_layers.utils.arguments import shown
-from recurrent_layers.utils.generic_utils import noted
 
 
 class _Outputs(threading.local):
@@ -62,6 +62,27 @@ def made_once(key, make):
     if key not in _outputs.made:
         _outputs.made[key] = make()
     return _outputs.made[key]
+
+
+@contextlib.contextmanager
+def noted(what):
+    """Add to an error in a function of the user's own what it was called for, where errors take notes: on Python 3.11.
+
+    Parameters
+    ----------
+    what : str
+        The function, for the note.
+    """
+    try:
+        yield
+    except Exception as error:
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        is_ours = frame.f_globals.get("__name__", "").startswith("recurrent_layers.")
+        if hasattr(error, "add_note") and not is_ours and not hasattr(error, "__notes__"):
+            error.add_note(f"{what} is called to build a graph, with symbolic variables, which have no values then: "
+                           "the functions of recurrent_layers.engine.tensor take them, those of NumPy and math do not, "
+                           "and tensor.switch(condition, a, b) stands for `a if condition else b`")
+        raise
 
 
 def output_of(layer, train):

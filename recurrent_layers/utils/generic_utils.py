@@ -63,29 +63,6 @@ def not_too_deep() -> Iterator[None]:
                          f"other with sys.getrecursionlimit() = {sys.getrecursionlimit()}") from None
 
 
-@contextlib.contextmanager
-def noted(what: str) -> Iterator[None]:
-    """Add to an error in a function of the user's own what it was called for, where errors take notes: on Python 3.11.
-
-    Parameters
-    ----------
-    what : str
-        The function, for the note.
-    """
-    try:
-        yield
-    except Exception as error:
-        frames = error.__traceback__
-        while frames.tb_next is not None:
-            frames = frames.tb_next
-        is_ours = frames.tb_frame.f_globals.get("__name__", "").startswith("recurrent_layers.")
-        if hasattr(error, "add_note") and not is_ours and not hasattr(error, "__notes__"):
-            error.add_note(f"{what} is called to build a graph, with symbolic variables, which have no values then: "
-                           "the functions of recurrent_layers.engine.tensor take them, those of NumPy and math do not, "
-                           "and tensor.switch(condition, a, b) stands for `a if condition else b`")
-        raise
-
-
 def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
            callables: bool = True) -> Callable[..., Any]:
     """Return a callable as it is, or find it by its name.
