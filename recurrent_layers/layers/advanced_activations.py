@@ -50,6 +50,15 @@ class LeakyReLU(MaskedLayer):
     References
     ----------
     Maas et al. (2013), "Rectifier Nonlinearities Improve Neural Network Acoustic Models".
+
+    Examples
+    --------
+    >>> from recurrent_layers import LeakyReLU
+    >>> from recurrent_layers.engine import tensor as T
+    >>> layer = LeakyReLU(alpha=0.25)
+    >>> layer.input = T.as_tensor_variable([[-2.0, 3.0]])
+    >>> layer.get_output().eval().tolist()
+    [[-0.5, 3.0]]
     """
 
     stepwise = True
@@ -110,6 +119,16 @@ class PReLU(_Learned):
     References
     ----------
     He et al. (2015), "Delving Deep into Rectifiers", arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> from recurrent_layers import GRU, PReLU, Sequential
+    >>> layer = PReLU((16,))
+    >>> model = Sequential([GRU(8, 16, activation="linear", return_sequences=True), layer])
+    >>> model.output_shape
+    (None, None, 16)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(16,)]
     """
 
     stepwise = Said(_is_the_same_at_all_steps)
@@ -152,6 +171,13 @@ class ParametricSoftplus(_Learned):
     ----------
     McFarland et al. (2013), "Inferring Nonlinear Neuronal Computation Based on Physiologically Plausible Inputs",
     PLOS Computational Biology 9.
+
+    Examples
+    --------
+    >>> from recurrent_layers import ParametricSoftplus
+    >>> layer = ParametricSoftplus((2,), alpha_init=0.5)
+    >>> [weight.tolist() for weight in layer.get_weights()]
+    [[0.5, 0.5], [5.0, 5.0]]
     """
 
     stepwise = Said(_is_the_same_at_all_steps)
@@ -192,6 +218,15 @@ class ThresholdedLinear(MaskedLayer):
     ----------
     Konda, Memisevic and Krueger (2014), "Zero-Bias Autoencoders and the Benefits of Co-Adapting Features",
     arXiv:1402.3337.
+
+    Examples
+    --------
+    >>> from recurrent_layers import ThresholdedLinear
+    >>> from recurrent_layers.engine import tensor as T
+    >>> layer = ThresholdedLinear(theta=1.0)
+    >>> layer.input = T.as_tensor_variable([[-2.0, 0.5, 3.0]])
+    >>> layer.get_output().eval().tolist()
+    [[-2.0, 0.0, 3.0]]
     """
 
     stepwise = True
@@ -225,6 +260,15 @@ class ThresholdedReLU(MaskedLayer):
     References
     ----------
     As for :class:`ThresholdedLinear`.
+
+    Examples
+    --------
+    >>> from recurrent_layers import ThresholdedReLU
+    >>> from recurrent_layers.engine import tensor as T
+    >>> layer = ThresholdedReLU(theta=1.0)
+    >>> layer.input = T.as_tensor_variable([[-2.0, 0.5, 3.0]])
+    >>> layer.get_output().eval().tolist()
+    [[0.0, 0.0, 3.0]]
     """
 
     stepwise = True

@@ -73,7 +73,17 @@ def _describe(names: list[Variable], shapes: list[Any]) -> str:
 
 
 class Said:
-    """What a class computes of a layer, unless that has an attribute of this name itself."""
+    """What a class computes of a layer, unless that has an attribute of this name itself.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.base import Said
+    >>> class Square:
+    ...     side = 3
+    ...     area = Said(lambda square: square.side ** 2)
+    >>> Square().area
+    9
+    """
 
     def __init__(self, compute: Callable[[Any], Any]) -> None:
         self.compute, self.__doc__ = compute, compute.__doc__
@@ -161,13 +171,17 @@ class Layer(PortableState):
 
     Examples
     --------
-    Two layers stacked by hand, without a model::
+    Two layers stacked by hand, without a model:
 
-        first, second = GRU(8, 16, return_sequences=True), LSTM(16, 4)
-        first.input = T.tensor3()
-        second.set_previous(first)
-        y = second.get_output()
-        gradients = T.grad(T.sqr(y).sum(), first.params + second.params)
+    >>> from recurrent_layers import GRU, LSTM
+    >>> from recurrent_layers.engine import tensor as T
+    >>> first, second = GRU(8, 16, return_sequences=True), LSTM(16, 4)
+    >>> first.input = T.tensor3()
+    >>> second.set_previous(first)
+    >>> y = second.get_output()
+    >>> gradients = T.grad(T.sqr(y).sum(), first.params + second.params)
+    >>> len(gradients)
+    21
     """
 
     #: Whether the input means whole numbers rather than numbers of `floatX`.
@@ -607,7 +621,18 @@ class Layer(PortableState):
 
 
 class MaskedLayer(Layer):
-    """A layer that hands on the mask of its input, and whose output has the input's shape."""
+    """A layer that hands on the mask of its input, and whose output has the input's shape.
+
+    Examples
+    --------
+    >>> from recurrent_layers import GRU, Embedding, MaskedLayer, Sequential
+    >>> class Halved(MaskedLayer):
+    ...     def get_output(self, train=False):
+    ...         return self.get_input(train) / 2
+    >>> model = Sequential([Embedding(10, 4, mask_zero=True), Halved(), GRU(4, 2)])
+    >>> model.output_shape
+    (None, 2)
+    """
 
     @property
     def output_shape(self) -> ShapeIfKnown:
@@ -647,6 +672,13 @@ class OfOneShape(Layer):
     ------
     ValueError
         If it is no shape, or has no sizes.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.base import OfOneShape
+    >>> layer = OfOneShape((4, 3))
+    >>> layer.sample_shape, layer.expected_input_shape
+    ((4, 3), (None, 4, 3))
     """
 
     def __init__(self, input_shape: int | Sequence[int]) -> None:
@@ -667,7 +699,16 @@ class OfOneShape(Layer):
 
 
 class DrawsNumbers(Layer):
-    """A layer with a stream of random numbers, which is seeded from NumPy's global generator."""
+    """A layer with a stream of random numbers, which is seeded from NumPy's global generator.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.base import DrawsNumbers
+    >>> layer = DrawsNumbers()
+    >>> layer.seed_streams()
+    >>> layer.draw("binomial", (2, 3), p=0.5).eval().shape
+    (2, 3)
+    """
 
     def seed_streams(self) -> None:
         """Begin the stream `random_streams`."""

@@ -40,7 +40,16 @@ def _joined(attribute: str) -> Any:
 
 
 class Container(Layer):
-    """A layer that is made of others: the params, penalties, weights and so on of its `layers` are its own."""
+    """A layer that is made of others: the params, penalties, weights and so on of its `layers` are its own.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Sequential
+    >>> from recurrent_layers.layers.containers import Container
+    >>> model = Sequential([Dense(8, 4), Dense(4, 1)])
+    >>> isinstance(model, Container), len(model.params), model.count_params()
+    (True, 4, 41)
+    """
 
     def __init__(self) -> None:
         self.layers: list[Layer] = []
@@ -104,6 +113,19 @@ class Sequential(Container):
     Attributes
     ----------
     layers : list of Layer
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers import Dense
+    >>> from recurrent_layers.engine import function
+    >>> from recurrent_layers.layers.containers import Sequential
+    >>> stack = Sequential([Dense(3, 4, activation="relu"), Dense(4, 1)])
+    >>> stack
+    Sequential([Dense(3, 4, activation='relu'), Dense(4, 1)])
+    >>> f = function([stack.input], stack.get_output(), allow_input_downcast=True)
+    >>> f(np.zeros((2, 3))).tolist()
+    [[0.0], [0.0]]
     """
 
     #: It is as its layers are, each of which is asked.
@@ -294,10 +316,11 @@ class Merge(Container):
 
     Examples
     --------
-    >>> words, image = Sequential([Embedding(1000, 64), JZS1(64, 32)]), Sequential([Dense(512, 32)])
+    >>> from recurrent_layers import JZS1, Dense, Embedding, Merge, Sequential
+    >>> image, words = Sequential([Dense(512, 32)]), Sequential([Embedding(1000, 64), JZS1(64, 32)])
     >>> model = Sequential([Merge([image, words], mode="concat"), Dense(64, 10, activation="softmax")])
-    >>> model.compile("adam", "categorical_crossentropy")
-    >>> history = model.fit([X_image, X_words], y)
+    >>> model.layers[0].output_shape, model.output_shape
+    ((None, 64), (None, 10))
     """
 
     def __init__(self, layers: Iterable[Layer], mode: str = "sum", concat_axis: int = -1) -> None:
@@ -424,12 +447,12 @@ class AutoEncoder(Sequential):
 
     Examples
     --------
+    >>> from recurrent_layers import LSTM, AutoEncoder, RepeatVector, Sequential
     >>> encoder = Sequential([LSTM(8, 32)])
     >>> decoder = Sequential([RepeatVector(20), LSTM(32, 8, return_sequences=True)])
     >>> model = Sequential([AutoEncoder(encoder, decoder, output_reconstruction=False)])
-    >>> model.compile("adam", "mse")
-    >>> history = model.fit(X, X)
-    >>> codes = model.predict(X)
+    >>> model.output_shape, model.trained_output_shape
+    ((None, 32), (None, 20, 8))
     """
 
     #: An output of a step needs all of them.

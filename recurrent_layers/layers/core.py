@@ -44,6 +44,17 @@ class Masking(MaskedLayer):
     ----------
     mask_value : float
         The value that marks padding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers import GRU, Masking, Sequential
+    >>> model = Sequential([Masking(), GRU(2, 4)])
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> X = np.ones((1, 3, 2))
+    >>> padded = np.concatenate([X, np.zeros((1, 2, 2))], axis=1)
+    >>> np.allclose(model.predict(padded), model.predict(X))
+    True
     """
 
     input_ndim = 3
@@ -82,6 +93,12 @@ class Dropout(DrawsNumbers, MaskedLayer):
     Notes
     -----
     Its stream of random numbers is seeded from NumPy's global generator when the layer is made.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, Dense, Dropout, Sequential
+    >>> Sequential([LSTM(8, 32), Dropout(0.5), Dense(32, 1)])
+    Sequential([LSTM(8, 32), Dropout(0.5), Dense(32, 1)])
     """
 
     stepwise = True
@@ -111,6 +128,13 @@ class Activation(MaskedLayer):
     ------
     ValueError
         If the name is not known, or `target` or `beta` is no number.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Activation, Dense, Sequential
+    >>> model = Sequential([Dense(8, 3), Activation("softmax")])
+    >>> model.output_shape
+    (None, 3)
     """
 
     stepwise = Said(_has_known_activation)
@@ -137,6 +161,13 @@ class RepeatVector(Layer):
     ------
     ValueError
         If `n` is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, RepeatVector, Sequential
+    >>> model = Sequential([Dense(8, 3), RepeatVector(5)])
+    >>> model.output_shape
+    (None, 5, 3)
     """
 
     input_ndim = 2
@@ -175,6 +206,13 @@ class Reshape(Layer):
     -----
     It has no shape of its own to begin with, and so no input: as the first layer of a model, set its `input`. It takes
     no mask.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Reshape, Sequential
+    >>> model = Sequential([Dense(8, 12), Reshape(4, -1)])
+    >>> model.output_shape
+    (None, 4, 3)
     """
 
     def __init__(self, *dims: int | Sequence[int]) -> None:
@@ -214,6 +252,13 @@ class Flatten(Layer):
     Notes
     -----
     As for :class:`Reshape`.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Flatten, RepeatVector, Sequential
+    >>> model = Sequential([Dense(8, 3), RepeatVector(5), Flatten()])
+    >>> model.output_shape
+    (None, 15)
     """
 
     @property
@@ -237,6 +282,13 @@ class Permute(Layer):
     ------
     ValueError
         If they are not 1, 2, ..., n in some order.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Permute, RepeatVector, Sequential
+    >>> model = Sequential([Dense(8, 3), RepeatVector(5), Permute((2, 1))])
+    >>> model.output_shape
+    (None, 3, 5)
     """
 
     def __init__(self, dims: Sequence[int]) -> None:
@@ -272,6 +324,13 @@ class TimeDistributedMerge(Layer):
     Notes
     -----
     It takes no mask, as in Keras: padding would count.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, Sequential, TimeDistributedMerge
+    >>> model = Sequential([LSTM(8, 32, return_sequences=True), TimeDistributedMerge("ave")])
+    >>> model.output_shape
+    (None, 32)
     """
 
     input_ndim = 3
@@ -311,6 +370,13 @@ class ActivityRegularization(Layer):
     Notes
     -----
     It takes no mask, as in Keras: padding would count.
+
+    Examples
+    --------
+    >>> from recurrent_layers import ActivityRegularization, Dense, Sequential
+    >>> model = Sequential([Dense(8, 4, activation="relu"), ActivityRegularization(l1=0.01)])
+    >>> model.regularizers
+    [ActivityRegularizer(l1=0.01)]
     """
 
     stepwise = True
@@ -347,7 +413,14 @@ class Lambda(Layer):
 
     Examples
     --------
-    >>> model = Sequential([LSTM(8, 32, return_sequences=True), Lambda(lambda x: x[:, -1]), Dense(32, 1)])
+    >>> import numpy as np
+    >>> from recurrent_layers import LSTM, Lambda, Sequential
+    >>> model = Sequential([LSTM(8, 4, return_sequences=True), Lambda(lambda x: x.max(axis=1))])
+    >>> model.output_shape
+    (None, 4)
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> model.predict(np.zeros((2, 5, 8))).shape
+    (2, 4)
     """
 
     def __init__(self, function: Named,
@@ -482,6 +555,15 @@ class Dense(_Affine):
     ------
     ValueError
         If a size is not an integer of at least 1, a name is not known, or a weight does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers import Dense
+    >>> [weight.shape for weight in Dense(8, 3, activation="softmax").get_weights()]
+    [(8, 3), (3,)]
+    >>> Dense(2, 1, weights=[np.ones((2, 1)), np.zeros(1)], W_regularizer="l2", W_constraint="nonneg")
+    Dense(2, 1, W_regularizer=WeightRegularizer(l2=0.01), W_constraint=NonNeg())
     """
 
     @property
@@ -502,6 +584,13 @@ class TimeDistributedDense(_Affine, MaskedLayer):
 
     Input (nb_samples, timesteps, input_dim), output (nb_samples, timesteps, output_dim). Parameters,
     weights and errors are those of :class:`Dense`.
+
+    Examples
+    --------
+    >>> from recurrent_layers import GRU, Sequential, TimeDistributedDense
+    >>> model = Sequential([GRU(8, 32, return_sequences=True), TimeDistributedDense(32, 3, activation="softmax")])
+    >>> model.output_shape
+    (None, None, 3)
     """
 
     input_ndim = 3
@@ -536,6 +625,12 @@ class MaxoutDense(_Affine):
     ------
     ValueError
         If a size is not an integer of at least 1, a name is not known, or a weight does not fit.
+
+    Examples
+    --------
+    >>> from recurrent_layers import MaxoutDense
+    >>> [weight.shape for weight in MaxoutDense(8, 3, nb_feature=5).get_weights()]
+    [(5, 8, 3), (5, 3)]
     """
 
     input_ndim = 2

@@ -59,6 +59,15 @@ class Embedding(Layer):
     ------
     ValueError
         If a size is not an integer of at least 1, `init` is not known, or a weight does not fit.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, Embedding, Sequential
+    >>> model = Sequential([Embedding(1000, 64, mask_zero=True), LSTM(64, 32)])
+    >>> model.output_shape
+    (None, 32)
+    >>> [weight.shape for weight in model.layers[0].get_weights()]
+    [(1000, 64)]
     """
 
     input_ndim = 2
@@ -128,6 +137,15 @@ class WordContextProduct(Layer):
     References
     ----------
     Mikolov et al. (2013), "Efficient Estimation of Word Representations in Vector Space", arXiv:1301.3781.
+
+    Examples
+    --------
+    >>> from recurrent_layers import WordContextProduct
+    >>> layer = WordContextProduct(1000, 64)
+    >>> layer.input_shape, layer.output_shape
+    ((None, 2), (None, 1))
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(1000, 64), (1000, 64)]
     """
 
     input_ndim = 2

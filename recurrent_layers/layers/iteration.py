@@ -114,15 +114,19 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     Examples
     --------
-    ::
-
-        class MGU(Recurrent):
-            param_names = ("W_f", "U_f", "b_f", "W_h", "U_h", "b_h")
-
-            def step(self, x_t, h_tm1):
-                f = self.inner_activation(T.dot(x_t, self.W_f) + T.dot(h_tm1, self.U_f) + self.b_f)
-                hh = self.activation(T.dot(x_t, self.W_h) + T.dot(f * h_tm1, self.U_h) + self.b_h)
-                return (1 - f) * h_tm1 + f * hh
+    >>> from recurrent_layers import Dense, Recurrent, Sequential
+    >>> from recurrent_layers.engine import tensor as T
+    >>> class MGU(Recurrent):
+    ...     param_names = ("W_f", "U_f", "b_f", "W_h", "U_h", "b_h")
+    ...
+    ...     def step(self, x_t, h_tm1):
+    ...         f = self.inner_activation(T.dot(x_t, self.W_f) + T.dot(h_tm1, self.U_f) + self.b_f)
+    ...         hh = self.activation(T.dot(x_t, self.W_h) + T.dot(f * h_tm1, self.U_h) + self.b_h)
+    ...         return (1 - f) * h_tm1 + f * hh
+    >>> [weight.shape for weight in MGU(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
+    >>> Sequential([MGU(3, 8, zoneout=0.1), Dense(8, 1)])
+    Sequential([MGU(3, 8, zoneout=0.1), Dense(8, 1)])
     """
 
     input_ndim = 3
@@ -143,9 +147,12 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own, _, references = inspect.cleandoc(cls.__doc__ or "").partition("\n\nReferences\n")
+        own, _, examples = inspect.cleandoc(cls.__doc__ or "").partition("\n\nExamples\n")
+        own, _, references = own.partition("\n\nReferences\n")
         references = f"\n\nReferences\n{references}" if references else "\n\nReferences\n----------"
         cls.__doc__ = own + _PARAMETERS + _OPTIONS + _NOTES + references + _REFERENCES
+        if examples:
+            cls.__doc__ += f"\nExamples\n{examples}\n"
         if "__init__" in vars(cls):
             cls.__init__.__signature__ = _with_options(inspect.signature(cls.__init__))
 

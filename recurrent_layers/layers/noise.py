@@ -32,6 +32,12 @@ class GaussianNoise(DrawsNumbers, MaskedLayer):
     Notes
     -----
     Its stream of random numbers is seeded from NumPy's global generator when the layer is made.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, GaussianNoise, Sequential
+    >>> Sequential([GaussianNoise(0.1), LSTM(8, 32)])
+    Sequential([GaussianNoise(0.1), LSTM(8, 32)])
     """
 
     stepwise = True
@@ -73,6 +79,12 @@ class GaussianDropout(DrawsNumbers, MaskedLayer):
     References
     ----------
     Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", section 10.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, Dense, GaussianDropout, Sequential
+    >>> Sequential([LSTM(8, 32), GaussianDropout(0.5), Dense(32, 1)])
+    Sequential([LSTM(8, 32), GaussianDropout(0.5), Dense(32, 1)])
     """
 
     stepwise = True

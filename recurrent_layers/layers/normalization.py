@@ -61,6 +61,15 @@ class BatchNormalization(OfOneShape):
     ----------
     Ioffe and Szegedy (2015), "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
     Shift", arXiv:1502.03167.
+
+    Examples
+    --------
+    >>> from recurrent_layers import BatchNormalization, Dense, Sequential
+    >>> model = Sequential([Dense(8, 4), BatchNormalization((4,)), Dense(4, 1)])
+    >>> [weight.name for weight in model.layers[1].weights]
+    ['gamma', 'beta', 'running_mean', 'running_std']
+    >>> model.count_params()
+    49
     """
 
     def __init__(self, input_shape: int | Sequence[int], epsilon: float = 1e-6, mode: int = 0, momentum: float = 0.9,

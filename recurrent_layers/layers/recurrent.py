@@ -58,6 +58,12 @@ class SimpleRNN(_OfKeras):
     References
     ----------
     Elman (1990), "Finding Structure in Time", Cognitive Science 14.
+
+    Examples
+    --------
+    >>> from recurrent_layers import SimpleRNN
+    >>> [weight.shape for weight in SimpleRNN(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W", "U", "b")
@@ -88,6 +94,15 @@ class SimpleDeepRNN(_OfKeras):
     References
     ----------
     Keras 0.1, where it shows how to build RNNs with arbitrary lookback.
+
+    Examples
+    --------
+    >>> from recurrent_layers import SimpleDeepRNN
+    >>> layer = SimpleDeepRNN(3, 8, depth=2)
+    >>> layer.param_names
+    ('W', 'U_1', 'U_2', 'b')
+    >>> layer.state_sizes
+    [8, 8]
     """
 
     def __init__(self, input_dim: int, output_dim: int, depth: int = 3, init: Named = 'glorot_uniform',
@@ -142,6 +157,14 @@ class GRU(_OfKeras):
     Cho et al. (2014), "On the Properties of Neural Machine Translation: Encoder-Decoder Approaches";
     Chung et al. (2014), "Empirical Evaluation of Gated Recurrent Neural Networks on Sequence Modeling",
     arXiv:1412.3555.
+
+    Examples
+    --------
+    >>> from recurrent_layers import GRU
+    >>> [weight.shape for weight in GRU(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
+    >>> GRU(3, 8, reset_after=True).param_names[-1]
+    'b_Uh'
     """
 
     param_names: tuple[str, ...] = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
@@ -185,6 +208,17 @@ class LSTM(_OfKeras):
     Hochreiter and Schmidhuber (1997), "Long Short-Term Memory"; Gers et al. (2000), "Learning to
     Forget: Continual Prediction with LSTM"; Graves (2012), "Supervised Sequence Labelling with
     Recurrent Neural Networks".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers import LSTM, Dense, Sequential
+    >>> model = Sequential([LSTM(3, 8, return_sequences=True, dropout_U=0.2), LSTM(8, 4), Dense(4, 1)])
+    >>> model.compile(optimizer="adam", loss="mse")
+    >>> model.predict(np.zeros((2, 5, 3))).shape
+    (2, 1)
+    >>> [weight.shape for weight in LSTM(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_i", "U_i", "b_i", "W_c", "U_c", "b_c", "W_f", "U_f", "b_f", "W_o", "U_o", "b_o")
@@ -233,6 +267,15 @@ class JZS1(_OfKeras):
     ----------
     Jozefowicz, Zaremba and Sutskever (2015), "An Empirical Exploration of Recurrent Network
     Architectures", section 4.
+
+    Examples
+    --------
+    >>> from recurrent_layers import JZS1
+    >>> layer = JZS1(3, 8)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8,), (3, 8), (8, 8), (8,), (8, 8), (8,), (3, 8)]
+    >>> [weight.name for weight in layer.non_trainable_weights]
+    ['Pmat']
     """
 
     param_names = ("W_z", "b_z", "W_r", "U_r", "b_r", "U_h", "b_h")
@@ -267,6 +310,15 @@ class JZS2(_OfKeras):
     ----------
     Jozefowicz, Zaremba and Sutskever (2015), "An Empirical Exploration of Recurrent Network
     Architectures", section 4.
+
+    Examples
+    --------
+    >>> from recurrent_layers import JZS2
+    >>> layer = JZS2(3, 8)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8, 8), (8,), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8)]
+    >>> [weight.name for weight in layer.non_trainable_weights]
+    ['Pmat']
     """
 
     param_names = ("W_z", "U_z", "b_z", "U_r", "b_r", "W_h", "U_h", "b_h")
@@ -294,6 +346,12 @@ class JZS3(_OfKeras):
     ----------
     Jozefowicz, Zaremba and Sutskever (2015), "An Empirical Exploration of Recurrent Network
     Architectures", section 4.
+
+    Examples
+    --------
+    >>> from recurrent_layers import JZS3
+    >>> [weight.shape for weight in JZS3(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_z", "U_z", "b_z", "W_r", "U_r", "b_r", "W_h", "U_h", "b_h")

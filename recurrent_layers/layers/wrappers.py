@@ -62,8 +62,14 @@ class Bidirectional(MaskedLayer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from recurrent_layers import LSTM, Bidirectional, Dense, Sequential
     >>> model = Sequential([Bidirectional(LSTM(8, 32)), Dense(64, 1)])
+    >>> model.compile(optimizer="adam", loss="mse")
+    >>> model.predict(np.zeros((2, 5, 8))).shape
+    (2, 1)
+    >>> Bidirectional(LSTM(8, 32), merge="sum").output_shape
+    (None, 32)
     """
 
     input_ndim = 3

@@ -61,6 +61,12 @@ class IndRNN(Recurrent):
     ----------
     Li et al. (2018), "Independently Recurrent Neural Network (IndRNN): Building A Longer and Deeper RNN",
     arXiv:1803.04831.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import IndRNN
+    >>> [weight.shape for weight in IndRNN(3, 8).get_weights()]
+    [(3, 8), (8,), (8,)]
     """
 
     param_names = ("W", "u", "b")
@@ -90,6 +96,12 @@ class FastRNN(Recurrent):
     ----------
     Kusupati et al. (2018), "FastGRNN: A Fast, Accurate, Stable and Tiny Kilobyte Sized Gated Recurrent Neural
     Network", arXiv:1901.02358.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import FastRNN
+    >>> [weight.shape for weight in FastRNN(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (), ()]
     """
 
     param_names = ("W", "U", "b", "alpha", "beta")
@@ -120,6 +132,12 @@ class FastGRNN(Recurrent):
     ----------
     Kusupati et al. (2018), "FastGRNN: A Fast, Accurate, Stable and Tiny Kilobyte Sized Gated Recurrent Neural
     Network", arXiv:1901.02358.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import FastGRNN
+    >>> [weight.shape for weight in FastGRNN(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (8,), (), ()]
     """
 
     param_names = ("W", "U", "b_z", "b_h", "zeta", "nu")
@@ -152,6 +170,15 @@ class SCRN(Recurrent):
     References
     ----------
     Mikolov et al. (2014), "Learning Longer Memory in Recurrent Neural Networks", arXiv:1412.7753.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import SCRN
+    >>> layer = SCRN(3, 8, alpha=0.9)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8,), (3, 8), (8, 8), (8, 8), (8,), (8, 8), (8, 8), (8,)]
+    >>> layer.state_sizes
+    [8, 8, 8]
     """
 
     param_names = ("W_s", "b_s", "W_h", "U_h", "U_sh", "b_h", "U_y", "U_sy", "b_y")
@@ -191,6 +218,13 @@ class AntisymmetricRNN(Recurrent):
     References
     ----------
     Chang et al. (2019), "AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks", arXiv:1902.09689.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import AntisymmetricRNN
+    >>> layer = AntisymmetricRNN(3, 8, epsilon=0.01, gamma=0.01)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8, 8), (8,)]
     """
 
     param_names: tuple[str, ...] = ("W", "U", "b")
@@ -220,6 +254,12 @@ class GatedAntisymmetricRNN(AntisymmetricRNN):
     References
     ----------
     Chang et al. (2019), "AntisymmetricRNN: A Dynamical System View on Recurrent Neural Networks", arXiv:1902.09689.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import GatedAntisymmetricRNN
+    >>> [weight.shape for weight in GatedAntisymmetricRNN(3, 8).get_weights()]
+    [(3, 8), (8,), (3, 8), (8,), (8, 8)]
     """
 
     param_names = ("W_z", "b_z", "W_h", "b_h", "U")
@@ -246,6 +286,15 @@ class CoRNN(Recurrent):
     References
     ----------
     Rusch and Mishra (2021), "Coupled Oscillatory Recurrent Neural Network (coRNN)", arXiv:2010.00951.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import CoRNN
+    >>> layer = CoRNN(3, 8, dt=0.05)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8, 8), (8, 8), (8,)]
+    >>> layer.state_sizes
+    [8, 8]
     """
 
     param_names = ("W", "U", "U_z", "b")
@@ -279,6 +328,15 @@ class UnICORNN(Recurrent):
     References
     ----------
     Rusch and Mishra (2021), "UnICORNN: A Recurrent Model for Learning Very Long Time Dependencies", arXiv:2103.05487.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import UnICORNN
+    >>> layer = UnICORNN(3, 8, alpha=0.5)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8,), (8,), (8,)]
+    >>> layer.state_sizes
+    [8, 8]
     """
 
     param_names = ("W", "u", "b", "c")
@@ -317,6 +375,15 @@ class LEM(Recurrent):
     References
     ----------
     Rusch et al. (2022), "Long Expressive Memory for Sequence Modeling", arXiv:2110.04744.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import LEM
+    >>> layer = LEM(3, 8, dt=0.5)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
+    >>> layer.state_sizes
+    [8, 8]
     """
 
     param_names = ("W_1", "U_1", "b_1", "W_2", "U_2", "b_2", "W_z", "U_z", "b_z", "W_y", "U_y", "b_y")
@@ -351,6 +418,12 @@ class UGRNN(Recurrent):
     ----------
     Collins, Sohl-Dickstein and Sussillo (2017), "Capacity and Trainability in Recurrent Neural Networks",
     arXiv:1611.09913.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import UGRNN
+    >>> [weight.shape for weight in UGRNN(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_c", "U_c", "b_c", "W_g", "U_g", "b_g")
@@ -375,6 +448,12 @@ class MGU(Recurrent):
     References
     ----------
     Zhou et al. (2016), "Minimal Gated Unit for Recurrent Neural Networks", arXiv:1603.09420.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import MGU
+    >>> [weight.shape for weight in MGU(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_f", "U_f", "b_f", "W_h", "U_h", "b_h")
@@ -400,6 +479,12 @@ class LiGRU(Recurrent):
     References
     ----------
     Ravanelli et al. (2018), "Light Gated Recurrent Units for Speech Recognition", arXiv:1803.10225.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import LiGRU
+    >>> [weight.shape for weight in LiGRU(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_z", "U_z", "b_z", "W_h", "U_h", "b_h")
@@ -427,6 +512,12 @@ class LightRU(Recurrent):
     ----------
     Ye et al. (2024), "Light Recurrent Unit: Towards an Interpretable Recurrent Neural Network for Modeling Long-Range
     Dependency", Electronics 13.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import LightRU
+    >>> [weight.shape for weight in LightRU(3, 8).get_weights()]
+    [(3, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_h", "b_h", "W_f", "U_f", "b_f")
@@ -451,6 +542,12 @@ class STAR(Recurrent):
     References
     ----------
     Turkoglu et al. (2019), "Gating Revisited: Deep Multi-layer RNNs That Can Be Trained", arXiv:1911.11033.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import STAR
+    >>> [weight.shape for weight in STAR(3, 8).get_weights()]
+    [(3, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_z", "b_z", "W_k", "U_k", "b_k")
@@ -474,6 +571,12 @@ class SGRN(Recurrent):
     References
     ----------
     IET Generation, Transmission & Distribution, doi:10.1049/gtd2.12056.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import SGRN
+    >>> [weight.shape for weight in SGRN(3, 8).get_weights()]
+    [(3, 8), (8,), (8, 8), (8,)]
     """
 
     param_names = ("W", "b", "U", "b_U")
@@ -498,6 +601,12 @@ class MinimalRNN(Recurrent):
     References
     ----------
     Chen (2017), "MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks", arXiv:1711.06788.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import MinimalRNN
+    >>> [weight.shape for weight in MinimalRNN(3, 8).get_weights()]
+    [(3, 8), (8,), (8, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_z", "b_z", "U_h", "U_z", "b_u")
@@ -523,6 +632,12 @@ class MinGRU(Recurrent):
     References
     ----------
     Feng et al. (2024), "Were RNNs All We Needed?", arXiv:2410.01201.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import MinGRU
+    >>> [weight.shape for weight in MinGRU(3, 8).get_weights()]
+    [(3, 8), (8,), (3, 8), (8,)]
     """
 
     param_names = ("W_z", "b_z", "W_h", "b_h")
@@ -549,6 +664,12 @@ class MiRU1(Recurrent):
     References
     ----------
     Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import MiRU1
+    >>> [weight.shape for weight in MiRU1(3, 8, update_coefficient=0.9).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_r", "U_r", "b_r", "W_h", "U_h", "b_h")
@@ -577,6 +698,13 @@ class MiRU2(Recurrent):
     References
     ----------
     Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import MiRU2
+    >>> layer = MiRU2(3, 8, update_coefficient=0.9, reset_coefficient=0.1)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W", "U", "b")
@@ -610,6 +738,12 @@ class SGU(Recurrent):
     References
     ----------
     Gao and Glowacka (2016), "Deep Gate Recurrent Neural Network", arXiv:1604.02910.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import SGU
+    >>> [weight.shape for weight in SGU(3, 8).get_weights()]
+    [(3, 8), (8,), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names: tuple[str, ...] = ("W_g", "b_g", "U_g", "b_Ug", "W_z", "U_z", "b_z")
@@ -646,6 +780,12 @@ class DSGU(SGU):
     References
     ----------
     Gao and Glowacka (2016), "Deep Gate Recurrent Neural Network", arXiv:1604.02910.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import DSGU
+    >>> [weight.shape for weight in DSGU(3, 8).get_weights()]
+    [(3, 8), (8,), (8, 8), (8,), (3, 8), (8, 8), (8,), (8, 8)]
     """
 
     param_names = SGU.param_names + ("U_o",)
@@ -672,6 +812,12 @@ class ATR(Recurrent):
     ----------
     Zhang et al. (2018), "Simplifying Neural Machine Translation with Addition-Subtraction Twin-Gated Recurrent
     Networks", arXiv:1810.12546.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import ATR
+    >>> [weight.shape for weight in ATR(3, 8).get_weights()]
+    [(3, 8), (8,), (8, 8), (8,)]
     """
 
     param_names = ("W", "b", "U", "b_U")
@@ -696,6 +842,12 @@ class BR(Recurrent):
     ----------
     Vecoven, Ernst and Drion (2021), "A bio-inspired bistable recurrent cell allows for long-lasting memory", PLoS ONE
     16.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import BR
+    >>> [weight.shape for weight in BR(3, 8).get_weights()]
+    [(3, 8), (8,), (8,), (3, 8), (8,), (8,), (3, 8), (8,)]
     """
 
     param_names = ("W_a", "u_a", "b_a", "W_c", "u_c", "b_c", "W_h", "b_h")
@@ -721,6 +873,12 @@ class NBR(Recurrent):
     ----------
     Vecoven, Ernst and Drion (2021), "A bio-inspired bistable recurrent cell allows for long-lasting memory", PLoS ONE
     16.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import NBR
+    >>> [weight.shape for weight in NBR(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8,)]
     """
 
     param_names = ("W_a", "U_a", "b_a", "W_c", "U_c", "b_c", "W_h", "b_h")
@@ -745,6 +903,12 @@ class CFN(Recurrent):
     References
     ----------
     Laurent and von Brecht (2016), "A recurrent neural network without chaos", arXiv:1612.06212.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import CFN
+    >>> [weight.shape for weight in CFN(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8,)]
     """
 
     param_names = ("W_t", "U_t", "b_t", "W_n", "U_n", "b_n", "W_h", "b_h")
@@ -777,6 +941,15 @@ class IntersectionRNN(Recurrent):
     ----------
     Collins, Sohl-Dickstein and Sussillo (2017), "Capacity and Trainability in Recurrent Neural Networks",
     arXiv:1611.09913.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import IntersectionRNN
+    >>> layer = IntersectionRNN(3, 8)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8)]
+    >>> layer.state_sizes
+    [8, 8]
     """
 
     param_names = ("W_y", "U_y", "b_y", "W_h", "U_h", "b_h", "W_gy", "U_gy", "b_gy", "W_gh", "U_gh", "b_gh")
@@ -811,6 +984,15 @@ class TauGRU(Recurrent):
     ----------
     Erichson, Lim and Mahoney (2022), "Gated Recurrent Neural Networks with Weighted Time-Delay Feedback",
     arXiv:2212.00228.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import TauGRU
+    >>> layer = TauGRU(3, 8, delay=4)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
+    >>> layer.state_sizes
+    [8, 8, 8, 8, 8]
     """
 
     param_names = ("W_u", "U_u", "b_u", "W_z", "U_z", "b_z", "W_g", "U_g", "b_g", "W_a", "U_a", "b_a")
@@ -848,6 +1030,15 @@ class RecurrentHighway(Recurrent):
     References
     ----------
     Zilly et al. (2017), "Recurrent Highway Networks", arXiv:1607.03474.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import RecurrentHighway
+    >>> layer = RecurrentHighway(3, 8, depth=2)
+    >>> layer.param_names
+    ('W_h', 'W_t', 'U_h1', 'b_h1', 'U_t1', 'b_t1', 'U_h2', 'b_h2', 'U_t2', 'b_t2')
+    >>> layer.count_params()
+    336
     """
 
     def __init__(self, input_dim: int, output_dim: int = 128, *, depth: int = 3, **others: Any) -> None:
@@ -887,6 +1078,15 @@ class NAS(Recurrent):
     References
     ----------
     Zoph and Le (2017), "Neural Architecture Search with Reinforcement Learning", arXiv:1611.01578.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import NAS
+    >>> layer = NAS(3, 8)
+    >>> len(layer.params), layer.count_params()
+    (24, 768)
+    >>> layer.param_names[:3]
+    ('W_0', 'U_0', 'b_0')
     """
 
     param_names = tuple(f"{kind}_{k}" for k in range(8) for kind in "WUb")
@@ -922,6 +1122,12 @@ class OriginalLSTM(Recurrent):
     References
     ----------
     Hochreiter and Schmidhuber (1997), "Long Short-Term Memory", Neural Computation 9.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import OriginalLSTM
+    >>> [weight.shape for weight in OriginalLSTM(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_i", "U_i", "b_i", "W_c", "U_c", "b_c", "W_o", "U_o", "b_o")
@@ -950,6 +1156,12 @@ class PeepholeLSTM(Recurrent):
     References
     ----------
     Gers, Schraudolph and Schmidhuber (2002), "Learning Precise Timing with LSTM Recurrent Networks", JMLR 3.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import PeepholeLSTM
+    >>> [weight.shape for weight in PeepholeLSTM(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (8,), (3, 8), (8, 8), (8,), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (8,)]
     """
 
     param_names = ("W_i", "U_i", "p_i", "b_i", "W_f", "U_f", "p_f", "b_f", "W_c", "U_c", "b_c",
@@ -979,6 +1191,12 @@ class CoupledLSTM(Recurrent):
     References
     ----------
     Greff et al. (2017), "LSTM: A Search Space Odyssey", arXiv:1503.04069, its variant CIFG without peepholes.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import CoupledLSTM
+    >>> [weight.shape for weight in CoupledLSTM(3, 8).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_f", "U_f", "b_f", "W_c", "U_c", "b_c", "W_o", "U_o", "b_o")
@@ -1008,6 +1226,12 @@ class JANET(Recurrent):
     References
     ----------
     van der Westhuizen and Lasenby (2018), "The unreasonable effectiveness of the forget gate", arXiv:1804.04849.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import JANET
+    >>> [weight.shape for weight in JANET(3, 8, beta=0.5).get_weights()]
+    [(3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_f", "U_f", "b_f", "W_c", "U_c", "b_c")
@@ -1037,6 +1261,12 @@ class RAN(Recurrent):
     References
     ----------
     Lee, Levy and Zettlemoyer (2017), "Recurrent Additive Networks", arXiv:1705.07393.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import RAN
+    >>> [weight.shape for weight in RAN(3, 8).get_weights()]
+    [(3, 8), (3, 8), (8, 8), (8,), (3, 8), (8, 8), (8,)]
     """
 
     param_names = ("W_c", "W_i", "U_i", "b_i", "W_f", "U_f", "b_f")
@@ -1066,6 +1296,15 @@ class MultiplicativeLSTM(Recurrent):
     References
     ----------
     Krause et al. (2016), "Multiplicative LSTM for sequence modelling", arXiv:1609.07959.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import MultiplicativeLSTM
+    >>> layer = MultiplicativeLSTM(3, 8)
+    >>> len(layer.params), layer.count_params()
+    (16, 488)
+    >>> [weight.shape for weight in layer.get_weights()[:4]]
+    [(3, 8), (8,), (8, 8), (8,)]
     """
 
     param_names = ("W_m", "b_m", "U_m", "b_Um", "W_i", "U_i", "b_i", "W_f", "U_f", "b_f", "W_c", "U_c", "b_c",
@@ -1098,6 +1337,15 @@ class ResLSTM(Recurrent):
     ----------
     Kim, El-Khamy and Lee (2017), "Residual LSTM: Design of a Deep Recurrent Architecture for Distant Speech
     Recognition", arXiv:1701.03360.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import ResLSTM
+    >>> layer = ResLSTM(3, 8)
+    >>> len(layer.params), layer.count_params()
+    (17, 496)
+    >>> [weight.shape for weight in layer.get_weights()[-2:]]
+    [(8, 8), (3, 8)]
     """
 
     param_names = PeepholeLSTM.param_names + ("U_p", "W_r")
@@ -1127,6 +1375,15 @@ class WMCLSTM(Recurrent):
     References
     ----------
     Landi et al. (2021), "Working Memory Connections for LSTM", arXiv:2109.00020.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import WMCLSTM
+    >>> layer = WMCLSTM(3, 8)
+    >>> len(layer.params), layer.count_params()
+    (18, 600)
+    >>> [weight.shape for weight in layer.get_weights()[:5]]
+    [(3, 8), (8, 8), (8, 8), (8,), (8,)]
     """
 
     param_names = ("W_i", "U_i", "U_ci", "b_ci", "b_i", "W_f", "U_f", "U_cf", "b_cf", "b_f", "W_c", "U_c", "b_c",
@@ -1165,6 +1422,15 @@ class MCLSTM(Recurrent):
     ----------
     Ben-Ari and Shwartz-Ziv (2017), "Sequence Modeling Using a Memory Controller Extension for LSTM", NIPS Time Series
     Workshop.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import MCLSTM
+    >>> layer = MCLSTM(3, 8)
+    >>> [weight.shape for weight in layer.get_weights()[:3]]
+    [(3, 8), (8, 8), (8,)]
+    >>> layer.state_sizes
+    [8, 8, 8]
     """
 
     param_names = ("W_f", "U_f", "b_f", "W_i", "U_i", "b_i", "W_o", "U_o", "b_o", "W_m", "U_m", "b_m",
@@ -1208,6 +1474,12 @@ class TRNN(Recurrent):
     References
     ----------
     Balduzzi and Ghifary (2016), "Strongly-Typed Recurrent Neural Networks", arXiv:1602.02218.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import TRNN
+    >>> [weight.shape for weight in TRNN(3, 8).get_weights()]
+    [(3, 8), (8,), (3, 8), (8,)]
     """
 
     param_names = ("W_z", "b_z", "W_f", "b_f")
@@ -1235,6 +1507,15 @@ class TGRU(_StronglyTyped):
     References
     ----------
     Balduzzi and Ghifary (2016), "Strongly-Typed Recurrent Neural Networks", arXiv:1602.02218.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import TGRU
+    >>> layer = TGRU(3, 8)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (3, 8), (8,), (3, 8), (3, 8), (8,), (3, 8), (3, 8), (8,)]
+    >>> layer.state_sizes
+    [8, 3]
     """
 
     param_names = ("V_z", "W_z", "b_z", "V_f", "W_f", "b_f", "V_o", "W_o", "b_o")
@@ -1266,6 +1547,15 @@ class TLSTM(_StronglyTyped):
     References
     ----------
     Balduzzi and Ghifary (2016), "Strongly-Typed Recurrent Neural Networks", arXiv:1602.02218.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import TLSTM
+    >>> layer = TLSTM(3, 8)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(3, 8), (3, 8), (8,), (3, 8), (3, 8), (8,), (3, 8), (3, 8), (8,)]
+    >>> layer.state_sizes
+    [8, 8, 3]
     """
 
     param_names = ("V_z", "W_z", "b_z", "V_f", "W_f", "b_f", "V_o", "W_o", "b_o")
@@ -1319,6 +1609,12 @@ class LayerNormLSTM(_Normalized):
     References
     ----------
     Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450, supplementary material.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import LayerNormLSTM
+    >>> [weight.shape for weight in LayerNormLSTM(3, 8).get_weights()]
+    [(3, 32), (32,), (8, 32), (32,), (32,), (8,), (8,)]
     """
 
     param_names = ("W", "g_W", "U", "g_U", "b", "g_c", "b_c")
@@ -1350,6 +1646,12 @@ class LayerNormGRU(_Normalized):
     References
     ----------
     Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450, supplementary material.
+
+    Examples
+    --------
+    >>> from recurrent_layers.layers.zoo import LayerNormGRU
+    >>> [weight.shape for weight in LayerNormGRU(3, 8).get_weights()]
+    [(3, 16), (16,), (8, 16), (16,), (16,), (3, 8), (8,), (8,), (8, 8), (8,), (8,)]
     """
 
     param_names = ("W", "g_W", "U", "g_U", "b", "W_h", "g_Wh", "b_h", "U_h", "g_Uh", "b_Uh")
