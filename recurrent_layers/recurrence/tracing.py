@@ -1,9 +1,12 @@
 """`scan`, as Theano's, whose steps run in C where they can."""
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import sys
 import sysconfig
+from typing import Any, Callable
 
 from recurrent_layers import engine
 from recurrent_layers.engine import Scan, Subtensor, replaced
@@ -12,6 +15,7 @@ from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.ops import Recurrence
 from recurrent_layers.recurrence.origins import with_origins
 from recurrent_layers.recurrence.step import State, Step
+from recurrent_layers.typing import Variable
 from recurrent_layers.utils.arguments import flag
 
 _log = logging.getLogger(__name__)
@@ -31,8 +35,10 @@ def names_of_steps():
         naming = False
 
 
-def scan(fn, sequences=None, outputs_info=None, non_sequences=None, n_steps=None, truncate_gradient=-1,
-         go_backwards=False, mode=None, name=None, profile=False, allow_gc=None, strict=False, return_list=False):
+def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None, non_sequences: Any = None,
+         n_steps: int | Variable | None = None, truncate_gradient: int = -1, go_backwards: bool = False,
+         mode: Any = None, name: str | None = None, profile: Any = False, allow_gc: bool | None = None,
+         strict: bool = False, return_list: bool = False) -> tuple[Any, Any]:
     """Iterate a function over time, as `theano.scan` does: the same arguments, the same results.
 
     What the function computes runs in C, forwards and backwards, if it is made of elementwise functions, products with
@@ -144,7 +150,7 @@ class Names:
                 waiting += zip(noted.owner.inputs, variable.owner.inputs)
 
 
-def speed_up_scan(on=True):
+def speed_up_scan(on: bool = True) -> None:
     """Let `theano.scan` be :func:`scan` in this process, so that other packages' loops run in C.
 
     It applies to graphs that are built from then on, by whatever calls `theano.scan`, `theano.map`, `theano.reduce` and

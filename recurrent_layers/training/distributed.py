@@ -5,6 +5,8 @@ all-reduce over one buffer gives all processes the gradient of the batch, and ea
 callbacks do, which only the first process has, is handed on to the others before the next batch.
 """
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import sys
@@ -128,7 +130,7 @@ class Ranks(Alone):
             self.communicator.Abort(1)
 
 
-def ranks():
+def ranks() -> Alone:
     """All processes that MPI has started with this one.
 
     Raises

@@ -45,12 +45,8 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
     History
     """
     history = callback_module.History()
-    # The progress bar comes before the user's callbacks, so that what they print stands below it.
-    logger = [callback_module.BaseLogger()] if verbose else []
     logs_may_grow = any(type(callback).__module__ != callback_module.__name__ for callback in callbacks)
-    # What keeps all that the others know comes after them.
-    callbacks = sorted([history] + logger + callbacks, key=_keeps_a_training) if ranks.is_first else [history]
-    callbacks = callback_module.CallbackList(callbacks)
+    callbacks = callback_module.CallbackList(_in_order(history, callbacks, verbose) if ranks.is_first else [history])
     training = Training(model, functions, batches, callbacks)
     with ranks.all_or_none():
         stored = training.read(resume) if resume is not None and ranks.is_first else None
@@ -75,17 +71,7 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
             while training.epoch < nb_epoch and not ranks.first(model.stop_training):
                 callbacks.on_epoch_begin(training.epoch)
                 ranks.align()
-                mean = _RunningMean()
-                for batch, inputs in enumerate(batches.epoch()):
-                    logs = {"batch": batch, "size": len(inputs[0])}
-                    callbacks.on_batch_begin(batch, logs)
-                    outputs = train(*inputs)
-                    mean.add(outputs)
-                    logs.update(zip(names, map(float, outputs)))
-                    callbacks.on_batch_end(batch, logs)
-                    if ranks.first(model.stop_training):
-                        break
-                logs = dict(zip(names, mean.values()))
+                logs = dict(zip(names, _train_for_an_epoch(model, train, batches, callbacks, names, ranks)))
                 if validation is not None:
                     logs.update(zip(["val_" + name for name in names], evaluate(test, validation, ranks=ranks)))
                 training.epoch += 1
@@ -95,6 +81,27 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
             callbacks.on_train_end()
         training.align(ranks)  # With what callbacks did at last.
     return history
+
+
+def _in_order(history, callbacks, verbose):
+    """All callbacks: what those of the user print stands below the progress bar, and what keeps a training is last."""
+    logger = [callback_module.BaseLogger()] if verbose else []
+    return sorted([history] + logger + callbacks, key=_keeps_a_training)
+
+
+def _train_for_an_epoch(model, train, batches, callbacks, names, ranks):
+    """The mean loss and accuracy over the batches, until a callback stops it."""
+    mean = _RunningMean()
+    for batch, inputs in enumerate(batches.epoch()):
+        logs = {"batch": batch, "size": len(inputs[0])}
+        callbacks.on_batch_begin(batch, logs)
+        outputs = train(*inputs)
+        mean.add(outputs)
+        logs.update(zip(names, map(float, outputs)))
+        callbacks.on_batch_end(batch, logs)
+        if ranks.first(model.stop_training):
+            break
+    return mean.values()
 
 
 def _keeps_a_training(callback):
