@@ -20,7 +20,15 @@ __all__ = [
 
 
 def softmax(x: Variable) -> Variable:
-    """exp(x) / sum(exp(x)) over the last axis, for any number of dimensions."""
+    """exp(x) / sum(exp(x)) over the last axis, for any number of dimensions.
+
+    Examples
+    --------
+    >>> from recurrent_layers.activations import softmax
+    >>> from recurrent_layers.engine import tensor as T
+    >>> softmax(T.as_tensor_variable([[0.0, 0.0, 0.0, 0.0]])).eval().tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
     return nnet.softmax(x) if x.ndim == 2 else nnet.softmax(x.reshape((-1, x.shape[-1]))).reshape(x.shape)
 
 
@@ -50,7 +58,15 @@ def sigmoid(x: Variable) -> Variable:
 
 
 def hard_sigmoid(x: Variable) -> Variable:
-    """A sigmoid of three straight lines: min(max(0.2 x + 0.5, 0), 1), elementwise."""
+    """A sigmoid of three straight lines: min(max(0.2 x + 0.5, 0), 1), elementwise.
+
+    Examples
+    --------
+    >>> from recurrent_layers.activations import hard_sigmoid
+    >>> from recurrent_layers.engine import tensor as T
+    >>> hard_sigmoid(T.as_tensor_variable([-3.0, 0.0, 1.0, 3.0])).eval().round(3).tolist()
+    [0.0, 0.5, 0.7, 1.0]
+    """
     return nnet.hard_sigmoid(x)
 
 
@@ -82,5 +98,12 @@ def get(identifier: Named) -> Callable[..., Any]:
     ------
     ValueError
         If the name is not known; the message lists the known ones.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, activations
+    >>> activations.get("tanh") is activations.tanh
+    True
+    >>> layer = LSTM(3, 8, activation="tanh", inner_activation=activations.sigmoid)
     """
     return lookup(identifier, KNOWN, "activation")

@@ -50,6 +50,23 @@ class Callback:
     -----
     In `logs`, batches have ``batch``, ``size``, ``loss`` and ``acc``, epochs ``loss``, ``acc``,
     ``val_loss`` and ``val_acc``, as far as they were asked for.
+
+    Examples
+    --------
+    One that keeps the loss of each batch; :meth:`Sequential.fit` calls it, here it is called by hand:
+
+    >>> from recurrent_layers.callbacks import Callback
+    >>> class Losses(Callback):
+    ...     def on_train_begin(self, logs={}):
+    ...         self.losses = []
+    ...
+    ...     def on_batch_end(self, batch, logs={}):
+    ...         self.losses.append(logs["loss"])
+    >>> losses = Losses()
+    >>> losses.on_train_begin()
+    >>> losses.on_batch_end(0, {"batch": 0, "size": 32, "loss": 0.5})
+    >>> losses.losses
+    [0.5]
     """
 
     #: None until `fit` begins.
@@ -119,7 +136,18 @@ _CALLED = [name for name in vars(Callback) if name.startswith(("on_", "_set_"))]
 
 
 class CallbackList(Callback):
-    """Several callbacks as one, called in their order."""
+    """Several callbacks as one, called in their order.
+
+    Examples
+    --------
+    >>> from recurrent_layers.callbacks import CallbackList, EarlyStopping, History
+    >>> history = History()
+    >>> callbacks = CallbackList([history, EarlyStopping("loss", patience=3)])
+    >>> callbacks.on_train_begin()
+    >>> callbacks.on_epoch_end(0, {"loss": 0.5})
+    >>> history.history
+    {'loss': [0.5]}
+    """
 
     def __init__(self, callbacks: Iterable[Callback] = ()) -> None:
         self.callbacks = checked_callbacks(callbacks)
@@ -161,7 +189,19 @@ def _shown(logs: dict[str, Any], metrics: Iterable[str]) -> dict[str, str]:
 
 
 class BaseLogger(Callback):
-    """Shows progress: with verbose=1 a bar for each epoch, on stderr; with verbose=2 a line, on stdout."""
+    """Shows progress: with verbose=1 a bar for each epoch, on stderr; with verbose=2 a line, on stdout.
+
+    Examples
+    --------
+    >>> from recurrent_layers.callbacks import BaseLogger
+    >>> logger = BaseLogger()
+    >>> logger.params = {"nb_epoch": 1, "nb_sample": 32, "verbose": 2, "metrics": ["loss"]}
+    >>> logger.on_train_begin()
+    >>> logger.on_epoch_begin(0)
+    >>> logger.on_batch_end(0, {"size": 32, "loss": 0.5})
+    >>> logger.on_epoch_end(0, {"loss": 0.5})
+    Epoch 1/1, 0.0 s: loss 0.5000
+    """
 
     def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         self.began, self.epochs = time.time(), 0
@@ -203,6 +243,19 @@ class History(Callback):
         The epochs that were finished, from 0.
     history : dict of str to list of float
         ``loss``, ``acc``, ``val_loss``, ``val_acc``, one value for each epoch.
+
+    Examples
+    --------
+    >>> from recurrent_layers.callbacks import History
+    >>> history = History()
+    >>> history.on_train_begin()
+    >>> history.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.75})
+    >>> history.on_epoch_end(1, {"loss": 0.25, "val_loss": 0.5})
+    >>> history.epoch, history.history
+    ([0, 1], {'loss': [0.5, 0.25], 'val_loss': [0.75, 0.5]})
+    >>> history.to_csv("history.csv")
+    >>> open("history.csv").read().split()
+    ['epoch,loss,val_loss', '0,0.5,0.75', '1,0.25,0.5']
     """
 
     epoch: list[int] = cast(Any, ())
@@ -306,6 +359,12 @@ class Monitor(Callback):
     ------
     ValueError
         If `mode` is none of these, or `monitor` no string.
+
+    Examples
+    --------
+    >>> from recurrent_layers.callbacks import Monitor
+    >>> Monitor("val_acc").rises, Monitor("val_loss").rises
+    (True, False)
     """
 
     def __init__(self, monitor: str = "val_loss", mode: Mode = "auto") -> None:
@@ -386,6 +445,14 @@ class ModelCheckpoint(Monitor):
         not measured, or is no format, or if `whole` is true in `fit_generator`, whose batches cannot be had once more.
     FileNotFoundError, IsADirectoryError, PermissionError
         When training begins, if no file can be written there.
+
+    Examples
+    --------
+    >>> from recurrent_layers.callbacks import ModelCheckpoint
+    >>> best = ModelCheckpoint("weights.{epoch:02d}-{val_loss:.2f}.h5", save_best_only=True)
+    >>> best.filepath.format(epoch=3, val_loss=0.25)
+    'weights.03-0.25.h5'
+    >>> to_go_on = ModelCheckpoint("training.h5", whole=True)
     """
 
     whole = False  # For those that were pickled before there was this.
@@ -465,6 +532,21 @@ class EarlyStopping(Monitor):
     ------
     ValueError
         If an argument is none of these.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Sequential
+    >>> from recurrent_layers.callbacks import EarlyStopping
+    >>> stopping = EarlyStopping("val_loss", patience=1)
+    >>> stopping.model = Sequential()
+    >>> stopping.on_train_begin()
+    >>> for epoch, loss in enumerate([0.5, 0.25, 0.375, 0.5]):
+    ...     stopping.on_epoch_end(epoch, {"val_loss": loss})
+    ...     print(epoch, stopping.model.stop_training)
+    0 False
+    1 False
+    2 False
+    3 True
     """
 
     def __init__(self, monitor: str = 'val_loss', patience: int = 0, verbose: int = 0, mode: Mode = "auto",
@@ -509,7 +591,20 @@ class EarlyStopping(Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Stop at the first batch whose loss is NaN or infinite, and warn."""
+    """Stop at the first batch whose loss is NaN or infinite, and warn.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from recurrent_layers import Sequential
+    >>> from recurrent_layers.callbacks import TerminateOnNaN
+    >>> callback = TerminateOnNaN()
+    >>> callback.model = Sequential()
+    >>> with warnings.catch_warnings(record=True):
+    ...     callback.on_batch_end(7, {"loss": float("nan")})
+    >>> callback.model.stop_training
+    True
+    """
 
     def on_batch_end(self, batch: int, logs: dict[str, Any] = {}) -> None:
         loss = logs.get("loss", 0.0)
@@ -533,6 +628,17 @@ class LearningRateScheduler(Callback):
         If `schedule` cannot be called.
     ValueError
         Before an epoch, if the schedule gives no learning rate for it; that of the epoch before stays.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Sequential
+    >>> from recurrent_layers.callbacks import LearningRateScheduler
+    >>> scheduler = LearningRateScheduler(lambda epoch: 0.5 / (1 + epoch))
+    >>> scheduler.model = Sequential([Dense(3, 1)])
+    >>> scheduler.model.compile(loss="mse", optimizer="sgd")
+    >>> scheduler.on_epoch_begin(1)
+    >>> float(scheduler.model.optimizer.lr.get_value())
+    0.25
     """
 
     def __init__(self, schedule: Callable[[int], float]) -> None:

@@ -16,7 +16,20 @@ __all__ = [
 
 
 class Constraint:
-    """Takes a weight's new value and returns the nearest one that is allowed; this one allows all."""
+    """Takes a weight's new value and returns the nearest one that is allowed; this one allows all.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense
+    >>> from recurrent_layers.constraints import Constraint
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> class Symmetric(Constraint):
+    ...     def __call__(self, p):
+    ...         return (p + p.T) / 2
+    >>> Symmetric()(sharedX([[1.0, 2.0], [4.0, 3.0]])).eval().tolist()
+    [[1.0, 3.0], [3.0, 3.0]]
+    >>> layer = Dense(8, 8, W_constraint=Symmetric())
+    """
 
     def __call__(self, p: Variable) -> Variable:
         return p
@@ -30,7 +43,16 @@ class Constraint:
 
 
 class MaxNorm(Constraint):
-    """The weights of each unit (a column) have a norm of at most `m` (Srivastava et al. 2014)."""
+    """The weights of each unit (a column) have a norm of at most `m` (Srivastava et al. 2014).
+
+    Examples
+    --------
+    >>> from recurrent_layers.constraints import MaxNorm
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> W = sharedX([[3.0, 0.3], [4.0, 0.4]])
+    >>> MaxNorm(1)(W).eval().round(3).tolist()
+    [[0.6, 0.3], [0.8, 0.4]]
+    """
 
     def __init__(self, m: float = 2) -> None:
         self.m = number("m", m, least=0.0)
@@ -41,14 +63,30 @@ class MaxNorm(Constraint):
 
 
 class NonNeg(Constraint):
-    """No weight is below 0."""
+    """No weight is below 0.
+
+    Examples
+    --------
+    >>> from recurrent_layers.constraints import NonNeg
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> NonNeg()(sharedX([-3.0, 2.0])).eval().astype(int).tolist()
+    [0, 2]
+    """
 
     def __call__(self, p: Variable) -> Variable:
         return p * T.ge(p, 0)
 
 
 class UnitNorm(Constraint):
-    """Each row has norm 1."""
+    """Each row has norm 1.
+
+    Examples
+    --------
+    >>> from recurrent_layers.constraints import UnitNorm
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> UnitNorm()(sharedX([[3.0, 4.0], [0.0, 2.0]])).eval().round(3).tolist()
+    [[0.6, 0.8], [0.0, 1.0]]
+    """
 
     def __call__(self, p: Variable) -> Variable:
         return p / T.sqrt(T.sum(T.sqr(p), axis=-1, keepdims=True))
@@ -78,6 +116,12 @@ def get(identifier: Named | Config | None, kwargs: Config | None = None) -> Call
     ------
     ValueError
         If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
+
+    Examples
+    --------
+    >>> from recurrent_layers import constraints
+    >>> constraints.get("maxnorm", {"m": 3}).get_config()
+    {'name': 'MaxNorm', 'm': 3.0}
     """
     identifier = with_arguments(identifier, kwargs, "constraint")
     return None if identifier is None else instance(identifier, KNOWN, "constraint")

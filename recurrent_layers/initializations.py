@@ -46,6 +46,14 @@ def get_fans(shape: Sequence[int]) -> tuple[int, int]:
     ------
     ValueError
         If it is no shape of at least one size.
+
+    Examples
+    --------
+    >>> from recurrent_layers.initializations import get_fans
+    >>> get_fans((8, 32))
+    (8, 32)
+    >>> get_fans((16, 3, 5, 5))
+    (75, 16)
     """
     shape = _at_least_1d(shape)
     if len(shape) == 2:
@@ -61,7 +69,14 @@ def _at_least_1d(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def uniform(shape: Sequence[int], scale: float = 0.05) -> Variable:
-    """Uniform in [-scale, scale]."""
+    """Uniform in [-scale, scale].
+
+    Examples
+    --------
+    >>> from recurrent_layers.initializations import uniform
+    >>> bool(abs(uniform((8, 32), scale=0.1).get_value()).max() <= 0.1)
+    True
+    """
     shape, scale = sizes("shape", shape), number("scale", scale)
     return shared(np.random.uniform(low=-scale, high=scale, size=shape))
 
@@ -85,7 +100,15 @@ def glorot_normal(shape: Sequence[int]) -> Variable:
 
 
 def glorot_uniform(shape: Sequence[int]) -> Variable:
-    """Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    """Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+
+    Examples
+    --------
+    >>> from recurrent_layers.initializations import glorot_uniform
+    >>> W = glorot_uniform((8, 16)).get_value()
+    >>> W.shape, bool(abs(W).max() <= (6 / (8 + 16)) ** 0.5)
+    ((8, 16), True)
+    """
     fan_in, fan_out = get_fans(shape)
     return uniform(shape, np.sqrt(6.0 / (fan_in + fan_out)))
 
@@ -109,6 +132,14 @@ def orthogonal(shape: Sequence[int], scale: float = 1.1) -> Variable:
 
     Since version 3.10, LAPACK gives some columns (or rows, if there are less of them) of a matrix with at most 25 the
     other sign than Keras got them with: under NumPy 2 the same seed gives such matrices up to these signs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers.initializations import orthogonal
+    >>> U = orthogonal((4, 4), scale=1.0).get_value()
+    >>> np.allclose(U.T.dot(U), np.identity(4), atol=1e-6)
+    True
     """
     shape, scale = _at_least_1d(shape), number("scale", scale)
     flat_shape = (shape[0], int(np.prod(shape[1:])))
@@ -124,6 +155,12 @@ def identity(shape: Sequence[int], scale: float = 1) -> Variable:
     ------
     ValueError
         If `shape` is not that of a square matrix.
+
+    Examples
+    --------
+    >>> from recurrent_layers.initializations import identity
+    >>> identity((2, 2), scale=0.5).get_value().tolist()
+    [[0.5, 0.0], [0.0, 0.5]]
     """
     shape, scale = sizes("shape", shape), number("scale", scale)
     if len(shape) != 2 or shape[0] != shape[1]:
@@ -167,5 +204,15 @@ def get(identifier: Named) -> Callable[..., Any]:
     ------
     ValueError
         If the name is not known; the message lists the known ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers import Dense, initializations
+    >>> initializations.get("orthogonal") is initializations.orthogonal
+    True
+    >>> layer = Dense(3, 2, init=lambda shape: np.full(shape, 0.25))
+    >>> layer.W.get_value().tolist()
+    [[0.25, 0.25], [0.25, 0.25], [0.25, 0.25]]
     """
     return lookup(identifier, KNOWN, "initialization")

@@ -64,6 +64,13 @@ def clip_norm(g: Variable, c: float, n: Variable) -> Variable:
     ------
     ValueError
         If `c` is no number of at least 0.
+
+    Examples
+    --------
+    >>> from recurrent_layers.optimizers import clip_norm
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> clip_norm(sharedX([3.0, 4.0]), 1.0, sharedX(5.0)).eval().round(3).tolist()
+    [0.6, 0.8]
     """
     return T.switch(T.ge(n, c), g * c / n, g) if arguments.number("c", c, least=0.0) else g
 
@@ -130,6 +137,18 @@ class Optimizer(PortableState):
         What :meth:`get_updates` gave.
     memory : list of shared variables
         Those of them that are not trained: what the optimizer remembers from step to step.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Sequential
+    >>> from recurrent_layers.optimizers import SGD, Optimizer
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> p = sharedX(4.0)
+    >>> [gradient] = Optimizer(clipvalue=1.0).get_gradients(p ** 2, [p])
+    >>> float(gradient.eval())
+    1.0
+    >>> model = Sequential([Dense(3, 1)])
+    >>> model.compile(loss="mse", optimizer=SGD(lr=0.5, clipnorm=2.0))
     """
 
     #: The learning rate, which all of ours have.
@@ -311,6 +330,26 @@ class SGD(Optimizer):
         Look ahead along the momentum (Nesterov 1983).
     **clipping
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
+
+    Examples
+    --------
+    >>> from recurrent_layers import engine
+    >>> from recurrent_layers.optimizers import SGD
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> p = sharedX(4.0)
+    >>> updates = SGD(lr=0.25, momentum=0.5).get_updates([p], [lambda value: value], p ** 2)
+    >>> step = engine.function([], p ** 2, updates=updates, mode="FAST_COMPILE")
+    >>> [float(step()) for _ in range(4)]
+    [16.0, 4.0, 0.0, 1.0]
+
+    Its numbers can be set while a model trains:
+
+    >>> from recurrent_layers import Dense, Sequential
+    >>> model = Sequential([Dense(3, 1)])
+    >>> model.compile(loss="mse", optimizer=SGD(lr=0.5, nesterov=True))
+    >>> model.optimizer.lr = 0.25
+    >>> model.optimizer.get_config()
+    {'name': 'SGD', 'lr': 0.25, 'momentum': 0.0, 'decay': 0.0, 'nesterov': True}
     """
 
     lr, momentum, decay = _Number(), _Number(most=1.0), _Number()
@@ -363,6 +402,19 @@ class RMSprop(Optimizer):
         Keeps the root away from 0.
     **clipping
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
+
+    Examples
+    --------
+    The first step is lr / sqrt(1 - rho) long, whatever the gradient:
+
+    >>> from recurrent_layers import engine
+    >>> from recurrent_layers.optimizers import RMSprop
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> p = sharedX(4.0)
+    >>> updates = RMSprop(lr=0.5, rho=0.75).get_updates([p], [lambda value: value], p ** 2)
+    >>> _ = engine.function([], updates=updates, mode="FAST_COMPILE")()
+    >>> round(float(p.get_value()), 4)
+    3.0
     """
 
     lr, rho, epsilon = _Number(), _Number(most=1.0), _Number(is_plain=True)
@@ -398,6 +450,19 @@ class Adagrad(Optimizer):
         Keeps the root away from 0.
     **clipping
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
+
+    Examples
+    --------
+    The first step is lr long, whatever the gradient:
+
+    >>> from recurrent_layers import engine
+    >>> from recurrent_layers.optimizers import Adagrad
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> p = sharedX(4.0)
+    >>> updates = Adagrad(lr=0.5).get_updates([p], [lambda value: value], p ** 2)
+    >>> _ = engine.function([], updates=updates, mode="FAST_COMPILE")()
+    >>> round(float(p.get_value()), 4)
+    3.5
     """
 
     lr, epsilon = _Number(), _Number(is_plain=True)
@@ -436,6 +501,19 @@ class Adadelta(Optimizer):
         Keeps the roots away from 0, and starts the first step.
     **clipping
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
+
+    Examples
+    --------
+    The first step is sqrt(epsilon / (1 - rho)) long, whatever the gradient:
+
+    >>> from recurrent_layers import engine
+    >>> from recurrent_layers.optimizers import Adadelta
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> p = sharedX(4.0)
+    >>> updates = Adadelta(rho=0.75, epsilon=0.0625).get_updates([p], [lambda value: value], p ** 2)
+    >>> _ = engine.function([], updates=updates, mode="FAST_COMPILE")()
+    >>> round(float(p.get_value()), 2)
+    3.5
     """
 
     lr, rho, epsilon = _Number(), _Number(most=1.0), _Number(is_plain=True)
@@ -476,6 +554,19 @@ class Adam(Optimizer):
         Keeps the divisor away from 0.
     **clipping
         `clipnorm` and `clipvalue`, see :class:`Optimizer`.
+
+    Examples
+    --------
+    The first step is lr long, whatever the gradient:
+
+    >>> from recurrent_layers import engine
+    >>> from recurrent_layers.optimizers import Adam
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> p = sharedX(4.0)
+    >>> updates = Adam(lr=0.5).get_updates([p], [lambda value: value], p ** 2)
+    >>> _ = engine.function([], updates=updates, mode="FAST_COMPILE")()
+    >>> round(float(p.get_value()), 4)
+    3.5
     """
 
     lr, epsilon = _Number(), _Number(is_plain=True)
@@ -531,5 +622,11 @@ def get(identifier: str | Config | Optimizer, kwargs: Config | None = None) -> O
     ------
     ValueError
         If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
+
+    Examples
+    --------
+    >>> from recurrent_layers import optimizers
+    >>> optimizers.get("sgd", {"lr": 0.5}).get_config()
+    {'name': 'SGD', 'lr': 0.5, 'momentum': 0.0, 'decay': 0.0, 'nesterov': False}
     """
     return instance(with_arguments(identifier, kwargs, "optimizer"), KNOWN, "optimizer", "get_updates")

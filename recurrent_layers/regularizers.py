@@ -23,7 +23,19 @@ __all__ = [
 
 
 class Regularizer(PortableState):
-    """Takes the loss and returns it with a penalty added; this one adds none."""
+    """Takes the loss and returns it with a penalty added; this one adds none.
+
+    Examples
+    --------
+    >>> from recurrent_layers.engine import tensor as T
+    >>> from recurrent_layers.regularizers import Regularizer
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> class L4(Regularizer):
+    ...     def __call__(self, loss):
+    ...         return loss + T.sum(self.target ** 4)
+    >>> float(L4().on(sharedX([1.0, 2.0]))(0.0).eval())
+    17.0
+    """
 
     #: What :meth:`on` was given.
     target: Any
@@ -66,7 +78,18 @@ class _OfNorms(Regularizer):
 
 
 class WeightRegularizer(_OfNorms):
-    """loss + l1 sum(abs(W)) + l2 sum(W^2)"""
+    """loss + l1 sum(abs(W)) + l2 sum(W^2)
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense
+    >>> from recurrent_layers.regularizers import WeightRegularizer
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> penalty = WeightRegularizer(l1=0.5, l2=0.25).on(sharedX([[-1.0, 2.0]]))
+    >>> float(penalty(0.0).eval())
+    2.75
+    >>> layer = Dense(64, 10, W_regularizer=WeightRegularizer(l2=0.01))
+    """
 
     def on(self, target: Variable) -> Regularizer:
         if not isinstance(target, Variable):
@@ -79,7 +102,16 @@ class WeightRegularizer(_OfNorms):
 
 
 class ActivityRegularizer(_OfNorms):
-    """loss + l1 sum(mean(abs(y))) + l2 sum(mean(y^2)), means over the samples of the layer's output y"""
+    """loss + l1 sum(mean(abs(y))) + l2 sum(mean(y^2)), means over the samples of the layer's output y
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM
+    >>> from recurrent_layers.regularizers import ActivityRegularizer
+    >>> ActivityRegularizer(l1=0.5).get_config()
+    {'name': 'ActivityRegularizer', 'l1': 0.5, 'l2': 0.0}
+    >>> layer = LSTM(3, 8, activity_regularizer=ActivityRegularizer(l1=0.01))
+    """
 
     def on(self, target: Any) -> Regularizer:
         if inspect.isclass(target) or not hasattr(target, "get_output"):
@@ -98,7 +130,14 @@ def l1(l: float = 0.01) -> WeightRegularizer:
 
 
 def l2(l: float = 0.01) -> WeightRegularizer:
-    """Penalty on the squares of a weight: weight decay."""
+    """Penalty on the squares of a weight: weight decay.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM
+    >>> from recurrent_layers.regularizers import l2
+    >>> layer = LSTM(3, 8, W_regularizer=l2(0.01), U_regularizer=l2(0.001))
+    """
     return WeightRegularizer(l2=l)
 
 
@@ -147,6 +186,12 @@ def get(identifier: Named | Config | None, kwargs: Config | None = None) -> Regu
     ------
     ValueError
         If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
+
+    Examples
+    --------
+    >>> from recurrent_layers import regularizers
+    >>> regularizers.get("l1l2", {"l1": 0.5}).get_config()
+    {'name': 'WeightRegularizer', 'l1': 0.5, 'l2': 0.01}
     """
     identifier = with_arguments(identifier, kwargs, "regularizer")
     return None if identifier is None else instance(identifier, KNOWN, "regularizer")
