@@ -49,9 +49,9 @@ class MaxNorm(Constraint):
     --------
     >>> from recurrent_layers.constraints import MaxNorm
     >>> from recurrent_layers.utils.theano_utils import sharedX
-    >>> W = sharedX([[3.0, 0.3], [4.0, 0.4]])
-    >>> MaxNorm(1)(W).eval().round(3).tolist()
-    [[0.6, 0.3], [0.8, 0.4]]
+    >>> W = sharedX([[3.0, 0.75], [4.0, 1.0]])
+    >>> MaxNorm(2.5)(W).eval().round(3).tolist()
+    [[1.5, 0.75], [2.0, 1.0]]
     """
 
     def __init__(self, m: float = 2) -> None:
@@ -84,8 +84,8 @@ class UnitNorm(Constraint):
     --------
     >>> from recurrent_layers.constraints import UnitNorm
     >>> from recurrent_layers.utils.theano_utils import sharedX
-    >>> UnitNorm()(sharedX([[3.0, 4.0], [0.0, 2.0]])).eval().round(3).tolist()
-    [[0.6, 0.8], [0.0, 1.0]]
+    >>> UnitNorm()(sharedX([[1.0, 1.0, 1.0, 1.0], [0.0, 2.0, 0.0, 0.0]])).eval().tolist()
+    [[0.5, 0.5, 0.5, 0.5], [0.0, 1.0, 0.0, 0.0]]
     """
 
     def __call__(self, p: Variable) -> Variable:

@@ -80,17 +80,29 @@ class Sequential(containers.Sequential):
     history : History
         What the last :meth:`fit` returned, or would have if it had not been interrupted.
 
+    Notes
+    -----
+    A model is a layer itself, and may be added to another one.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> from recurrent_layers import LSTM, Dense, Sequential
     >>> model = Sequential()
     >>> model.add(LSTM(8, 32))
     >>> model.add(Dense(32, 10, activation="softmax"))
     >>> model.compile(loss="categorical_crossentropy", optimizer="adam")
-    >>> history = model.fit(X, y, nb_epoch=10, validation_split=0.1, show_accuracy=True)
-
-    Notes
-    -----
-    A model is a layer itself, and may be added to another one.
+    >>> model.summary()
+    layer  output shape  params
+    LSTM   (None, 32)      5248
+    Dense  (None, 10)       330
+    total                  5578
+    >>> X, y = np.zeros((4, 5, 8)), np.eye(10)[[0, 3, 7, 7]]
+    >>> history = model.fit(X, y, nb_epoch=2, verbose=0)
+    >>> len(history.history["loss"])
+    2
+    >>> model.predict(X).shape
+    (4, 10)
     """
 
     history: History | None = None
@@ -314,8 +326,16 @@ class Sequential(containers.Sequential):
         --------
         A script that can be killed at any time, and be started again to go on:
 
+        >>> import numpy as np
+        >>> from recurrent_layers import Dense, Sequential
+        >>> from recurrent_layers.callbacks import ModelCheckpoint
+        >>> model = Sequential([Dense(3, 1)])
+        >>> model.compile(loss="mse", optimizer="sgd", class_mode="binary")
         >>> checkpoint = ModelCheckpoint("training.h5", whole=True)
-        >>> model.fit(X, y, nb_epoch=100, callbacks=[checkpoint], resume="training.h5")
+        >>> history = model.fit(np.zeros((8, 3)), np.ones((8, 1)), nb_epoch=2, verbose=0, callbacks=[checkpoint],
+        ...                     resume="training.h5")
+        >>> history.epoch
+        [0, 1]
         """
         ranks = processes.ranks() if flag("distributed", distributed) else processes.ALONE
         with ranks.all_or_none():
@@ -417,11 +437,18 @@ class Sequential(containers.Sequential):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from recurrent_layers import Dense, Sequential
         >>> def batches():
+        ...     rng = np.random.RandomState(0)
         ...     while True:
-        ...         for path in paths:
-        ...             yield read(path)
-        >>> model.fit_generator(batches(), samples_per_epoch=10000, nb_epoch=10)
+        ...         X = rng.randn(32, 3)
+        ...         yield X, X.sum(axis=1, keepdims=True)
+        >>> model = Sequential([Dense(3, 1)])
+        >>> model.compile(loss="mse", optimizer="sgd", class_mode="binary")
+        >>> history = model.fit_generator(batches(), samples_per_epoch=320, nb_epoch=2, verbose=0)
+        >>> history.history["loss"][1] < history.history["loss"][0]
+        True
         """
         self._compiled()
         nb_samples, nb_epoch = integer("samples_per_epoch", samples_per_epoch), integer("nb_epoch", nb_epoch)
@@ -555,6 +582,15 @@ class Sequential(containers.Sequential):
         -------
         numpy.ndarray
             Samples first, of `floatX`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from recurrent_layers import Dense, Sequential
+        >>> model = Sequential([Dense(3, 2)])
+        >>> model.compile(loss="mse", optimizer="sgd")
+        >>> model.predict(np.zeros((4, 3))).tolist()
+        [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
         """
         functions, batch_size, inputs = self._compiled(), integer("batch_size", batch_size), self._inputs(X)
         verbose = choice("verbose", verbose, 0, 1, 2)
@@ -595,6 +631,13 @@ class Sequential(containers.Sequential):
             is too large for `dtype`.
         OSError
             If the files cannot be written.
+
+        Examples
+        --------
+        >>> from recurrent_layers import LSTM, Dense, Sequential
+        >>> Sequential([LSTM(3, 8), Dense(8, 2)]).to_c("net.c", dtype="float32")
+        >>> [line.strip() for line in open("net.h") if line.startswith("int net_step")]
+        ['int net_step(net_state *state, const float x[], float y[]);']
         """
         self._while_nobody_writes(lambda: to_c.write(self, path, dtype))
 
@@ -625,9 +668,16 @@ class Sequential(containers.Sequential):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from recurrent_layers import GRU, Sequential
+        >>> model = Sequential([GRU(3, 8)])
+        >>> model.compile(loss="mse", optimizer="sgd")
+        >>> X = np.random.randn(2, 5, 3)
         >>> model.reset_states()
         >>> for x_t in X.transpose(1, 0, 2):
         ...     y_t = model.step(x_t)
+        >>> np.allclose(y_t, model.predict(X), atol=1e-6)
+        True
         """
         step = self._compiled().step(self)
         if not step.fits(x_t):
@@ -709,6 +759,16 @@ class Sequential(containers.Sequential):
             If the file is there and `overwrite` is false.
         ValueError
             If an argument is none of these.
+
+        Examples
+        --------
+        >>> from recurrent_layers import GRU, Sequential, model_from_json
+        >>> model = Sequential([GRU(3, 8)])
+        >>> model.save_weights("weights.h5", overwrite=True)
+        >>> again = model_from_json(model.to_json())
+        >>> again.load_weights("weights.h5")
+        >>> all((ours == theirs).all() for ours, theirs in zip(model.get_weights(), again.get_weights()))
+        True
         """
         weights = self._while_nobody_writes(lambda: [layer.get_weights() for layer in self.layers])
         weight_files.write(filepath, weights, overwrite)
@@ -864,9 +924,14 @@ class Sequential(containers.Sequential):
 
         Examples
         --------
-        >>> model.to_onnx("model.onnx")
+        >>> import onnxruntime
+        >>> import numpy as np
+        >>> from recurrent_layers import LSTM, Dense, Sequential
+        >>> Sequential([LSTM(3, 8), Dense(8, 2)]).to_onnx("model.onnx")
         >>> session = onnxruntime.InferenceSession("model.onnx")
-        >>> y, = session.run(["y"], {"x": X.astype("float32")})
+        >>> y, = session.run(["y"], {"x": np.zeros((4, 5, 3), "float32")})
+        >>> y.shape
+        (4, 2)
         """
         self._while_nobody_writes(lambda: to_onnx.write(self, path, dtype))
 
@@ -912,6 +977,13 @@ def model_from_json(json_string: str, custom_layers: CustomObjects | None = None
     ValueError
         If it is not JSON of a model, a name in it is not known, a layer in it does not fit the one below, or the
         weights would need more memory than there is.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM, Dense, Sequential, model_from_json
+    >>> json = Sequential([LSTM(3, 8), Dense(8, 2)]).to_json()
+    >>> [type(layer).__name__ for layer in model_from_json(json).layers]
+    ['LSTM', 'Dense']
     """
     return model_from_config(configs.from_json(json_string), custom_layers, custom_objects)
 
@@ -977,13 +1049,26 @@ def standardize_weights(y: ArrayLike, sample_weight: ArrayLike | None = None,
     -------
     numpy.ndarray
         Of the shape of `y`, but for the last axis, which has one number.
+
+    Examples
+    --------
+    >>> from recurrent_layers.models import standardize_weights
+    >>> standardize_weights([[0], [1], [1]], class_weight={0: 1.0, 1: 3.0}).tolist()
+    [[1.0], [3.0], [3.0]]
     """
     y = standardize_y(y)
     return Weights(y, sample_weight, class_weight).of(y, slice(None))[..., None]
 
 
 def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:
-    """Where batches of so many samples begin and end: pairs of int."""
+    """Where batches of so many samples begin and end: pairs of int.
+
+    Examples
+    --------
+    >>> from recurrent_layers.models import make_batches
+    >>> make_batches(10, 4)
+    [(0, 4), (4, 8), (8, 10)]
+    """
     size, batch_size = integer("size", size, least=0), integer("batch_size", batch_size)
     return [(ids.start, ids.stop) for ids in cut(range(size), batch_size)]
 

@@ -69,8 +69,8 @@ def clip_norm(g: Variable, c: float, n: Variable) -> Variable:
     --------
     >>> from recurrent_layers.optimizers import clip_norm
     >>> from recurrent_layers.utils.theano_utils import sharedX
-    >>> clip_norm(sharedX([3.0, 4.0]), 1.0, sharedX(5.0)).eval().round(3).tolist()
-    [0.6, 0.8]
+    >>> clip_norm(sharedX([3.0, 4.0]), 2.5, sharedX(5.0)).eval().tolist()
+    [1.5, 2.0]
     """
     return T.switch(T.ge(n, c), g * c / n, g) if arguments.number("c", c, least=0.0) else g
 

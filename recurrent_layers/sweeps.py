@@ -121,6 +121,7 @@ def sweep(train: Callable[..., dict[str, Any]], settings: Iterable[dict[str, Any
 
     Examples
     --------
+    >>> from recurrent_layers import sweep
     >>> def train(rate, seed):
     ...     return {"loss": rate * seed}
     >>> sweep(train, [dict(rate=0.1, seed=seed) for seed in (1, 2)], verbose=0)

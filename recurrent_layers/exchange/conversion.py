@@ -56,6 +56,16 @@ def to_keras3(layer: Exchanged) -> tuple[Config, Weights]:
     ------
     ValueError
         If Keras 3 has no layer with the same equations.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM
+    >>> from recurrent_layers.exchange.conversion import to_keras3
+    >>> config, weights = to_keras3(LSTM(3, 8, inner_activation="sigmoid"))
+    >>> config["class_name"], config["config"]["units"], config["config"]["recurrent_activation"]
+    ('LSTM', 8, 'sigmoid')
+    >>> [weight.shape for weight in weights]
+    [(3, 32), (8, 32), (32,)]
     """
     _refuse_others(layer, "Keras 3")
     config = {"units": layer.output_dim, "return_sequences": layer.return_sequences,
@@ -90,6 +100,15 @@ def from_keras3(config: Config, weights: Iterable[ArrayLike]) -> Recurrent:
     ------
     ValueError
         If we have no layer with the same equations, the config is none, or the weights are not those of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers.exchange.conversion import from_keras3
+    >>> config = {"class_name": "GRU", "config": {"units": 8, "return_sequences": True}}
+    >>> layer = from_keras3(config, [np.zeros((3, 24)), np.zeros((8, 24)), np.zeros((2, 24))])
+    >>> type(layer).__name__, layer.input_dim, layer.output_dim, layer.reset_after
+    ('GRU', 3, 8, True)
     """
     name, options = (config.get(key) for key in ("class_name", "config")) if isinstance(config, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(options, dict):
@@ -155,6 +174,14 @@ def to_torch(layer: Exchanged) -> dict[str, Array]:
     ------
     ValueError
         If PyTorch has no layer with the same equations.
+
+    Examples
+    --------
+    >>> from recurrent_layers import LSTM
+    >>> from recurrent_layers.exchange.conversion import to_torch
+    >>> arrays = to_torch(LSTM(3, 8, inner_activation="sigmoid"))
+    >>> {name: array.shape for name, array in arrays.items()}
+    {'weight_ih_l0': (32, 3), 'weight_hh_l0': (32, 8), 'bias_ih_l0': (32,), 'bias_hh_l0': (32,)}
     """
     _refuse_others(layer, "PyTorch")
     if layer.go_backwards:
@@ -211,7 +238,14 @@ def from_torch(state_dict: dict[str, ArrayLike] | Path, nonlinearity: Literal["t
 
     Examples
     --------
-    >>> encoder = from_torch("model.safetensors", prefix="encoder.lstm.")
+    >>> import numpy as np
+    >>> from recurrent_layers.exchange.conversion import from_torch
+    >>> arrays = {"encoder.weight_ih_l0": np.zeros((32, 3)), "encoder.weight_hh_l0": np.zeros((32, 8))}
+    >>> layer = from_torch(arrays, prefix="encoder.")
+    >>> type(layer).__name__, layer.input_dim, layer.output_dim
+    ('LSTM', 3, 8)
+
+    A file is read by its path: ``from_torch("model.safetensors", prefix="encoder.")``.
     """
     nonlinearity, layer = choice("nonlinearity", nonlinearity, "tanh", "relu"), integer("layer", layer, least=0)
     weights = _weights_of_torch(state_dict, layer, text("prefix", prefix))

@@ -87,10 +87,14 @@ def from_onnx(path: Path, output: str | None = None) -> Sequential:
 
     Examples
     --------
-    >>> torch.onnx.export(module.eval(), x, "model.onnx", dynamo=True)
+    >>> from recurrent_layers import LSTM, Dense, Sequential, from_onnx
+    >>> Sequential([LSTM(3, 8), Dense(8, 2)]).to_onnx("model.onnx")
     >>> model = from_onnx("model.onnx")
+    >>> [type(layer).__name__ for layer in model.layers]
+    ['LSTM', 'Dense']
     >>> model.compile(loss="mse", optimizer="adam")
-    >>> y = model.predict(X)
+
+    PyTorch writes such a file by ``torch.onnx.export(module.eval(), x, "model.onnx", dynamo=True)``.
     """
     path, output = as_path("path", path), None if output is None else text("output", output)
     try:

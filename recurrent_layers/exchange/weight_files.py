@@ -39,6 +39,14 @@ def write(filepath: Path, layers_weights: Iterable[Iterable[ArrayLike]], overwri
         If an argument is none of these.
     OSError
         If it cannot be written: no folder, no permission, no space.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers.exchange import weight_files
+    >>> weight_files.write("weights.h5", [[np.zeros((3, 8)), np.zeros(8)], []])
+    >>> [[weight.shape for weight in weights] for weights in weight_files.read("weights.h5")]
+    [[(3, 8), (8,)], []]
     """
     filepath, overwrite = as_path("filepath", filepath), flag("overwrite", overwrite)
     arrays = [[array_of_numbers("a weight", weight) for weight in items("weights", weights, "arrays")]

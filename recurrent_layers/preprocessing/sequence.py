@@ -44,6 +44,16 @@ def pad_sequences(sequences: Iterable[ArrayLike], maxlen: int | None = None, dty
     ValueError
         If there are no sequences, an argument is none of these, the sequences differ in more than their lengths, or
         `dtype` cannot hold a number of them, or `value`.
+
+    Examples
+    --------
+    >>> from recurrent_layers.preprocessing.sequence import pad_sequences
+    >>> pad_sequences([[1, 2, 3], [4]]).tolist()
+    [[1, 2, 3], [0, 0, 4]]
+    >>> pad_sequences([[1, 2, 3], [4]], maxlen=2, padding="post", truncating="post").tolist()
+    [[1, 2], [4, 0]]
+    >>> pad_sequences([[[0.5, 1.5]], [[2.5, 3.5], [4.5, 5.5]]], dtype="float32").shape
+    (2, 2, 2)
     """
     padding, truncating = (choice(name, side, "pre", "post")
                            for name, side in (("padding", padding), ("truncating", truncating)))  # fmt: skip
@@ -99,6 +109,12 @@ def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> Array:
     References
     ----------
     Mikolov et al. (2013), arXiv:1310.4546.
+
+    Examples
+    --------
+    >>> from recurrent_layers.preprocessing.sequence import make_sampling_table
+    >>> make_sampling_table(1000)[[1, 10, 100, 999]].round(4).tolist()
+    [0.0032, 0.0171, 0.072, 0.2734]
     """
     size, sampling_factor = integer("size", size), number("sampling_factor", sampling_factor, least=0.0)
     if not sampling_factor:
@@ -148,6 +164,12 @@ def skipgrams(sequence: Iterable[int], vocabulary_size: int, window_size: int = 
     References
     ----------
     Mikolov et al. (2013), arXiv:1301.3781.
+
+    Examples
+    --------
+    >>> from recurrent_layers.preprocessing.sequence import skipgrams
+    >>> skipgrams([5, 6, 7], vocabulary_size=8, window_size=1, negative_samples=0, shuffle=False)
+    ([[5, 6], [6, 5], [6, 7], [7, 6]], [1, 1, 1, 1])
     """
     words = converted("sequence", items("sequence", sequence, "integers"), "int64", "words are integers")
     if words.ndim != 1 or words.size and words.min() < 0:

@@ -52,6 +52,7 @@ def text_to_word_sequence(text: str, filters: str = FILTERS, lower: bool = True,
 
     Examples
     --------
+    >>> from recurrent_layers.preprocessing.text import text_to_word_sequence
     >>> text_to_word_sequence("Don't panic: it's only a text.")
     ["don't", 'panic', "it's", 'only', 'a', 'text']
     """
@@ -111,6 +112,13 @@ def one_hot(text: str, n: int, filters: str = FILTERS, lower: bool = True, split
     -----
     `hash` is Python's own. Since Python 3 it gives other numbers in each process, unless the environment variable
     PYTHONHASHSEED is set before that begins: for a model that is saved, set it, or use :class:`Tokenizer`.
+
+    Examples
+    --------
+    >>> from recurrent_layers.preprocessing.text import one_hot
+    >>> numbers = one_hot("To be, or not to be", 1000)
+    >>> len(numbers), numbers[0] == numbers[4], numbers[1] == numbers[5]
+    (6, True, True)
     """
     n = integer("n", n, least=2)
     return [abs(hash(word)) % (n - 1) + 1 for word in text_to_word_sequence(text, filters, lower, split)]
@@ -147,9 +155,17 @@ class Tokenizer:
 
     Examples
     --------
-    >>> tokenizer = Tokenizer(nb_words=1000)
+    >>> from recurrent_layers.preprocessing.sequence import pad_sequences
+    >>> from recurrent_layers.preprocessing.text import Tokenizer
+    >>> texts = ["The cat sat.", "The dog sat, too!"]
+    >>> tokenizer = Tokenizer()
     >>> tokenizer.fit_on_texts(texts)
-    >>> X = pad_sequences(tokenizer.texts_to_sequences(texts), maxlen=100)
+    >>> tokenizer.word_index
+    {'the': 1, 'sat': 2, 'cat': 3, 'dog': 4, 'too': 5}
+    >>> pad_sequences(tokenizer.texts_to_sequences(texts)).tolist()
+    [[0, 1, 3, 2], [1, 4, 2, 5]]
+    >>> tokenizer.texts_to_matrix(["the cat and the dog"], mode="count").tolist()
+    [[0.0, 2.0, 0.0, 1.0, 1.0, 0.0]]
     """
 
     def __init__(self, nb_words: int | None = None, filters: str = FILTERS, lower: bool = True,

@@ -86,9 +86,12 @@ def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None
 
     Examples
     --------
+    >>> from recurrent_layers.engine import tensor as T
     >>> from recurrent_layers.recurrence import scan
-    >>> h, _ = scan(lambda x_t, h_tm1: T.tanh(x_t + T.dot(h_tm1, U)), sequences=x, outputs_info=h_0)
-    >>> last = h[-1]
+    >>> x = T.as_tensor_variable([[1.0], [2.0], [3.0]])
+    >>> h, _ = scan(lambda x_t, h_tm1: h_tm1 + x_t, sequences=x, outputs_info=T.zeros_like(x[0]))
+    >>> h.eval().tolist()
+    [[1.0], [3.0], [6.0]]
     """
     noted = Names(fn) if naming else None
     raw_sequences, initials = _sequences(sequences, go_backwards), _initials(outputs_info)

@@ -179,6 +179,15 @@ def get_from_module(identifier: Any, module_params: dict[str, Any], module_name:
     ------
     ValueError
         If there is no such name, or an argument is none of these.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.generic_utils import get_from_module
+    >>> known = {"half": 0.5, "list": list}
+    >>> get_from_module("half", known, "number")
+    0.5
+    >>> get_from_module("list", known, "kind", instantiate=True)
+    []
     """
     module_name, instantiate = text("module_name", module_name), flag("instantiate", instantiate)
     for name, value in (("module_params", module_params), ("kwargs", {} if kwargs is None else kwargs)):
@@ -195,7 +204,14 @@ def get_from_module(identifier: Any, module_params: dict[str, Any], module_name:
 
 
 def make_tuple(*args: Any) -> tuple[Any, ...]:
-    """The arguments, as a tuple."""
+    """The arguments, as a tuple.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.generic_utils import make_tuple
+    >>> make_tuple(3, 8)
+    (3, 8)
+    """
     return args
 
 
@@ -213,6 +229,16 @@ def printv(v: object, prefix: str = "") -> None:
     ------
     ValueError
         If `prefix` is no string.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.generic_utils import printv
+    >>> printv({"name": "Sequential", "layers": [{"name": "Dense", "output_dim": 8}]})
+    #Sequential
+    ...layers:
+    ......#0
+    ......#Dense
+    .........output_dim:8
     """
     deeper = text("prefix", prefix) + "..."
     if isinstance(v, dict):
@@ -260,10 +286,13 @@ class Progbar:
 
     Examples
     --------
-    >>> progbar = Progbar(len(X))
-    >>> for start in range(0, len(X), 32):
-    ...     loss = model.train_on_batch(X[start:start + 32], y[start:start + 32])
-    ...     progbar.add(len(X[start:start + 32]), values=[("loss", loss)])
+    >>> from recurrent_layers.utils.generic_utils import Progbar
+    >>> progbar = Progbar(96, verbose=2)
+    >>> for loss in (0.5, 0.25, 0.75):
+    ...     progbar.add(32, values=[("loss", loss)])
+    0s - loss: 0.5000
+    >>> progbar.seen_so_far
+    96
     """
 
     def __init__(self, target: float, width: int = 30, verbose: int = 1) -> None:

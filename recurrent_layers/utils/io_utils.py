@@ -48,9 +48,16 @@ class HDF5Matrix:
 
     Examples
     --------
-    >>> X = HDF5Matrix("data.h5", "X", 0, 10000, normalizer=lambda x: x / 255.)
-    >>> y = HDF5Matrix("data.h5", "y", 0, 10000)
-    >>> model.fit(X, y, shuffle="batch")
+    >>> import numpy as np
+    >>> from recurrent_layers.utils.io_utils import HDF5Matrix, save_array
+    >>> save_array(np.arange(12.0).reshape(6, 2), "data.h5")
+    >>> X = HDF5Matrix("data.h5", "data", 1, 5, normalizer=lambda x: x / 2)
+    >>> X.shape
+    (4, 2)
+    >>> X[:2].tolist()
+    [[1.0, 1.5], [2.0, 2.5]]
+
+    A model reads it batch by batch: ``model.fit(X, y, shuffle="batch")``.
     """
 
     def __init__(self, datapath: Path, dataset: str, start: int, end: int,
@@ -147,6 +154,14 @@ def load_array(name: Path) -> Array:
         If there is no such file.
     ValueError
         If it is no file of HDF5, or has no such data set, or one that cannot be read here, such as a compressed one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers.utils.io_utils import load_array, save_array
+    >>> save_array(np.array([1.0, 2.0]), "two.h5")
+    >>> load_array("two.h5").tolist()
+    [1.0, 2.0]
     """
     name = as_path("name", name)
     with open(name, "rb"):

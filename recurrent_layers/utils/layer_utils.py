@@ -50,6 +50,14 @@ def container_from_config(original_layer_dict: Config, custom_layers: CustomObje
     ------
     ValueError
         If it is no config, a name in it is not known, or a layer does not fit the one below.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense
+    >>> from recurrent_layers.utils.layer_utils import container_from_config
+    >>> layer = container_from_config(Dense(3, 2, activation="tanh").get_config())
+    >>> layer.W.get_value().shape
+    (3, 2)
     """
     config = original_layer_dict
     with not_too_deep(), custom_objects_known("custom_layers", custom_layers):
@@ -79,6 +87,12 @@ def get_layer(identifier: str | Config | Layer, kwargs: Config | None = None,
     ------
     ValueError
         If the name is not known, or the arguments are not those of the class.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.layer_utils import get_layer
+    >>> get_layer("LSTM", {"input_dim": 3, "output_dim": 8}).output_dim
+    8
     """
     named = with_arguments(identifier, kwargs, "layer")
     if isinstance(named, Layer):
@@ -100,6 +114,16 @@ def print_layer_shapes(model: Layer, input_shapes: Sequence[Any]) -> None:
     ------
     ValueError
         If it is no model with layers, or there is not a shape for each input, or one does not fit.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Flatten, Sequential, TimeDistributedDense
+    >>> from recurrent_layers.utils.layer_utils import print_layer_shapes
+    >>> print_layer_shapes(Sequential([TimeDistributedDense(3, 4), Flatten(), Dense(20, 2)]), (6, 5, 3))
+    input shapes :  [(6, 5, 3)]
+    shape after TimeDistributedDense: (6, 5, 4)
+    shape after Flatten: (6, 20)
+    shape after Dense: (6, 2)
     """
     layers = getattr(model, "layers", None)
     if not isinstance(model, Layer) or not layers:

@@ -36,6 +36,14 @@ def to_categorical(y: ArrayLike, nb_classes: int | None = None) -> Array:
     ------
     ValueError
         If `y` is empty, holds anything but integers, a negative one, or one of `nb_classes` or more.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.np_utils import to_categorical
+    >>> to_categorical([0, 2, 1]).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    >>> to_categorical([[0, 2, 1], [1, 1, 0]], nb_classes=4).shape
+    (2, 3, 4)
     """
     classes = array_of_numbers("classes", y)
     if classes.ndim > 1 and classes.shape[-1] == 1:
@@ -70,6 +78,12 @@ def normalize(a: ArrayLike, axis: int = -1, order: float = 2) -> Array:
     ------
     ValueError
         If `a` is no array of numbers, or has no such axis.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.np_utils import normalize
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]]).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
     """
     array = array_of_numbers("a", a)
     if not array.ndim:
@@ -110,6 +124,12 @@ def binary_logloss(p: ArrayLike, y: ArrayLike) -> float | Array:
     ------
     ValueError
         If they are no such arrays.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.np_utils import binary_logloss
+    >>> round(float(binary_logloss([0.5, 0.5, 1.0], [0, 1, 1])), 4)
+    0.4621
     """
     p, y = _of_samples("p", p), _of_samples("y", y)
     if p.shape != y.shape:
@@ -137,6 +157,12 @@ def multiclass_logloss(P: ArrayLike, Y: ArrayLike) -> float:
     ------
     ValueError
         If they are no such arrays, or there is a class 0, which Keras 0.1 took for the last one.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.np_utils import multiclass_logloss
+    >>> round(float(multiclass_logloss([[0.5, 0.5], [0.75, 0.25]], [2, 1])), 4)
+    0.4904
     """
     P, Y = _of_samples("P", P), converted("Y", _of_samples("Y", Y), "int64", "classes are integers")
     _as_many(P, Y)
@@ -185,6 +211,12 @@ def accuracy(p: ArrayLike, y: ArrayLike) -> float:
     ------
     ValueError
         If they are not of the same length, or their rows do not fit.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.np_utils import accuracy
+    >>> float(accuracy([0, 1, 2, 1], [0, 1, 1, 1]))
+    0.75
     """
     p, y = _classes("p", p), _classes("y", y)
     _as_many(p, y)
@@ -215,6 +247,14 @@ def probas_to_classes(y_pred: ArrayLike) -> Array:
     ------
     ValueError
         If it is no such array.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.np_utils import probas_to_classes
+    >>> probas_to_classes([[0.25, 0.75], [0.5, 0.25]]).tolist()
+    [1, 0]
+    >>> probas_to_classes([0.75, 0.25]).tolist()
+    [1, 0]
     """
     array = _of_samples("y_pred", y_pred)
     if array.ndim == 2 and array.shape[1] > 1:
@@ -240,6 +280,12 @@ def categorical_probas_to_classes(p: ArrayLike) -> Array:
     ------
     ValueError
         If it is no such array.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.np_utils import categorical_probas_to_classes
+    >>> categorical_probas_to_classes([[0.25, 0.5, 0.25], [0.75, 0.25, 0.0]]).tolist()
+    [1, 0]
     """
     array = _of_samples("p", p)
     if array.ndim < 2 or not array.shape[1]:

@@ -41,6 +41,13 @@ def get_test_data(nb_train: int = 1000, nb_test: int = 500, input_shape: Sequenc
     ------
     ValueError
         If an argument is none of these; nothing has been drawn then.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.test_utils import get_test_data
+    >>> (X_train, y_train), (X_test, y_test) = get_test_data(nb_train=100, nb_test=20, input_shape=(5, 3))
+    >>> X_train.shape, y_train.shape, X_test.shape
+    ((100, 5, 3), (100, 1), (20, 5, 3))
     """
     nb_train, nb_test = integer("nb_train", nb_train, least=0), integer("nb_test", nb_test, least=0)
     input_shape, output_shape = sizes("input_shape", input_shape), sizes("output_shape", output_shape)

@@ -59,6 +59,13 @@ def sharedX(X: ArrayLike, dtype: DType | None = None, name: str | None = None) -
     ------
     ValueError
         If an argument is none of these, or `dtype` cannot hold the numbers.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.theano_utils import sharedX
+    >>> W = sharedX([[1.0, 2.0]], name="W")
+    >>> W.name, W.get_value().tolist()
+    ('W', [[1.0, 2.0]])
     """
     name = name if name is None else text("name", name)
     return engine.shared(np.array(converted("X", X, _dtype(dtype))), name=name)
@@ -70,6 +77,12 @@ def shared_zeros(shape: Sequence[int], dtype: DType | None = None, name: str | N
     Parameters
     ----------
     shape : tuple of int
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.theano_utils import shared_zeros
+    >>> shared_zeros((2, 3)).get_value().tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
     return sharedX(np.zeros(sizes("shape", shape)), dtype, name)
 
@@ -109,6 +122,13 @@ def alloc_zeros_matrix(*dims: int | Variable) -> Variable:
     ------
     ValueError
         If a size is none.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.theano_utils import alloc_zeros_matrix, ndim_tensor
+    >>> X = ndim_tensor(3)
+    >>> alloc_zeros_matrix(X.shape[0], 8).ndim
+    2
     """
     for size in dims:
         if not (isinstance(size, engine.Variable) and getattr(size, "ndim", None) == 0 and "int" in str(size.dtype)):
@@ -128,6 +148,12 @@ def ndim_tensor(ndim: int) -> Variable:
     ------
     ValueError
         If it is no integer of at least 0.
+
+    Examples
+    --------
+    >>> from recurrent_layers.utils.theano_utils import ndim_tensor
+    >>> ndim_tensor(3).ndim
+    3
     """
     return T.TensorType(engine.config.floatX, (False,) * integer("ndim", ndim, least=0, most=32))()
 

@@ -45,6 +45,14 @@ class BaseWrapper:
     ------
     ValueError
         In :meth:`fit`, if an argument is none of these: scikit-learn sets them before, one by one.
+
+    Examples
+    --------
+    >>> from recurrent_layers import Dense, Sequential
+    >>> from recurrent_layers.wrappers.scikit_learn import BaseWrapper
+    >>> estimator = BaseWrapper(Sequential([Dense(3, 1)]), "sgd", "mse", nb_epoch=5)
+    >>> estimator.set_params(nb_epoch=10).get_params()["nb_epoch"]
+    10
     """
 
     def __init__(self, model: Sequential, optimizer: str | Optimizer, loss: Named, train_batch_size: int = 128,
@@ -132,7 +140,19 @@ class BaseWrapper:
 
 
 class KerasClassifier(BaseWrapper):
-    """A classifier; arguments and attributes as of :class:`BaseWrapper`, which take further ones by their names."""
+    """A classifier; arguments and attributes as of :class:`BaseWrapper`, which take further ones by their names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers import Dense, Sequential
+    >>> from recurrent_layers.wrappers.scikit_learn import KerasClassifier
+    >>> X, y = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1])
+    >>> classifier = KerasClassifier(Sequential([Dense(2, 2, activation="softmax")]), nb_epoch=3)
+    >>> history = classifier.fit(X, y)
+    >>> classifier.predict_proba(X).shape
+    (2, 2)
+    """
 
     def __init__(self, model: Sequential, optimizer: str | Optimizer = "adam", loss: Named = "categorical_crossentropy",
                  **kwargs: Any) -> None:
@@ -152,7 +172,18 @@ class KerasClassifier(BaseWrapper):
 
 
 class KerasRegressor(BaseWrapper):
-    """A regressor; arguments and attributes as of :class:`KerasClassifier`."""
+    """A regressor; arguments and attributes as of :class:`KerasClassifier`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recurrent_layers import Dense, Sequential
+    >>> from recurrent_layers.wrappers.scikit_learn import KerasRegressor
+    >>> regressor = KerasRegressor(Sequential([Dense(2, 1)]), nb_epoch=3)
+    >>> history = regressor.fit(np.zeros((4, 2)), np.ones((4, 1)))
+    >>> regressor.predict(np.zeros((4, 2))).shape
+    (4,)
+    """
 
     def __init__(self, model: Sequential, optimizer: str | Optimizer = "adam", loss: Named = "mean_squared_error",
                  **kwargs: Any) -> None:
