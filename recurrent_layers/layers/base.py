@@ -12,6 +12,7 @@ from recurrent_layers import activations, engine, initializations, regularizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.typing import (
+    Array,
     ArrayLike,
     Config,
     Matched,
@@ -39,6 +40,8 @@ from recurrent_layers.utils.generic_utils import known_name
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from recurrent_layers.regularizers import Regularizer
+
 #: What a class has before there is any, of a type that lists have, too.
 _NONE: Any = ()
 
@@ -60,7 +63,7 @@ def _config_name(cls: type) -> str:
     return "zoo." * (cls.__module__ == "recurrent_layers.layers.zoo") + cls.__name__
 
 
-def _finite(name: str, value: ArrayLike) -> Any:
+def _finite(name: str, value: ArrayLike) -> Array:
     """The value of a weight, in floatX."""
     array = array_of_numbers(name, value)
     if not is_finite(array, engine.config.floatX):
@@ -68,7 +71,7 @@ def _finite(name: str, value: ArrayLike) -> Any:
     return converted(name, array, engine.config.floatX, "set floatX=float64")
 
 
-def _describe(names: list[Variable], shapes: list[Any]) -> str:
+def _describe(names: list[Variable], shapes: list[tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
 
 
@@ -448,7 +451,7 @@ class Layer(PortableState):
         value.name = name
         return value
 
-    def add_regularizer(self, identifier: Rule, target: Variable | Layer) -> Any:
+    def add_regularizer(self, identifier: Rule, target: Variable | Layer) -> Regularizer | None:
         """Put a penalty on a weight, or on the output, into `regularizers`.
 
         Parameters

@@ -383,8 +383,9 @@ class ActivityRegularization(Layer):
 
     def __init__(self, l1: float = 0., l2: float = 0.) -> None:
         super().__init__()
-        regularizer = self.add_regularizer(regularizers.ActivityRegularizer(l1=l1, l2=l2), self)
+        regularizer = regularizers.ActivityRegularizer(l1=l1, l2=l2)
         self.l1, self.l2 = regularizer.l1, regularizer.l2
+        self.add_regularizer(regularizer, self)
 
 
 class Lambda(Layer):

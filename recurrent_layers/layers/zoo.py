@@ -21,7 +21,7 @@ import numpy as np
 from recurrent_layers import activations
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.recurrent import Recurrent
-from recurrent_layers.typing import Named, Variable
+from recurrent_layers.typing import Array, ArrayLike, Named, Variable
 from recurrent_layers.utils.arguments import integer, number
 
 __all__ = [
@@ -33,12 +33,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _constant(value: float) -> Callable[[Any], Any]:
+def _constant(value: float) -> Callable[[tuple[int, ...]], Array]:
     """An initialization by one number."""
     return lambda shape: np.full(shape, value)
 
 
-def _uniform(least: float, most: float) -> Callable[[Any], Any]:
+def _uniform(least: float, most: float) -> Callable[[tuple[int, ...]], ArrayLike]:
     """An initialization by numbers between two."""
     return lambda shape: np.random.uniform(least, most, shape)
 
