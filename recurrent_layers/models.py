@@ -183,15 +183,23 @@ class Sequential(containers.Sequential):
         optimizer, loss = optimizers.get(optimizer), objectives.get(loss)
         class_mode = choice("class_mode", class_mode, "binary", "categorical")
 
-        theano_mode = checked_mode(theano_mode)
-        with not_too_deep():
-            functions = Functions(self, optimizer, loss, class_mode, theano_mode)
+        theano_mode, kept = checked_mode(theano_mode), vars(optimizer).copy()
+        try:
+            with not_too_deep():
+                for stack in [self, *self._all_layers()]:
+                    if isinstance(stack, containers.Sequential):
+                        stack.check_order()
+                functions = Functions(self, optimizer, loss, class_mode, theano_mode)
+        except Exception:
+            vars(optimizer).update(kept)  # It may be that of the functions that the model goes on with.
+            raise
         self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
         self._functions = functions
 
     def _compiled(self) -> Functions:
-        if self._functions is None:
-            raise RuntimeError("the model is not compiled: call compile(optimizer, loss) first, and again after add")
+        if self._functions is None or self._functions.layers != self.layers:
+            raise RuntimeError("the model is not compiled: call compile(optimizer, loss) first, and again after its "
+                               "layers have changed")
         return self._functions
 
     def __getstate__(self) -> dict[str, Any]:

@@ -95,8 +95,15 @@ class _Number:
     def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
         if optimizer is None:
             return self
-        variable = vars(optimizer)[self.name]
+        variable = self.variable(optimizer)
         return float(variable.get_value()) if self.is_plain else variable
+
+    def variable(self, optimizer: Any) -> Variable:
+        """The shared variable."""
+        if self.name not in vars(optimizer):
+            cls = type(optimizer).__name__
+            raise AttributeError(f"{cls} has no {self.name} yet: let its __init__ call super().__init__()")
+        return vars(optimizer)[self.name]
 
     def __set__(self, optimizer: Any, value: float) -> None:
         value = self.checked(optimizer, arguments.number(self.name, value, **self.bounds))
@@ -174,7 +181,7 @@ class Optimizer(PortableState):
 
     def _plain(self, *names: str) -> list[Variable]:
         """The variables of numbers that are floats to the user."""
-        return [vars(self)[name] for name in names]
+        return [getattr(type(self), name).variable(self) for name in names]
 
     def get_gradients(self, loss: Variable, params: Iterable[Variable]) -> list[Variable]:
         """Gradients of `loss`, clipped if so asked.
@@ -199,7 +206,13 @@ class Optimizer(PortableState):
                 raise ValueError(f"params must be a list of shared variables, got {arguments.shown(param)} in it")
         if not isinstance(loss, engine.Variable) or getattr(loss, "ndim", None) != 0:
             raise ValueError(f"loss must be a symbolic scalar, got {arguments.shown(loss)}")
-        gradients = T.grad(loss, params)
+        try:
+            gradients = T.grad(loss, params)
+        except engine.DisconnectedInputError:
+            found = set(engine.ancestors([loss]))
+            unused = ", ".join(str(param) for param in params if param not in found)
+            raise engine.DisconnectedInputError("the loss does not depend on what is to be trained: "
+                                                f"{unused or 'it has no gradient'}") from None
         clipnorm, clipvalue = self._plain("clipnorm", "clipvalue")
         if self.clipnorm > 0:
             norm = _norm(gradients)
@@ -242,9 +255,10 @@ class Optimizer(PortableState):
         updates = []
         for variable, value in self._updates(params, gradients):
             new = constrained[variable](value) if variable in constrained else value
-            if not isinstance(new, engine.Variable) or new.ndim != value.ndim:
-                raise ValueError(f"the constraint of {variable} must make another value of a value, got "
-                                 f"{arguments.shown(new)}")
+            if not isinstance(new, engine.Variable) or (new.ndim, new.dtype) != (value.ndim, value.dtype):
+                given = new.type if isinstance(new, engine.Variable) else arguments.shown(new)
+                raise ValueError(f"the constraint of {variable} must make another value of a value, {value.type}, got "
+                                 f"{given}")
             updates.append((variable, new))
         self.updates = updates
         self.memory = [variable for variable, _ in self.updates if variable not in params]

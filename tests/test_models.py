@@ -664,8 +664,9 @@ class TestCompileErrors:
     """What was compiled before goes on to work, with the same optimizer, too."""
 
     @pytest.mark.parametrize("changed, message", [
-        (dict(loss=lambda t, p: 1.0), r"the loss <lambda> gives 1.0 for matrices, .*: it must"),
-        (dict(loss=lambda t, p: (t - p) ** 2), "gives 2 dimensions for matrices, whose rows are samples"),
+        (dict(loss=lambda t, p: 1.0), r"the loss <lambda> gives 1.0: it is given matrices, .*"),
+        (dict(loss=lambda t, p: (t - p) ** 2), "gives 2 dimensions: it is given matrices, whose rows are"),
+        (dict(loss=lambda t, p: T.mean(t - p, axis=0)), "gives 6 numbers for 7 rows: .* give a number for each row"),
         (dict(loss=lambda t, p: T.neq(T.argmax(t, -1), T.argmax(p, -1))), "the loss <lambda> has no gradient"),
         (dict(loss=lambda t, p: t.mean(axis=-1)), "has no gradient"), (dict(theano_mode=5), "theano_mode must be"),
         (dict(theano_mode="FAST"), "theano_mode must be .*got 'FAST'"), (dict(class_mode=3), "class_mode must be"),
@@ -762,7 +763,7 @@ class TestErrors:
     def test_add_asks_for_compile_again(self):
         model = classifier()
         model.add(Activation("linear"))
-        with pytest.raises(RuntimeError, match="and again after add"):
+        with pytest.raises(RuntimeError, match="and again after its layers have changed"):
             model.predict(data()[0])
 
     @pytest.mark.parametrize("X, message", [
@@ -903,3 +904,165 @@ class TestErrors:
     def test_wrong_number_of_weights(self):
         with pytest.raises(ValueError, match="the model has 5 weights, got 2"):
             classifier().set_weights([np.zeros(2)] * 2)
+
+
+class TestWhatIsOnesOwn:
+    """What is wrong with it is said by `compile`, which changes nothing then."""
+
+    class Own(optimizers.Optimizer):
+        """Gives for each of `params` what a function does."""
+
+        def __init__(self, step):
+            super().__init__()
+            self.step = step
+
+        def get_updates(self, params, constraints, loss):
+            self.updates = []
+            return self.step(params, self.get_gradients(loss, params))
+
+    @pytest.mark.parametrize("step, message", [
+        (lambda params, gradients: None, r"get_updates of Own gives must be a list of \(shared variable, new value"),
+        (lambda params, gradients: params, r"gives must be a list of \(shared variable, new value\), got W in it"),
+        (lambda params, gradients: [(1 * p, p) for p in params], "list of .*, got .* in it"),
+        (lambda params, gradients: [(p, p.sum()) for p in params],
+         "the new value of W must be of float64 with 2 dimensions as it is, got one of float64 with 0"),
+        (lambda params, gradients: [(p, T.cast(p, "float32")) for p in params], "got one of float32 with 2$"),
+        (lambda params, gradients: 2 * [(p, p) for p in params], "gives: there are two new values of W"),
+    ])  # fmt: skip
+    def test_optimizers_of_ones_own(self, step, message):
+        model, (X, y), right = classifier(), data(8), self.Own(lambda params, gradients: [])
+        model.compile(right, "mse")
+        before, right.step = model.evaluate(X, y, verbose=0), step
+        right.updates = "what is kept"
+        with pytest.raises(ValueError, match=message):
+            model.compile(right, "mae")
+        assert right.updates == "what is kept" and model.evaluate(X, y, verbose=0) == before
+
+    def test_an_optimizer_that_leaves_out_what_all_have(self):
+        class Careless(optimizers.Optimizer):
+            __init__ = object.__init__
+
+            def get_updates(self, params, constraints, loss):
+                return [(p, p - g) for p, g in zip(params, self.get_gradients(loss, params))]
+
+        with pytest.raises(AttributeError, match=r"Careless has no clipnorm yet: let its __init__ call super\(\)"):
+            classifier(optimizer=Careless())
+
+    @pytest.mark.parametrize("changed, message", [
+        (dict(W_regularizer=lambda loss: None), "a regularizer must give the loss with a penalty added, .* None is"),
+        (dict(W_regularizer=lambda loss: loss * T.ones((2, 2))), "penalty added, a single number, but 2 dimensions is"),
+        (dict(W_constraint=lambda W: None), "constraint of W must make another value of a value, .*, got None"),
+        (dict(W_constraint=lambda W: W.sum()), "constraint of W must make another value of a value, .*, got "),
+        (dict(W_constraint=lambda W: T.cast(W, "float32")), "of W must make .* value, .*float64.*, got .*float32"),
+    ])  # fmt: skip
+    def test_penalties_and_constraints_of_ones_own(self, changed, message):
+        with pytest.raises(ValueError, match=message):
+            Sequential([Dense(2, 1, **changed)]).compile("sgd", "mse")
+
+    @pytest.mark.parametrize("changes, message", [
+        (dict(params=[np.ones((2, 2))]), "params of Scale must be shared variables of floats, as add_weight makes"),
+        (dict(params=[engine.shared(np.ones(2, int))]), "params of Scale must be shared variables of floats, .*int64"),
+        (dict(params=T.vector()), "params of Scale must be a list of shared variables, got"),
+    ])  # fmt: skip
+    def test_params_that_are_none(self, changes, message):
+        """They are refused before the layer stands in a model."""
+        layer = scale(**changes)
+        with pytest.raises(ValueError, match=message):
+            Sequential([Dense(2, 2), layer])
+        assert not hasattr(layer, "previous")
+
+    @pytest.mark.parametrize("changes, message", [
+        (dict(), "^the loss does not depend on unused of Scale: let the output depend on it, or take it out of"),
+        (dict(constraints=[constraints.nonneg()]), "Scale has 2 params, but 1 of constraints: there must be one"),
+        (dict(updates=[engine.shared(1.0)]), r"updates of layers must be a list of \(shared variable, new value"),
+        (dict(updates=[(engine.shared(1.0, "n"), T.vector())]), "updates of layers: the new value of n must be of "),
+    ])  # fmt: skip
+    def test_what_a_layer_of_ones_own_has(self, changes, message):
+        layer = scale(**changes)
+        if "updates" in changes:
+            del layer.params[1]
+        with pytest.raises(ValueError, match=message):
+            Sequential([Dense(2, 2), layer, Dense(2, 1)]).compile("sgd", "mse")
+        layer.trainable = False
+        if "updates" not in changes:
+            Sequential([Dense(2, 2), Dense(2, 1)]).compile("sgd", "mse")
+
+    def test_a_weight_that_a_cell_does_not_use(self):
+        class Cell(rl.Recurrent):
+            param_names = ("W", "U", "b")
+
+            def step(self, x_t, h_tm1):
+                return T.tanh(T.dot(x_t, self.W) + h_tm1)
+
+        with pytest.raises(ValueError, match="^the loss does not depend on U of Cell, b of Cell: let the output"):
+            Sequential([Cell(2, 3), Dense(3, 1)]).compile("sgd", "mse")
+
+    def test_by_hand_too(self):
+        x, used, unused = T.vector(), engine.shared(1.0, "used"), engine.shared(1.0, "unused")
+        for params, message in (([used, unused], "what is to be trained: unused$"), ([unused], "trained: unused$")):
+            with pytest.raises(ValueError, match=message):
+                optimizers.SGD().get_updates(params, [lambda p: p] * len(params), T.sum(x * used))
+
+    @pytest.mark.parametrize("change", [
+        lambda layers: layers.append(Dense(2, 2)), lambda layers: layers.insert(0, Dense(2, 2)),
+        lambda layers: layers.__setitem__(0, SimpleRNN(2, 4)),
+    ])  # fmt: skip
+    def test_a_list_of_layers_that_was_changed(self, change):
+        model = classifier()
+        change(model.layers)
+        with pytest.raises(RuntimeError, match="the model is not compiled: .* again after its layers have changed"):
+            model.predict(data()[0])
+        with pytest.raises(ValueError, match="the list of layers has been changed: .* does not read what the .* bef"):
+            model.compile("sgd", "mse")
+
+    def test_a_model_without_its_last_layer(self):
+        """As scripts did to look at what is within."""
+        model, X = classifier(), data(3)[0]
+        model.layers.pop()
+        with pytest.raises(RuntimeError, match="again after its layers have changed"):
+            model.predict(X)
+        model.compile("sgd", "mse")
+        assert model.predict(X).shape == (3, 4)
+
+    def test_a_model_in_itself(self):
+        model = Sequential([Dense(2, 2)])
+        with pytest.raises(ValueError, match="a model cannot stand in itself"):
+            model.add(model)
+        assert len(model.layers) == 1 and not hasattr(model.layers[0], "previous")
+
+    @pytest.mark.parametrize("layer", [
+        lambda: rl.Lambda(lambda x: x * T.vector("other")), lambda: SimpleRNN(2, 2, initial_state=T.matrix("other")),
+        lambda: SimpleRNN(2, 2, initial_state=reading(SimpleRNN(2, 2), T.tensor3("other"))),
+    ])  # fmt: skip
+    def test_a_variable_that_nobody_gives(self, layer):
+        model = Sequential([SimpleRNN(2, 2, return_sequences=True), layer()])
+        model.compile("sgd", "mse")
+        with pytest.raises(ValueError, match="the predict function of the model needs a value of other, which is"):
+            model.predict(data()[0])
+
+    @pytest.mark.skipif(not hasattr(Exception, "add_note"), reason="errors take notes from Python 3.11 on")
+    def test_what_the_engine_says_of_a_loss_is_explained(self):
+        with pytest.raises(TypeError) as error:
+            classifier(loss=lambda t, p: np.mean((t - p) ** 2))
+        assert error.value.__notes__[0].startswith("the loss <lambda> is called to build a graph, with symbolic var")
+
+
+def scale(**changes):
+    """A layer of one's own with a weight, and another one that it does not use."""
+    class Scale(rl.Layer):
+        def __init__(self):
+            super().__init__()
+            self.W, unused = (self.add_weight(name, "one", (2,)) for name in ("W", "unused"))
+            self.params = [self.W, unused]
+
+        def get_output(self, train=False):
+            return self.get_input(train) * self.W
+
+    layer = Scale()
+    vars(layer).update(changes)
+    return layer
+
+
+def reading(layer, variable):
+    layer.input = variable
+    return layer

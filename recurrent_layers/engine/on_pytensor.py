@@ -12,7 +12,7 @@ from pytensor.compile.aliasing import Supervisor
 from pytensor.compile.mode import Mode, get_mode, optdb
 from pytensor.compile.ops import TypeCastingOp, ViewOp
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.gradient import DisconnectedType, grad_clip
+from pytensor.gradient import DisconnectedInputError, DisconnectedType, grad_clip
 from pytensor.gradient import pushforward as Rop
 from pytensor.graph import op
 from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv, equal_computations
@@ -22,7 +22,7 @@ from pytensor.graph.replace import clone_replace as clone
 from pytensor.graph.rewriting.basic import graph_rewriter as optimizer
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.traversal import ancestors, graph_inputs, io_toposort
-from pytensor.graph.utils import InconsistencyError, MethodNotDefined
+from pytensor.graph.utils import InconsistencyError, MethodNotDefined, MissingInputError
 from pytensor.link.c import op as c_op
 from pytensor.raise_op import Assert
 from pytensor.scalar.math import Sigmoid, Softplus

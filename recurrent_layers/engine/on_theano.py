@@ -5,11 +5,12 @@ from theano import Apply, Constant, In, Op, Out, Variable, clone, config, functi
 from theano.compile import Mode, Rebroadcast, Shape, SharedVariable, SpecifyShape, ViewOp, get_mode, optdb
 from theano.compile.function_module import Supervisor
 from theano.gof import FunctionGraph, InconsistencyError, Query, opt
+from theano.gof.fg import MissingInputError
 from theano.gof.graph import ancestors, clone_get_equiv, io_toposort
 from theano.gof.graph import inputs as graph_inputs
 from theano.gof.toolbox import Feature
 from theano.gof.utils import MethodNotDefined
-from theano.gradient import DisconnectedType, grad_clip
+from theano.gradient import DisconnectedInputError, DisconnectedType, grad_clip
 from theano.sandbox.rng_mrg import MRG_RandomStreams as RandomStreams
 from theano.scan_module.scan import scan
 from theano.scan_module.scan_op import Scan

@@ -75,6 +75,24 @@ def _describe(names: list[Variable], shapes: list[tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
 
 
+def checked_params(layer: Layer) -> list[Variable]:
+    """The params of a layer, as a list.
+
+    Raises
+    ------
+    ValueError
+        If they are no list of shared variables of floats.
+    """
+    what = f"params of {type(layer).__name__}"
+    params = items(what, layer.params, "shared variables")
+    for param in params:
+        if not isinstance(param, engine.SharedVariable) or not getattr(param, "dtype", "").startswith("float"):
+            given = getattr(param, "type", param)
+            raise ValueError(f"{what} must be shared variables of floats, as add_weight makes them, got {shown(given)} "
+                             "among them")
+    return params
+
+
 class Said:
     """What a class computes of a layer, unless that has an attribute of this name itself.
 
@@ -575,10 +593,17 @@ class Layer(PortableState):
         -------
         params, regularizers, constraints, updates : lists
             As many constraints as params.
+
+        Raises
+        ------
+        ValueError
+            If `params` are no shared variables of floats, or some of them have constraints and others have not.
         """
-        constraints = [constraint or unchanged for constraint in self.constraints]
-        return (list(self.params), list(self.regularizers), constraints or [unchanged] * len(self.params),
-                list(self.updates))
+        params, constraints = checked_params(self), [constraint or unchanged for constraint in self.constraints]
+        if 0 < len(constraints) < len(params):
+            raise ValueError(f"{type(self).__name__} has {len(params)} params, but {len(constraints)} of constraints: "
+                             "there must be one for each, None for none, or none at all")
+        return params, list(self.regularizers), constraints or [unchanged] * len(params), list(self.updates)
 
     # ---- config -----------------------------------------------------------------------------
 

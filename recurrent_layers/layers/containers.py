@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List
 
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, unchanged
+from recurrent_layers.layers.base import Layer, checked_params, unchanged
 from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.typing import ArrayLike, Config, Matched, Params, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
@@ -178,6 +178,9 @@ class Sequential(Container):
         """
         if not isinstance(layer, Layer):
             raise ValueError(f"add needs a layer, such as LSTM(8, 32), got {shown(layer)}")
+        if layer is self:
+            raise ValueError("a model cannot stand in itself")
+        params = [] if isinstance(layer, Container) else checked_params(layer)  # A container knows its own.
         if layer in self.layers or any(hasattr(one, "previous") for one in layer._readers()):
             raise ValueError(f"this {type(layer).__name__} already stands behind another layer or in this model; make "
                              "a new one with from_config(layer.get_config()), and set_weights(layer.get_weights())")
@@ -186,7 +189,7 @@ class Sequential(Container):
                 layer.set_previous(self.layers[-1])
             self._give_input_of(layer)
         self.layers.append(layer)
-        self._added.append([] if isinstance(layer, Container) else list(layer.params))  # That knows its own.
+        self._added.append(params)
 
     def _give_input_of(self, layer: Layer) -> None:
         """Let the first layer, if it has no input, read what another one would."""
@@ -249,6 +252,18 @@ class Sequential(Container):
 
     def _readers(self) -> list[Layer]:
         return self._bottom()._readers()
+
+    def check_order(self) -> None:
+        """Raise unless each layer reads what the one below gives, as :meth:`add` lets it.
+
+        Raises
+        ------
+        ValueError
+        """
+        for below, layer in zip(self.layers, self.layers[1:]):
+            if any(getattr(one, "previous", None) is not below for one in layer._readers()):
+                raise ValueError(f"the list of layers has been changed: {type(layer).__name__} does not read what the "
+                                 f"{type(below).__name__} before it gives; make a new model, to which layers are added")
 
     def set_previous(self, layer: Layer, connection_map: None = None) -> None:
         self._bottom().set_previous(layer)

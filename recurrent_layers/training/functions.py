@@ -17,8 +17,8 @@ from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.carrying import GoingOn, in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.training import parts
-from recurrent_layers.utils.arguments import shown
-from recurrent_layers.utils.building import one_output_for_each_layer
+from recurrent_layers.utils.arguments import items, shown
+from recurrent_layers.utils.building import noted, one_output_for_each_layer
 
 
 class Functions:
@@ -41,6 +41,8 @@ class Functions:
         What comes out of it.
     memory : list of shared variables
         What the optimizer remembers.
+    layers : list of Layer
+        Those that the model had.
     trainable : list of bool
         Which of all layers were to be trained.
     """
@@ -52,19 +54,19 @@ class Functions:
             params, regularizers, constraints, updates = model.get_params()
             loss_of_data = mean_loss
             for regularizer in regularizers:
-                mean_loss = regularizer(mean_loss)
+                mean_loss = _checked_penalty(regularizer, regularizer(mean_loss))
             graphs["train"][1][0] = mean_loss  # With the penalties, as in Keras; a test has none.
-        steps = optimizer.get_updates(params, constraints, mean_loss) if params else []
-        graphs["train"][2].extend(steps + updates)
-        self._of_training = parts.OfTraining(optimizer, params, constraints, loss_of_data, steps, updates)
-
         self.inputs, self.output, _ = graphs["predict"]
         self._carried, self.going_on = [one for train, one in carried if not train], GoingOn()
         for name in graphs:
             self.going_on.add(name, [one for train, one in carried if one.goes_on and train == (name == "train")])
         _check_that_all_go_on(model, self.going_on.functions["predict"])
+
+        steps = _steps(model, optimizer, params, constraints, mean_loss) if params else []
+        graphs["train"][2].extend(_checked_updates("updates of layers", steps + updates))
+        self._of_training = parts.OfTraining(optimizer, params, constraints, loss_of_data, steps, updates)
         self.memory = list(optimizer.memory) if params else []
-        self.trainable = [layer.trainable for layer in model._all_layers()]
+        self.layers, self.trainable = list(model.layers), [layer.trainable for layer in model._all_layers()]
         self.turns = Turns()
         self._graphs, self._mode, self._compiled = graphs, mode, {}
 
@@ -83,9 +85,17 @@ class Functions:
         return self._compiled[name]
 
     def _compiled_anew(self, name, inputs, outputs, updates=(), givens=(), verbose=0):
-        with _announced(f"{engine.NAME} compiles the {name} function", verbose):
-            function = engine.function(inputs, outputs, updates=list(updates), givens=list(givens), mode=self._mode,
-                                       allow_input_downcast=True, name=name, on_unused_input="ignore")
+        try:
+            with _announced(f"{engine.NAME} compiles the {name} function", verbose):
+                function = engine.function(inputs, outputs, updates=list(updates), givens=list(givens), mode=self._mode,
+                                           allow_input_downcast=True, name=name, on_unused_input="ignore")
+        except engine.MissingInputError as error:
+            read = engine.graph_inputs([outputs] if isinstance(outputs, engine.Variable) else outputs)
+            unknown = [str(one) for one in read if one not in inputs
+                       and not isinstance(one, (engine.Constant, engine.SharedVariable))]  # fmt: skip
+            raise ValueError(f"the {name} function of the model needs a value of {', '.join(unknown)}, which is none "
+                             "of its inputs: in an initial_state, a Lambda or a layer of your own, use shared "
+                             "variables or layers of this model") from error
         changes = name in ("train", "gradients", "update")
         return (_Alone if changes else _Together)(function, self.turns)
 
@@ -168,6 +178,65 @@ def _check_that_all_go_on(model, carried):
         if getattr(layer, "stateful", False) and not isinstance(layer, Container) and layer not in layers:
             raise ValueError(f"{type(layer).__name__}(stateful=True) has a loop of its own, which begins each batch "
                              "anew: only the loop of Recurrent goes on")
+
+
+def _checked_penalty(regularizer, penalized):
+    """The loss with a penalty added, if it is one."""
+    if not isinstance(penalized, engine.Variable) or penalized.ndim:
+        given = f"{penalized.ndim} dimensions" if isinstance(penalized, engine.Variable) else shown(penalized)
+        raise ValueError(f"a regularizer must give the loss with a penalty added, a single number, but {given} is what "
+                         f"{shown(regularizer)} gives")
+    return penalized
+
+
+def _steps(model, optimizer, params, constraints, loss):
+    """The updates of an optimizer.
+
+    Raises
+    ------
+    ValueError
+        If the loss does not depend on one of `params`, which is named with its layer; or if they are no updates.
+    """
+    try:
+        steps = optimizer.get_updates(params, constraints, loss)
+    except engine.DisconnectedInputError:
+        found = set(engine.ancestors([loss]))
+        unused = [f"{param} of {type(layer).__name__}" for layer in model._all_layers()
+                  if not isinstance(layer, Container) and layer.trainable
+                  for param in layer.params if param not in found]  # fmt: skip
+        raise ValueError(f"the loss does not depend on {', '.join(unused) or 'a weight, by its gradient'}: let the "
+                         "output depend on it, or take it out of params (param_names of a cell)") from None
+    return _checked_updates(f"what get_updates of {type(optimizer).__name__} gives", steps)
+
+
+def _checked_updates(what, updates):
+    """Pairs of shared variables and their new values.
+
+    Raises
+    ------
+    ValueError
+        If they are none, a value is of another type, or there are two for a variable.
+    """
+    updates = items(what, updates.items() if isinstance(updates, dict) else updates, "(shared variable, new value)")
+    variables = []
+    for update in updates:
+        is_pair = isinstance(update, (tuple, list)) and len(update) == 2
+        if not is_pair or not isinstance(update[0], engine.SharedVariable):
+            raise ValueError(f"{what} must be a list of (shared variable, new value), got {shown(update)} in it")
+        variable, value = update
+        kind, given = _kind(variable), _kind(value)
+        if isinstance(value, engine.Variable) and kind != given:
+            was = f"; floatX is {engine.config.floatX} now" * (given[0] == engine.config.floatX)
+            raise ValueError(f"{what}: the new value of {variable} must be of {kind[0]} with {kind[1]} dimensions as "
+                             f"it is, got one of {given[0]} with {given[1]}{was}")
+        if variable in variables:
+            raise ValueError(f"{what}: there are two new values of {variable}")
+        variables.append(variable)
+    return updates
+
+
+def _kind(variable):
+    return getattr(variable, "dtype", None), getattr(variable, "ndim", None)
 
 
 class Turns:
@@ -397,7 +466,11 @@ def checked_mode(mode):
                      f"{shown(mode)}")
 
 
-def _checked_loss(loss, values, y_pred):
+def _name(function):
+    return getattr(function, "__name__", shown(function))
+
+
+def _checked_loss(loss, values, y_true, y_pred):
     """What a loss gives, if it is something to train on.
 
     Raises
@@ -405,11 +478,17 @@ def _checked_loss(loss, values, y_pred):
     ValueError
         If it is not one number for each row, nor one for all, or has no gradient.
     """
-    name = getattr(loss, "__name__", shown(loss))
+    name = _name(loss)
     if not isinstance(values, engine.Variable) or values.ndim not in (0, y_pred.ndim - 1):
         given = f"{values.ndim} dimensions" if isinstance(values, engine.Variable) else shown(values)
-        raise ValueError(f"the loss {name} gives {given} for matrices, whose rows are samples, or their steps: it must "
-                         "give a number for each row, as a mean over the last axis does")
+        raise ValueError(_of_no_rows(name, given))
+    if values.ndim:
+        nb_rows, found = 7, None
+        with contextlib.suppress(Exception):  # Whatever it raises for such matrices, it may not for those that come.
+            count = engine.function([y_true, y_pred], values.shape[0], mode="FAST_COMPILE", on_unused_input="ignore")
+            found = int(count(*np.full((2, nb_rows, nb_rows - 1), 0.5, engine.config.floatX)))
+        if found not in (None, nb_rows):
+            raise ValueError(_of_no_rows(name, f"{found} numbers for {nb_rows} rows"))
     if not _follows_from(y_pred, values):
         raise ValueError(f"the loss {name} has no gradient: nothing in it depends on the output but by comparisons, "
                          "whole numbers or not at all")
@@ -417,6 +496,11 @@ def _checked_loss(loss, values, y_pred):
         warnings.warn(f"the loss {name} gives one number for all rows of a batch, so that weights of samples do not "
                       "count; take the mean over the last axis only")
     return values
+
+
+def _of_no_rows(name, given):
+    return (f"the loss {name} gives {given}: it is given matrices, whose rows are samples, or their steps, and must "
+            "give a number for each row, as a mean over the last axis does")
 
 
 def _follows_from(source, variable):
@@ -447,8 +531,10 @@ def _seen_whole(loss, y_true, y_pred, weights):
 def _seen_in_rows(loss, y_true, y_pred, weights):
     """A loss of the user's own, and what it weighs; it sees matrices, as in Keras 0.1: the rows that count."""
     counts = T.gt(weights, 0).nonzero()
-    rows = y_pred[counts]
-    return _checked_loss(loss, loss(y_true[counts], rows), rows), weights[counts]
+    wanted, rows = y_true[counts], y_pred[counts]
+    with noted(f"the loss {_name(loss)}"):
+        values = loss(wanted, rows)
+    return _checked_loss(loss, values, wanted, rows), weights[counts]
 
 
 def _hits(class_mode):
