@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import inspect
 import math
+import numbers
 import os
 import string
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Literal, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.typing import Path, Weights
 from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
 from recurrent_layers.utils.generic_utils import Progbar
+from recurrent_layers.warned import warn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,15 +126,25 @@ def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     ------
     ValueError
         If it is no list, or something in it is no callback.
+    TypeError
+        If a method of one cannot be called as `fit` does.
     """
     callbacks = items("callbacks", callbacks, "callbacks, such as [EarlyStopping()]")
     for callback in callbacks:
         if not all(hasattr(type(callback), name) for name in _CALLED):
             raise ValueError(f"a callback must be an object of a subclass of Callback, got {shown(callback)}")
+        for name, given in _CALLED.items():
+            try:
+                inspect.signature(object.__getattribute__(callback, name)).bind(*given)
+            except TypeError as error:
+                raise TypeError(f"{name} of {type(callback).__name__} is called with ({', '.join(given)}), which it "
+                                f"does not take: {error}") from None
     return callbacks
 
 
-_CALLED = [name for name in vars(Callback) if name.startswith(("on_", "_set_"))]
+#: The methods that `fit` calls, and with what.
+_CALLED = {name: list(inspect.signature(method).parameters)[1:] for name, method in vars(Callback).items()
+           if name.startswith(("on_", "_set_"))}  # fmt: skip
 
 
 class CallbackList(Callback):
@@ -395,7 +407,12 @@ class Monitor(Callback):
         """The value of this epoch, or None and a warning."""
         if self.monitor not in logs:
             self._warn(logs)
-        return logs.get(self.monitor)
+            return None
+        value = logs[self.monitor]
+        if not isinstance(value, numbers.Real) and np.shape(value) != (1,):
+            raise ValueError(f"{type(self).__name__} watches {self.monitor}, which must be a number, got "
+                             f"{shown(value)}")
+        return value
 
     def _is_best(self, value: float | None) -> bool:
         """Whether a value is better than all before, and remember it then."""
@@ -410,9 +427,9 @@ class Monitor(Callback):
         return [name for name in metrics if not name.startswith("val_") or self.params.get("do_validation")]
 
     def _warn(self, names: Iterable[str]) -> None:
-        warnings.warn("{} watches {}, but there is only {}; pass validation data to fit, or show_accuracy=True"
-                      .format(type(self).__name__, self.monitor, ", ".join(sorted(names)) or "nothing"),
-                      RuntimeWarning)  # fmt: skip
+        warn("{} watches {}, but there is only {}; pass validation data to fit, or show_accuracy=True"
+             .format(type(self).__name__, self.monitor, ", ".join(sorted(names)) or "nothing"),
+             RuntimeWarning)  # fmt: skip
 
 
 class ModelCheckpoint(Monitor):
@@ -610,8 +627,8 @@ class TerminateOnNaN(Callback):
         loss = logs.get("loss", 0.0)
         if not np.isfinite(loss):
             self.model.stop_training = True
-            warnings.warn(f"the loss of batch {batch} is {loss}, training is stopped: try a lower learning rate, or "
-                          "clipnorm in the optimizer", RuntimeWarning)
+            warn(f"the loss of batch {batch} is {loss}, training is stopped: try a lower learning rate, or "
+                 "clipnorm in the optimizer", RuntimeWarning)
 
 
 class LearningRateScheduler(Callback):

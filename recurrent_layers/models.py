@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import pprint
-import warnings
 from typing import Any, Callable, Iterable, Iterator, Literal, Mapping, Sequence, Union
 
 import numpy as np
@@ -47,6 +46,7 @@ from recurrent_layers.utils.generic_utils import (
     printv,
 )
 from recurrent_layers.utils.layer_utils import container_from_config
+from recurrent_layers.warned import warn
 
 __all__ = [
     "Graph", "Model", "Progbar", "Sequential", "batch_shuffle", "cbks", "constraints", "container_from_config",
@@ -717,8 +717,8 @@ class Sequential(containers.Sequential):
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""
         outputs = self.predict(X, batch_size, verbose)
         if outputs.min() < 0 or outputs.max() > 1:
-            warnings.warn(f"the outputs are no probabilities: they go from {outputs.min():g} to {outputs.max():g}; "
-                          "does the last layer have a softmax or a sigmoid?")
+            warn(f"the outputs are no probabilities: they go from {outputs.min():g} to {outputs.max():g}; "
+                 "does the last layer have a softmax or a sigmoid?")
         return outputs
 
     def predict_classes(self, X: ArrayLike, batch_size: int = 128, verbose: int = 1) -> Array:
@@ -737,8 +737,8 @@ class Sequential(containers.Sequential):
         """Say so if the largest of a single output is asked for, which tells nothing."""
         shape = self.output_shape
         if self.class_mode == "categorical" and shape is not None and shape[-1] == 1:
-            warnings.warn("with a single output and class_mode='categorical' there is one class only, and the accuracy "
-                          "is always 1: pass class_mode='binary' to compile")
+            warn("with a single output and class_mode='categorical' there is one class only, and the accuracy "
+                 "is always 1: pass class_mode='binary' to compile")
 
     def summary(self) -> None:
         """Print a table of the layers, the shapes of their outputs, and how many weights they train."""

@@ -7,7 +7,6 @@ of every sample (or timestep), of shape ``(...)``. Weighting, masking and averag
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, Callable
 
 import numpy as np
@@ -17,6 +16,7 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.typing import ArrayLike, Named, Variable
 from recurrent_layers.utils.arrays import pieces
 from recurrent_layers.utils.generic_utils import get_from_module, lookup
+from recurrent_layers.warned import warn
 
 __all__ = [
     "MAE", "MAPE", "MSE", "MSLE", "binary_crossentropy", "categorical_crossentropy", "get", "get_from_module", "hinge",
@@ -158,8 +158,8 @@ def check_labels(loss: Callable[..., Any], y: ArrayLike) -> None:
     """
     if loss in (categorical_crossentropy, binary_crossentropy):
         if loss is categorical_crossentropy and y.shape[-1] == 1:
-            warnings.warn("categorical_crossentropy over a single output is always 0 and trains nothing: use "
-                          "binary_crossentropy, or one-hot labels (recurrent_layers.utils.np_utils.to_categorical)")
+            warn("categorical_crossentropy over a single output is always 0 and trains nothing: use "
+                 "binary_crossentropy, or one-hot labels (recurrent_layers.utils.np_utils.to_categorical)")
         lowest, highest, wanted = 0.0, 1.0, "labels from 0 to 1"
     elif loss in (hinge, squared_hinge):
         lowest, highest, wanted = -1.0, 1.0, "labels -1 and 1"
@@ -173,7 +173,7 @@ def check_labels(loss: Callable[..., Any], y: ArrayLike) -> None:
                                    for _, piece in pieces(y)))
     least, most = min(lows), max(highs)
     if least < lowest or most > highest:
-        warnings.warn(f"{loss.__name__} is meant for {wanted}, got {least:g} to {most:g}")
+        warn(f"{loss.__name__} is meant for {wanted}, got {least:g} to {most:g}")
     if loss in (hinge, squared_hinge) and least == 0 and all(is_0_or_1):
-        warnings.warn(f"{loss.__name__} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map "
-                      "them to -1 and 1 by 2 * y - 1")
+        warn(f"{loss.__name__} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map "
+             "them to -1 and 1 by 2 * y - 1")

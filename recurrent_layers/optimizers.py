@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import warnings
 from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -23,6 +22,7 @@ from recurrent_layers.utils import arguments
 from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite, set_all
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
 from recurrent_layers.utils.theano_utils import floatX, shared_scalar, shared_zeros
+from recurrent_layers.warned import warn
 
 __all__ = [
     "Adadelta", "Adagrad", "Adam", "Optimizer", "RMSprop", "SGD", "adadelta", "adagrad", "adam", "clip_norm", "floatX",
@@ -168,7 +168,7 @@ class Optimizer(PortableState):
     def __init__(self, *, clipnorm: float = 0.0, clipvalue: float = 0.0, **others: Any) -> None:
         if "kappa" in others:
             kappa = arguments.shown(others.pop("kappa"))
-            warnings.warn(f"{type(self).__name__} does not use kappa={kappa}, as in Keras 0.1.3", stacklevel=3)
+            warn(f"{type(self).__name__} does not use kappa={kappa}, as in Keras 0.1.3")
         if others:
             takes = ", ".join([*list(inspect.signature(type(self)).parameters)[:-1], "clipnorm", "clipvalue"])
             raise TypeError(f"{type(self).__name__} has no argument {', '.join(others)}; it takes {takes}")

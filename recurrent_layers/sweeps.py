@@ -21,7 +21,6 @@ import threading
 import time
 import traceback
 import uuid
-import warnings
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, NamedTuple, Tuple
 
@@ -33,6 +32,7 @@ from recurrent_layers.engine import cache, machine, setup
 from recurrent_layers.exchange.training_files import random_state, set_random_state
 from recurrent_layers.typing import Path
 from recurrent_layers.utils.arguments import as_path, choice, integer, items, shown
+from recurrent_layers.warned import warn
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -147,8 +147,8 @@ def sweep(train: Callable[..., dict[str, Any]], settings: Iterable[dict[str, Any
                 bar.update()
     nb_failed = sum("error" in numbers for numbers in found.values())
     if nb_failed:
-        warnings.warn(f"{nb_failed} of {len(found)} trainings failed: see \"error\" in their rows. The next call with "
-                      "the same path tries them again", RuntimeWarning, stacklevel=2)  # fmt: skip
+        warn(f"{nb_failed} of {len(found)} trainings failed: see \"error\" in their rows. The next call with "
+             "the same path tries them again", RuntimeWarning)  # fmt: skip
     return [{**setting, **found[text]} for setting, text in zip(plain, texts)]
 
 

@@ -231,6 +231,23 @@ def test_rows_of_zeros_among_one_hot_labels_are_padding(recwarn):
     assert not [one for one in recwarn if one.category is UserWarning]
 
 
+@pytest.mark.parametrize("warns", [
+    lambda: fit_dense("hinge"), lambda: fit_dense("mse", callbacks=[callbacks.EarlyStopping()]),
+    lambda: fit_dense("mse", show_accuracy=True), lambda: fit_dense(lambda t, p: T.mean((t - p) ** 2)),
+    lambda: rl.optimizers.Adam(kappa=0.9), lambda: rl.AutoEncoder(rl.Dense(2, 2), rl.Dense(2, 2), tie_weights=True),
+    lambda: rl.Merge([rl.Embedding(3, 2, mask_zero=True), rl.Embedding(3, 2)]),
+])  # fmt: skip
+def test_warnings_point_to_the_line_of_who_calls(warns, recwarn):
+    warns()
+    assert [one.filename for one in recwarn if one.category in (UserWarning, RuntimeWarning)][:1] == [__file__]
+
+
+def fit_dense(loss, **arguments):
+    made = rl.Sequential([rl.Dense(2, 1)])
+    made.compile("sgd", loss)
+    made.fit(np.ones((4, 2)), np.array([0, 1, 1, 0]), nb_epoch=1, verbose=0, **arguments)
+
+
 # ---- Data -------------------------------------------------------------------------------------------------
 
 

@@ -425,6 +425,27 @@ class TestCallbacks:
             _, history = self.fit(callbacks.EarlyStopping(monitor="val_acc"))
         assert len(history.epoch) == 6
 
+    def test_what_is_watched_must_be_a_number(self):
+        class Text(callbacks.Callback):
+            def on_epoch_end(self, epoch, logs={}):
+                logs["mine"] = "better"
+
+        with pytest.raises(ValueError, match="EarlyStopping watches mine, which must be a number, got 'better'"):
+            self.fit(Text(), callbacks.EarlyStopping("mine"))
+
+    def test_methods_of_a_callback_take_what_fit_gives(self):
+        """Which is found out before an epoch has been trained."""
+        class Old(callbacks.Callback):
+            def on_epoch_end(self, epoch):
+                pass
+
+        model, (X, y) = classifier(), data()
+        before = model.get_weights()
+        for call in (lambda: model.fit(X, y, verbose=0, callbacks=[Old()]), lambda: callbacks.CallbackList([Old()])):
+            with pytest.raises(TypeError, match=r"on_epoch_end of Old is called with \(epoch, logs\), which it"):
+                call()
+        assert all(map(np.array_equal, before, model.get_weights()))
+
     def test_checkpoint_keeps_the_best(self, tmp_path):
         path = tmp_path / "best.h5"
         model, history = self.fit(callbacks.ModelCheckpoint(path, save_best_only=True), lr=3.0)

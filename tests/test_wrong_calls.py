@@ -60,7 +60,7 @@ INTERNAL = [
     "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "training.ahead", "training.batches",
     "training.data", "training.distributed", "training.epochs", "training.functions", "training.lengths",
     "training.parts", "typing", "utils", "utils.arguments", "utils.arrays", "utils.building", "utils.dot_utils",
-    "utils.model_utils", "utils.visualize_util", "version", "weight_files", "wrappers",
+    "utils.model_utils", "utils.visualize_util", "version", "warned", "weight_files", "wrappers",
 ]  # fmt: skip
 
 

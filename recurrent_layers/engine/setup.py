@@ -20,6 +20,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from recurrent_layers.engine import cache, headers, machine, threads
 from recurrent_layers.engine.machine import Blas, Compiler
+from recurrent_layers.warned import warn
 
 CHOICE = "RECURRENT_LAYERS_ENGINE"
 
@@ -141,7 +142,7 @@ def prepare() -> Setup:
         complaint = f"{complaint} Recurrences run by scan, which is much slower: {library.problem}".strip()
     _setup = Setup(engine, user, ours, compiler, blas, library, was_first, complaint)
     if complaint and not is_run_by_name():
-        warnings.warn(complaint, RuntimeWarning, stacklevel=3)
+        warn(complaint, RuntimeWarning)
     return _setup
 
 

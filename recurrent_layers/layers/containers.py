@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import operator
 import textwrap
-import warnings
 from typing import TYPE_CHECKING, Any, Callable, Iterable, List
 
 from recurrent_layers.elsewhere import classes_elsewhere
@@ -17,6 +16,7 @@ from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.building import mask_of, output_of
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor
+from recurrent_layers.warned import warn
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -209,9 +209,9 @@ class Sequential(Container):
         added: list[Variable] = next((params for one, params in zip(self.layers, self._added) if one is layer), [])
         gone = [k for k, param in enumerate(added) if param not in layer.params]
         if gone:
-            warnings.warn(f"{type(layer).__name__}.params has been changed after the layer was added. As in Keras 0.1, "
-                          "those that it had then are trained nevertheless: to keep them as they are, change them "
-                          "before, or set its `trainable` to False before compile", stacklevel=2)
+            warn(f"{type(layer).__name__}.params has been changed after the layer was added. As in Keras 0.1, "
+                 "those that it had then are trained nevertheless: to keep them as they are, change them "
+                 "before, or set its `trainable` to False before compile")
             held = layer.constraints if len(layer.constraints) == len(added) else [None] * len(added)
             params = params + [added[k] for k in gone]
             constraints = constraints[:len(params) - len(gone)] + [held[k] or unchanged for k in gone]
@@ -351,7 +351,7 @@ class Merge(Container):
         self.layers = models
         self._check_shapes()
         if any(mask_of(layer, False) is not None for layer in models):
-            warnings.warn("Merge hands on no mask, as in Keras 0.1: what follows takes padding for real", stacklevel=2)
+            warn("Merge hands on no mask, as in Keras 0.1: what follows takes padding for real")
 
     def _axis(self, ndim: int) -> int:
         return self.concat_axis % ndim
@@ -487,8 +487,7 @@ class AutoEncoder(Sequential):
                 self._let_go()
                 raise
         if tie_weights:
-            warnings.warn("tie_weights=True does nothing, as in Keras 0.1: the decoder has weights of its own",
-                          stacklevel=3)
+            warn("tie_weights=True does nothing, as in Keras 0.1: the decoder has weights of its own")
 
     def _of(self, train: bool) -> Layer:
         """The layer whose output is that of this one."""

@@ -5,13 +5,12 @@ weights, as a compiled function takes them. Those that can be had once more, in 
 says how, and in `order` what becomes another one from epoch to epoch, if there is such.
 """
 
-import warnings
-
 import numpy as np
 
 from recurrent_layers.training.ahead import Ahead, Ended
 from recurrent_layers.training.data import cut, shuffled
 from recurrent_layers.utils.arguments import shown
+from recurrent_layers.warned import warn
 
 
 class InOrder:
@@ -91,8 +90,8 @@ class Generated:
             seen += len(inputs[0])
             yield inputs
         if seen > self.nb_samples:
-            warnings.warn(f"an epoch of {self.name} has {seen} samples, not {self.nb_samples}: its batches do not "
-                          "divide them", RuntimeWarning)
+            warn(f"an epoch of {self.name} has {seen} samples, not {self.nb_samples}: its batches do not "
+                 "divide them", RuntimeWarning)
         self._epoch += 1
 
     def _take(self, seen):

@@ -6,7 +6,6 @@ import math
 import sys
 import threading
 import time
-import warnings
 import weakref
 
 import numpy as np
@@ -19,6 +18,7 @@ from recurrent_layers.layers.containers import Container
 from recurrent_layers.training import parts
 from recurrent_layers.utils.arguments import items, shown
 from recurrent_layers.utils.building import noted, one_output_for_each_layer
+from recurrent_layers.warned import warn
 
 
 class Functions:
@@ -493,8 +493,8 @@ def _checked_loss(loss, values, y_true, y_pred):
         raise ValueError(f"the loss {name} has no gradient: nothing in it depends on the output but by comparisons, "
                          "whole numbers or not at all")
     if values.ndim == 0:
-        warnings.warn(f"the loss {name} gives one number for all rows of a batch, so that weights of samples do not "
-                      "count; take the mean over the last axis only")
+        warn(f"the loss {name} gives one number for all rows of a batch, so that weights of samples do not "
+             "count; take the mean over the last axis only")
     return values
 
 
