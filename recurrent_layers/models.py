@@ -692,6 +692,10 @@ class Sequential(containers.Sequential):
             array = array_of_numbers("x_t", x_t)
             if not array.ndim:
                 raise ValueError(f"x_t must be an array, (nb_samples, input_dim), got {shown(x_t)}")
+            expected = self.expected_input_shape
+            if expected is not None and array.ndim != len(expected) - 1:
+                raise ValueError(f"x_t must have {len(expected) - 1} dimensions, samples first: one step of the input "
+                                 f"{expected}; got {array.shape}")
             # Copied, wherever it lies, as where numpy.broadcast_to has made it.
             x_t = np.array(rows(*self._inputs(array[:, None]))[:, 0])
         return step(x_t)
@@ -852,7 +856,9 @@ class Sequential(containers.Sequential):
         See :func:`model_from_json`.
         """
         if not isinstance(config, dict) or config.get("name") not in ("Sequential", cls.__name__):
-            raise ValueError(f"this is no config of a Sequential model: {shown(config)}")
+            later = "; it is one of Keras 1 or later: make such layers here, and load_weights its file"
+            raise ValueError(f"this is no config of a Sequential model: {shown(config)}"
+                             + later * (isinstance(config, dict) and "class_name" in config))
         with not_too_deep(), custom_objects_known("custom_layers", custom_layers), \
                 custom_objects_known("custom_objects", custom_objects):  # fmt: skip
             model = super().from_config(config)

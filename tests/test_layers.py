@@ -484,7 +484,13 @@ class TestLambda:
         (lambda shape: [*shape, 3], (None, 4, 3)),
     ])  # fmt: skip
     def test_shapes_are_given(self, given, shape):
-        assert self.behind(rl.Dense(2, 4), lambda x: x, given).output_shape == shape
+        """Where none is found, and else if it is that."""
+        assert self.behind(rl.Dense(2, 4), lambda x: x.no_such_thing, given).output_shape == shape
+        assert self.behind(rl.GRU(2, 4, return_sequences=True), mirrored, (5, None)).output_shape == (None, 5, None)
+        for wrong in ((5, 3), (4,), lambda shape: shape[:1]):
+            message = r"output_shape of a Lambda says \(None.*, but its function gives \(None, None, 4\)"
+            with pytest.raises(ValueError, match=message):
+                rl.Sequential([rl.GRU(2, 4, return_sequences=True), rl.Lambda(mirrored, wrong), rl.Dense(3, 1)])
 
     def test_where_there_is_no_input_shape(self):
         assert rl.Lambda(mirrored).output_shape is None
@@ -517,15 +523,20 @@ class TestLambda:
             self.behind(rl.Dense(2, 4), mirrored, lambda shape: 3).output_shape  # noqa: B018
 
     def test_in_json_by_names(self):
-        model = vectors(rl.Lambda(mirrored, twice_as_long), rl.Lambda("tanh"), rl.Lambda(mirrored, (4,)))
+        model = vectors(rl.Lambda(doubled, twice_as_long), rl.Lambda("tanh"), rl.Lambda(mirrored, (8,)))
         text = model.to_json()
-        with pytest.raises(ValueError, match="unknown function 'mirrored'"):
+        with pytest.raises(ValueError, match="unknown function 'doubled'"):
             rl.model_from_json(text)
-        again = rl.model_from_json(text, custom_objects={"mirrored": mirrored, "twice_as_long": twice_as_long})
+        mine = {"doubled": doubled, "mirrored": mirrored, "twice_as_long": twice_as_long}
+        again = rl.model_from_json(text, custom_objects=mine)
         assert again.get_config() == model.get_config() and again.to_json() == text
-        assert again.layers[1].function is mirrored and again.layers[1].output_shape == (None, 8)
+        assert again.layers[1].function is doubled and again.layers[1].output_shape == (None, 8)
         with pytest.raises(ValueError, match="JSON cannot hold .*lambda"):
             vectors(rl.Lambda(lambda x: x)).to_json()
+
+
+def doubled(x):
+    return T.concatenate([x, x], axis=1)
 
 
 def twice_as_long(shape):

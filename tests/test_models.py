@@ -425,6 +425,7 @@ class TestCallbacks:
             _, history = self.fit(callbacks.EarlyStopping(monitor="val_acc"))
         assert len(history.epoch) == 6
 
+    @pytest.mark.filterwarnings("ignore:EarlyStopping watches mine")
     def test_what_is_watched_must_be_a_number(self):
         class Text(callbacks.Callback):
             def on_epoch_end(self, epoch, logs={}):
@@ -660,7 +661,10 @@ class TestJson:
 
     @pytest.mark.parametrize("text, message", [
         (with_layers([{}]), "unknown layer None"), (with_layers(3), "with a list of layers"), ("{}", "no config of"),
-        (with_layers([None]), "of a layer is a dict"), ("[1]", "no config of"), ("no json", "no JSON of a model"),
+        (with_layers([{"name": "Mine"}]), "unknown layer 'Mine'.*must be given, as in custom_objects={'Mine': Mine}"),
+        (json.dumps({"class_name": "Sequential"}), "it is one of Keras 1 or later: make such layers here"),
+        ("model.json", "no JSON of a model: .*; got 'model.json'"), (with_layers([None]), "of a layer is a dict"),
+        ("[1]", "no config of"), ("no json", "no JSON of a model"),
         (json.dumps({"name": "Graph"}), "no config of"), (5, "is a string, got 5"), (b"\xff", "no JSON of a model"),
         (with_layers([{"name": "Dense", "input_dim": 3}]), "Dense needs output_dim"),
         (with_layers([dense(2, 10**12)]), r"weight W of Dense would have the shape \(2, 1000000000000\): there"),
@@ -675,7 +679,7 @@ class TestJson:
         (with_layers([dense(1, 1)], optimizer={"name": "Adam", "rho": 1}, loss="mse"), "optimizer Adam cannot be made"),
         (with_layers([dense(1, 1)], optimizer={"name": "SGD", "self": 1}, loss="mse"), "optimizer SGD cannot be made"),
         (with_layers([dict(dense(1, 1), name="SimpleDeepRNN", depth=10**9)]), "depth must be .*at most 1000"),
-    ], ids=range(24))  # fmt: skip
+    ], ids=range(27))  # fmt: skip
     def test_what_is_no_model(self, text, message):
         with pytest.raises(ValueError, match=message):
             model_from_json(text)
@@ -788,7 +792,8 @@ class TestErrors:
             model.predict(data()[0])
 
     @pytest.mark.parametrize("X, message", [
-        (np.ones((3, 2)), "SimpleRNN expects input with 3 dimensions.*got an array with 2 dimensions"),
+        (np.ones((3, 2)), r"SimpleRNN expects input with 3 dimensions.*got an array with 2 dimensions, .*X\[None\]$"),
+        (np.ones((3, 4)), r"SimpleRNN expects input with 3 dimensions.*got an array with 2 dimensions, \(3, 4\)$"),
         (np.ones((3, 4, 5)), r"SimpleRNN expects input of shape \(None, None, 2\).*\(3, 4, 5\)"),
         (np.ones((0, 4, 2)), r"the input is empty: shape \(0, 4, 2\)"),
         (np.ones((3, 0, 2)), r"the input is empty: shape \(3, 0, 2\)"),

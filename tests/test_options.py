@@ -134,7 +134,7 @@ def test_an_encoder_begins_a_decoder():
 
 def test_states_that_do_not_fit_are_refused():
     for wrong in ("zeros", 3, T.matrix(), [T.matrix(), T.vector()], [T.matrix()] * 3, rl.GRU(2, OUTPUT_DIM),
-                  rl.LSTM(2, OUTPUT_DIM + 1)):  # fmt: skip
+                  rl.LSTM(2, OUTPUT_DIM + 1), [T.matrix(), engine.shared(np.ones((2, OUTPUT_DIM + 1)))]):  # fmt: skip
         with pytest.raises(ValueError, match="initial_state must be"):
             rl.LSTM(INPUT_DIM, OUTPUT_DIM, initial_state=wrong)
     with pytest.raises(ValueError, match="after get_output, with return_state=True"):

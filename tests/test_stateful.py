@@ -333,8 +333,9 @@ def test_anything_that_is_an_array_of_numbers_is_a_step():
 
 
 @pytest.mark.parametrize("x_t, message", [
-    (np.array([[np.nan]]), "has NaN in 1 of 1 samples"), (np.array([[np.inf]]), "has inf"), (np.ones(1), "dimensions"),
-    (np.ones((1, 2)), "got an array with"), (np.ones((1, 1, 1)), "dimensions"), (np.ones((0, 1)), "is empty"),
+    (np.array([[np.nan]]), "has NaN in 1 of 1 samples"), (np.array([[np.inf]]), "has inf"),
+    (np.ones(1), r"x_t must have 2 dimensions, .*; got \(1,\)"), (np.ones((1, 2)), "got an array with"),
+    (np.ones((1, 1, 1)), r"x_t must have 2 dimensions, .*; got \(1, 1, 1\)"), (np.ones((0, 1)), "is empty"),
     (np.ones((2, 1)), "the states of 1 samples, but there are 2"), (None, "x_t must be numbers"),
     ("abc", "x_t must be numbers"), (3.0, "x_t must be an array"),
 ])  # fmt: skip

@@ -106,4 +106,4 @@ def from_json(text):
         with not_too_deep():
             return json.loads(text)
     except ValueError as error:  # Bytes that are no text, too.
-        raise ValueError(f"this is no JSON of a model: {error}") from error
+        raise ValueError(f"this is no JSON of a model: {error}; got {shown(text)}") from error

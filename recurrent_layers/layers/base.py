@@ -165,6 +165,10 @@ def _of_later_keras(name: str, signature: inspect.Signature, sizes: list[str], a
             "-m recurrent_layers --keras=0.3 script.py")
 
 
+#: Who gives what a layer reads, where no other layer does.
+_OF_DATA = "got an array with"
+
+
 class Layer(PortableState):
     """A piece of a network: symbolic input to symbolic output, with weights of its own.
 
@@ -344,6 +348,9 @@ class Layer(PortableState):
                 (3, 2): "; set return_sequences=False in the recurrent layer before it, or use TimeDistributedDense "
                         "instead of Dense",
             }.get((len(given), len(expected)), "")
+            if giver == _OF_DATA:
+                is_sample = len(given) == len(expected) - 1 and all(e in (None, g) for e, g in zip(expected[1:], given))
+                hint = "; samples are along the first axis: a single one is X[None]" * is_sample
             raise ValueError(f"{name} expects input with {len(expected)} dimensions, {expected}, "
                              f"but {giver} {len(given)} dimensions, {given}{hint}")
         if any(e not in (None, g) and g is not None for e, g in zip(expected, given)):
@@ -364,7 +371,7 @@ class Layer(PortableState):
             an infinity or a number that is infinite in `floatX`, or an integer that `floatX` would round.
         """
         X = array_of_numbers(f"the input of {type(self).__name__}", X)
-        self._check_shape(tuple(X.shape), "got an array with")
+        self._check_shape(tuple(X.shape), _OF_DATA)
         floatX, name = engine.config.floatX, type(self).__name__
         if not is_finite(X, floatX):
             count, first, number = first_not_finite(X, floatX)

@@ -398,7 +398,7 @@ class Lambda(Layer):
     output_shape : tuple, callable or None
         The shape of a sample of the output; or a function from the input's shape to the output's, both with samples,
         where None is a size that is not fixed. By default it is found by trying, and unknown where that fails; then
-        the model does not know whether the layer behind it, or the labels, fit.
+        the model does not know whether the layer behind it, or the labels, fit. One that is not that is refused.
 
     Raises
     ------
@@ -438,15 +438,21 @@ class Lambda(Layer):
     @property
     def output_shape(self) -> ShapeIfKnown:
         given = self.input_shape
+        said = None
         if isinstance(self._shape, tuple):
-            return (given[0] if given else None,) + self._shape
+            said = (given[0] if given else None,) + self._shape
         if given is None:
-            return None
-        if self._shape is not None:
-            return _shape("what output_shape gives", self._shape(given))
+            return said
+        if callable(self._shape):
+            said = _shape("what output_shape gives", self._shape(given))
         if given not in self._found:
             self._found[given] = _shape_of(self.function, given)
-        return self._found[given]
+        found = self._found[given]
+        if said is None or found is None:
+            return found if said is None else said
+        if len(said) != len(found) or any(None not in pair and len(set(pair)) > 1 for pair in zip(said, found)):
+            raise ValueError(f"output_shape of a Lambda says {said}, but its function gives {found} of {given}")
+        return said
 
     def get_output(self, train: bool = False) -> Variable:
         y = self.function(self.get_input(train))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 import numpy as np
 
 from recurrent_layers import activations, constraints, initializations, regularizers
-from recurrent_layers.engine import Variable, config, of_any_size, of_size_1
+from recurrent_layers.engine import SharedVariable, Variable, config, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers import cells
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, Said
@@ -228,6 +228,9 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         if not isinstance(given, (list, tuple)) or len(given) != self.nb_states or not all(
                 isinstance(state, Variable) and getattr(state, "ndim", None) == 2 for state in given):  # fmt: skip
             raise ValueError(f"{what}; got {shown(given)}")
+        for state, size in zip(given, self.state_sizes):
+            if isinstance(state, SharedVariable) and state.get_value(borrow=True).shape[1] != size:
+                raise ValueError(f"{what}; got a shared variable of shape {state.get_value(borrow=True).shape}")
         return list(given)
 
     def _kinds(self):

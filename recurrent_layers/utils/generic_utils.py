@@ -64,7 +64,7 @@ def not_too_deep() -> Iterator[None]:
 
 
 def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
-           callables: bool = True) -> Callable[..., Any]:
+           callables: bool = True, advice: str = "") -> Callable[..., Any]:
     """Return a callable as it is, or find it by its name.
 
     Parameters
@@ -77,6 +77,8 @@ def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
         What is looked up, for the error message ("activation").
     callables : bool
         Whether a callable will do, too.
+    advice : str
+        What else to do if it is none.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
     hint = f"; did you mean {close[0]!r}?" if close else ""
     names = sorted({name if "." not in name else f"{name.partition('.')[0]}.*" for name in known})
     raise ValueError(f"unknown {kind} {shown(identifier)}{hint or '.'} Known: {', '.join(names)}."
-                     + (" Any function is accepted too." if callables else ""))
+                     + (" Any function is accepted too." if callables else "") + (f" {advice}" if advice else ""))
 
 
 def known_name(function: object, known: Mapping[str, Callable[..., Any]]) -> str | None:
