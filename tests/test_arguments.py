@@ -138,7 +138,7 @@ def test_a_number_that_is_infinite_in_floatX():
 
 
 @pytest.mark.parametrize("call, message", [
-    (lambda: rl.Sequential(rl.LSTM(3, 4)), r"layers must be a list of layers, such as \[LSTM.*, got LSTM\(3, 4\)"),
+    (lambda: rl.Sequential(rl.LSTM(3, 4)), r"layers must be a list of layers, such as \[LSTM.*, got LSTM\(3, 4\)$"),
     (lambda: fit(callbacks=callbacks.EarlyStopping()),
      r"callbacks must be a list of callbacks, such as \[EarlyStopping\(\)\], got <.*EarlyStopping object"),
     (lambda: fit(callbacks=[object()]), "a callback must be an object of a subclass of Callback, got <object"),
