@@ -34,7 +34,7 @@ from recurrent_layers.utils.arrays import (
     is_finite,
     set_all,
 )
-from recurrent_layers.utils.building import mask_of, one_output_for_each_layer, output_of
+from recurrent_layers.utils.building import checked_params, mask_of, one_output_for_each_layer, output_of
 from recurrent_layers.utils.generic_utils import known_name
 
 if TYPE_CHECKING:
@@ -73,24 +73,6 @@ def _finite(name: str, value: ArrayLike) -> Array:
 
 def _describe(names: list[Variable], shapes: list[tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
-
-
-def checked_params(layer: Layer) -> list[Variable]:
-    """The params of a layer, as a list.
-
-    Raises
-    ------
-    ValueError
-        If they are no list of shared variables of floats.
-    """
-    what = f"params of {type(layer).__name__}"
-    params = items(what, layer.params, "shared variables")
-    for param in params:
-        if not isinstance(param, engine.SharedVariable) or not getattr(param, "dtype", "").startswith("float"):
-            given = getattr(param, "type", param)
-            raise ValueError(f"{what} must be shared variables of floats, as add_weight makes them, got {shown(given)} "
-                             "among them")
-    return params
 
 
 class Said:

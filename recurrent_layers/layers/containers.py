@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List
 
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
-from recurrent_layers.layers.base import Layer, checked_params, unchanged
+from recurrent_layers.layers.base import Layer, unchanged
 from recurrent_layers.layers.known import layer_from_config
 from recurrent_layers.typing import ArrayLike, Config, Matched, Params, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
-from recurrent_layers.utils.building import mask_of, output_of
+from recurrent_layers.utils.building import checked_params, mask_of, output_of
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor
 from recurrent_layers.warned import warn

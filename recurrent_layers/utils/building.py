@@ -5,7 +5,7 @@ import threading
 import traceback
 
 from recurrent_layers import engine
-from recurrent_layers.utils.arguments import shown
+from recurrent_layers.utils.arguments import items, shown
 
 
 class _Outputs(threading.local):
@@ -83,6 +83,24 @@ def noted(what):
                            "the functions of recurrent_layers.engine.tensor take them, those of NumPy and math do not, "
                            "and tensor.switch(condition, a, b) stands for `a if condition else b`")
         raise
+
+
+def checked_params(layer):
+    """The params of a layer, as a list.
+
+    Raises
+    ------
+    ValueError
+        If they are no list of shared variables of floats.
+    """
+    what = f"params of {type(layer).__name__}"
+    params = items(what, layer.params, "shared variables")
+    for param in params:
+        if not isinstance(param, engine.SharedVariable) or not getattr(param, "dtype", "").startswith("float"):
+            given = getattr(param, "type", param)
+            raise ValueError(f"{what} must be shared variables of floats, as add_weight makes them, got {shown(given)} "
+                             "among them")
+    return params
 
 
 def output_of(layer, train):
