@@ -45,6 +45,17 @@ def test_settings_come_from_flags_and_files(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ENGINES.values())
+def test_flags_that_cannot_be_read(tmp_path, engine):
+    file = tmp_path / "flags"
+    for content in ("floatX = float64\n", "[global]\nfloatX\n", "[global]\na = 1\na = 2\n"):
+        file.write_text(content)
+        with pytest.raises(ImportError, match=rf"file of flags of {engine.name} \({engine.files}, .*global\]: .*{file}"):
+            setup.user_settings(engine, {engine.files: str(file)})
+    with pytest.raises(ImportError, match=f'{engine.flags} must be flags such as .*, got .floatX="f.: No closing quot'):
+        setup.user_settings(engine, {engine.files: os.devnull, engine.flags: 'floatX="f'})
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
 def test_flags_win_over_the_file_in_the_home_directory(tmp_path, monkeypatch, engine):
     (tmp_path / engine.default_file[2:]).write_text("[global]\ncxx = file\nlinker = file\n")
     monkeypatch.setenv("HOME", str(tmp_path))

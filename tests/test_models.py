@@ -1072,6 +1072,17 @@ class TestWhatIsOnesOwn:
             classifier(loss=lambda t, p: np.mean((t - p) ** 2))
         assert error.value.__notes__[0].startswith("the loss <lambda> is called to build a graph, with symbolic var")
 
+    @pytest.mark.skipif(not hasattr(Exception, "add_note"), reason="errors take notes from Python 3.11 on")
+    def test_what_the_compiler_says_is_explained(self, monkeypatch):
+        def failing(*arguments, **named):
+            raise OSError("No space left on device")
+
+        model = classifier()
+        monkeypatch.setattr(engine, "function", failing)
+        with pytest.raises(OSError, match="No space left") as error:
+            model.predict(data()[0])
+        assert "could not compile it: `python -m recurrent_layers` shows the compiler" in error.value.__notes__[0]
+
 
 def scale(**changes):
     """A layer of one's own with a weight, and another one that it does not use."""

@@ -193,10 +193,20 @@ def user_settings(engine: Engine, environment) -> Dict[str, str]:
     dict
         Values by full name, as Theano spells it (`"blas.ldflags"`). Names from files are lower case, as the files
         ignore case.
+
+    Raises
+    ------
+    ImportError
+        If a file, or the variable, is not written as such are.
     """
     files = configparser.RawConfigParser()
     names = environment.get(engine.files, engine.default_file).split(os.pathsep)
-    files.read(os.path.expanduser(name) for name in names)
+    try:
+        files.read(os.path.expanduser(name) for name in names)
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ImportError(f"the file of flags of {engine.name} ({engine.files}, by default {engine.default_file}) must "
+                          "have lines such as floatX = float32 in a section such as [global]: "
+                          f"{' '.join(str(error).split())}") from error
     settings = {}
     for section in files.sections():
         prefix = "" if section == "global" else section + "."
@@ -204,7 +214,12 @@ def user_settings(engine: Engine, environment) -> Dict[str, str]:
     splitter = shlex.shlex(environment.get(engine.flags, ""), posix=True)
     splitter.whitespace = ","
     splitter.whitespace_split = True
-    for flag in splitter:
+    try:
+        flags = list(splitter)
+    except ValueError as error:
+        raise ImportError(f"{engine.flags} must be flags such as floatX=float32,mode=FAST_RUN, got "
+                          f"{environment[engine.flags]!r}: {error}") from error
+    for flag in flags:
         name, equals, value = flag.strip().partition("=")
         if equals:
             settings[name] = value

@@ -8,7 +8,7 @@ import numpy as np
 
 from recurrent_layers import activations, engine
 from recurrent_layers.utils.arguments import integer, items, shown
-from recurrent_layers.utils.building import noted
+from recurrent_layers.utils.building import building_a_graph
 
 #: How many samples a step is tried with: a number that is hardly a size of anything else.
 NB_SAMPLES = 7
@@ -108,7 +108,7 @@ def called(layer, inputs, states_tm1):
         raise TypeError(f"the step of {name} is called with what `inputs` gives ({len(inputs)}) and with the states "
                         f"({nb_states}, as nb_states says), which it does not take: {error}") from None
     try:
-        with noted(f"the step of {name}"):
+        with building_a_graph(f"the step of {name}"):
             made = layer.step(*inputs, *states_tm1)
     except AttributeError as error:
         if not str(error).startswith(f"{name!r} object has no attribute"):

@@ -17,8 +17,12 @@ from recurrent_layers.layers.carrying import GoingOn, in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.training import parts
 from recurrent_layers.utils.arguments import items, shown
-from recurrent_layers.utils.building import noted, one_output_for_each_layer
+from recurrent_layers.utils.building import building_a_graph, noted, one_output_for_each_layer
 from recurrent_layers.warned import warn
+
+#: Of an error while the engine compiles.
+NOTE = (f"{engine.NAME} could not compile it: `python -m recurrent_layers` shows the compiler, the flags and the "
+        "folder of what is compiled; a flag of yours may be the reason, or a full disk")
 
 
 class Functions:
@@ -86,7 +90,7 @@ class Functions:
 
     def _compiled_anew(self, name, inputs, outputs, updates=(), givens=(), verbose=0):
         try:
-            with _announced(f"{engine.NAME} compiles the {name} function", verbose):
+            with noted(NOTE), _announced(f"{engine.NAME} compiles the {name} function", verbose):
                 function = engine.function(inputs, outputs, updates=list(updates), givens=list(givens), mode=self._mode,
                                            allow_input_downcast=True, name=name, on_unused_input="ignore")
         except engine.MissingInputError as error:
@@ -532,7 +536,7 @@ def _seen_in_rows(loss, y_true, y_pred, weights):
     """A loss of the user's own, and what it weighs; it sees matrices, as in Keras 0.1: the rows that count."""
     counts = T.gt(weights, 0).nonzero()
     wanted, rows = y_true[counts], y_pred[counts]
-    with noted(f"the loss {_name(loss)}"):
+    with building_a_graph(f"the loss {_name(loss)}"):
         values = loss(wanted, rows)
     return _checked_loss(loss, values, wanted, rows), weights[counts]
 

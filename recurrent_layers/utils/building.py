@@ -65,13 +65,12 @@ def made_once(key, make):
 
 
 @contextlib.contextmanager
-def noted(what):
-    """Add to an error in a function of the user's own what it was called for, where errors take notes: on Python 3.11.
+def noted(note):
+    """Add a note to an error that is none of this library, where errors take notes: from Python 3.11 on.
 
     Parameters
     ----------
-    what : str
-        The function, for the note.
+    note : str
     """
     try:
         yield
@@ -79,10 +78,15 @@ def noted(what):
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
         is_ours = frame.f_globals.get("__name__", "").startswith("recurrent_layers.")
         if hasattr(error, "add_note") and not is_ours and not hasattr(error, "__notes__"):
-            error.add_note(f"{what} is called to build a graph, with symbolic variables, which have no values then: "
-                           "the functions of recurrent_layers.engine.tensor take them, those of NumPy and math do not, "
-                           "and tensor.switch(condition, a, b) stands for `a if condition else b`")
+            error.add_note(note)
         raise
+
+
+def building_a_graph(what):
+    """As :func:`noted`, around a call of a function of the user's own, which `what` names."""
+    return noted(f"{what} is called to build a graph, with symbolic variables, which have no values then: the "
+                 "functions of recurrent_layers.engine.tensor take them, those of NumPy and math do not, and "
+                 "tensor.switch(condition, a, b) stands for `a if condition else b`")
 
 
 def checked_params(layer):
@@ -116,7 +120,7 @@ def output_of(layer, train):
 
 def _checked_output(layer, train):
     name = type(layer).__name__
-    with noted(f"get_output of {name}"):
+    with building_a_graph(f"get_output of {name}"):
         y = layer.get_output(train=train)
     if not isinstance(y, engine.Variable) or not y.ndim:
         given = "a single number" if isinstance(y, engine.Variable) else shown(y)
