@@ -273,7 +273,8 @@ class Optimizer(PortableState):
 
     def _updates(self, params: Sequence[Variable], gradients: list[Variable]) -> Iterator[tuple[Variable, Variable]]:
         """Yield (shared variable, new value) for the state and the params of one step."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no updates: a subclass of Optimizer needs a method "
+                                  "get_updates(self, params, constraints, loss)")
 
     def get_state(self) -> list[Array]:
         """Values of everything that a step changes, the trained weights included."""

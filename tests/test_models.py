@@ -973,6 +973,8 @@ class TestWhatIsOnesOwn:
 
         with pytest.raises(AttributeError, match=r"Careless has no clipnorm yet: let its __init__ call super\(\)"):
             classifier(optimizer=Careless())
+        with pytest.raises(NotImplementedError, match=r"Empty has no updates: .* needs a method get_updates"):
+            classifier(optimizer=type("Empty", (optimizers.Optimizer,), {})())
 
     @pytest.mark.parametrize("changed, message", [
         (dict(W_regularizer=lambda loss: None), "a regularizer must give the loss with a penalty added, .* None is"),

@@ -393,6 +393,26 @@ class TestCellsOfOnesOwn:
         with pytest.raises(NotImplementedError, match="Cell has no step: a subclass of Recurrent needs a method step"):
             type("Cell", (rl.Recurrent,), {})(3, 4).get_output()
 
+    def test_no_weights(self):
+        class Careless(rl.Recurrent):
+            param_names = ("W", "U", "b")
+
+            def __init__(self, input_dim, output_dim):
+                self.input_dim, self.output_dim = input_dim, output_dim
+
+        with pytest.raises(AttributeError, match=r"Careless has no weights: let its __init__ call super\(\).__init__"):
+            rl.Sequential([Careless(3, 4)]).get_output()
+
+    def test_an_argument_that_was_not_kept(self):
+        class Leaky(rl.Recurrent):
+            param_names = ("W", "U", "b")
+
+            def __init__(self, input_dim, output_dim, leak=0.9, **others):
+                super().__init__(input_dim, output_dim, **others)
+
+        with pytest.raises(AttributeError, match="Leaky needs all .* __init__, but it has not kept leak: .* self.leak"):
+            Leaky(3, 4).get_config()
+
     def test_a_weight_that_was_not_named(self):
         with pytest.raises(AttributeError, match="no attribute 'U_z'; the weights that param_names .* are W, U, b$"):
             self.cell(lambda self, x_t, h_tm1: T.dot(h_tm1, self.U_z))(3, 4).get_output()

@@ -171,7 +171,7 @@ class TestWrongFiles:
             assert np.array_equal(old, new)
 
     def test_none(self, tmp_path):
-        self.refuses(stack(), tmp_path / "absent.h5", FileNotFoundError, "no weight file .*absent.h5")
+        self.refuses(stack(), tmp_path / "absent.h5", FileNotFoundError, "there is no file .*absent.h5")
 
     @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
     def test_truncated(self, path, share):
@@ -266,7 +266,7 @@ class TestWrongFiles:
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files")
     def test_what_is_no_file(self, tmp_path):
         os.mkfifo(tmp_path / "fifo")
-        self.refuses(stack(), tmp_path / "fifo", FileNotFoundError, "no weight file")
+        self.refuses(stack(), tmp_path / "fifo", FileNotFoundError, "there is no file")
         (tmp_path / "broken").symlink_to(tmp_path / "absent")
         for name in ("fifo", "broken"):
             with pytest.raises(FileExistsError, match="is no file|is a link to .*absent, which is not there"):

@@ -251,8 +251,8 @@ def refused(error, match, path, model, **options):
 
 
 def test_another_training_is_refused(written, reader, tmp_path):
-    refused(FileNotFoundError, "no weight file", tmp_path / "none.h5", reader)
-    refused(FileNotFoundError, "no weight file", tmp_path / "none.h5", reader,
+    refused(FileNotFoundError, "there is no file", tmp_path / "none.h5", reader)
+    refused(FileNotFoundError, "there is no file", tmp_path / "none.h5", reader,
             callbacks=[ModelCheckpoint(tmp_path / "other.h5", whole=True)])  # fmt: skip
     refused(ValueError, "batch_size was 5, now it is 4", written, reader, batch_size=4)
     refused(ValueError, "shuffle was True, now it is 'batch'", written, reader, shuffle="batch")

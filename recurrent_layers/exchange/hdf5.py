@@ -25,7 +25,7 @@ def opened(given):
     """A file of HDF5 to be read; errors as of :func:`weight_files.opened`."""
     filepath = as_path("filepath", given)
     if not os.path.isfile(filepath):
-        raise FileNotFoundError(f"no weight file {filepath}")
+        raise FileNotFoundError(f"there is no file {filepath}")
     try:
         file = h5py.File(filepath, "r")
     except OSError as error:

@@ -75,6 +75,10 @@ def _describe(names: list[Variable], shapes: list[tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
 
 
+def _is_ours(layer: object) -> bool:
+    return type(layer).__module__.startswith("recurrent_layers.")
+
+
 class Said:
     """What a class computes of a layer, unless that has an attribute of this name itself.
 
@@ -302,9 +306,10 @@ class Layer(PortableState):
         with one_output_for_each_layer([]):
             has_mask = not self.supports_masked_input() and mask_of(layer, False) is not None
         if has_mask:
-            raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one; "
-                             "set return_sequences=False in the recurrent layer before it, or mask_zero=False in the "
-                             "Embedding")
+            mine = "" if _is_ours(self) else "; a layer of your own that heeds masks is a MaskedLayer"
+            raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one: "
+                             "let a recurrent layer with return_sequences=False come between, or make none (no "
+                             f"Masking, no mask_zero=True in an Embedding){mine}")
         self.previous = layer
 
     def _readers(self) -> list[Layer]:
@@ -607,6 +612,9 @@ class Layer(PortableState):
         config = {"name": _config_name(type(self))}
         for argument in inspect.signature(type(self).__init__).parameters:
             if argument not in ("self", "weights", "name"):
+                if not hasattr(self, argument):
+                    raise AttributeError(f"the config of {type(self).__name__} needs all arguments of its __init__, "
+                                         f"but it has not kept {argument}: let it set self.{argument}")
                 config[argument] = _config_value(getattr(self, argument))
         return config
 

@@ -63,7 +63,12 @@ def check_sizes(layer):
     Raises
     ------
     ValueError
+    AttributeError
+        If the cell has no sizes, nor weights.
     """
+    if "init" not in vars(layer):
+        raise AttributeError(f"{type(layer).__name__} has no weights: let its __init__ call "
+                             "super().__init__(input_dim, output_dim)")
     name = f"state_sizes of {type(layer).__name__}"
     given = [integer(f"a size in {name}", size) for size in items(name, layer.state_sizes, "integers")]
     if len(given) != layer.nb_states or given[0] != layer.output_dim:

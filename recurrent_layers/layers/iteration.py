@@ -427,6 +427,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         return made_once((self, "states", bool(train)), lambda: self._iterated(train))
 
     def _iterated(self, train):
+        cells.check_sizes(self)
         x, mask = self._input_of_floatX(train).dimshuffle(1, 0, 2), self.get_input_mask(train)
         if train and self.dropout_W:
             x = x * self._kept(1.0 - self.dropout_W, [x.shape[1], self.input_dim]) / (1.0 - self.dropout_W)
@@ -434,7 +435,6 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             mask = T.neq(mask, 0).dimshuffle(1, 0)
         if self.go_backwards:
             x, mask = x[::-1], None if mask is None else mask[::-1]
-        cells.check_sizes(self)
         carried = Carried(self, self._first_states(x.shape[1], train), x.shape[1], goes_on(self))
         place = {"steps_before": carried.steps} if self.counts_steps else {}
         inputs = cells.checked_inputs(self, self.inputs(x, mask, **place))

@@ -13,6 +13,7 @@ from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.program import Program
 from recurrent_layers.recurrence.values import Extent
 from recurrent_layers.typing import Variable
+from recurrent_layers.utils.arguments import shown
 from recurrent_layers.utils.building import one_output_for_each_layer
 
 
@@ -45,7 +46,7 @@ def explain(layer: Any, gradient: bool = True) -> str:
     >>> print(explain(GRU(64, 128)))
     """
     if isinstance(layer, type) or not callable(getattr(layer, "get_output", None)):
-        raise ValueError(f"layer must be a layer, such as LSTM(64, 128), not {layer!r}")
+        raise ValueError(f"layer must be a layer, such as LSTM(64, 128), got {shown(layer)}")
     with tracing.names_of_steps(), one_output_for_each_layer([]):
         output = layer.get_output()
     nodes = [node for node in engine.io_toposort([], [output]) if isinstance(node.op, ops.Recurrence)]

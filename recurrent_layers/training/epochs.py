@@ -206,7 +206,8 @@ class Training:
         given = [_kind(value) for value in state["variables"]]
         expected = [_kind(_value(variable)) for variable in self._variables()]
         if given != expected:
-            raise ValueError(f"an optimizer, or layers, with the memory {expected} are needed, but it has {given}")
+            raise ValueError(f"beside weights a training step here changes arrays {expected}, but in it are {given}: "
+                             "the layers, the options of the optimizer or floatX are others")
         order, ids = state["order"], self.batches.order
         if (order is None) != (ids is None) or ids is not None and not np.array_equal(np.sort(order), np.sort(ids)):
             raise ValueError("its order of the samples is none")
