@@ -20,6 +20,7 @@ from recurrent_layers.initializations import shared, zero
 from recurrent_layers.typing import Array, ArrayLike, Config, Variable
 from recurrent_layers.utils import arguments
 from recurrent_layers.utils.arrays import array_of_numbers, converted, is_finite, set_all
+from recurrent_layers.utils.building import building_a_graph
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
 from recurrent_layers.utils.theano_utils import floatX, shared_scalar, shared_zeros
 from recurrent_layers.warned import warn
@@ -78,6 +79,17 @@ def clip_norm(g: Variable, c: float, n: Variable) -> Variable:
 def kl_divergence(p: Variable, p_hat: Variable) -> Variable:
     """p_hat - p + p log(p / p_hat), elementwise, of symbolic variables or arrays."""
     return p_hat - p + p * T.log(p / p_hat)
+
+
+def without_gradient(loss: Variable, params: Iterable[Variable]) -> list[Variable]:
+    """Those of `params` on which a loss does not depend, or not by anything that has a gradient."""
+    found = []
+    for param in params:
+        try:
+            T.grad(loss, param)
+        except engine.DisconnectedInputError:
+            found.append(param)
+    return found
 
 
 class _Number:
@@ -209,10 +221,8 @@ class Optimizer(PortableState):
         try:
             gradients = T.grad(loss, params)
         except engine.DisconnectedInputError:
-            found = set(engine.ancestors([loss]))
-            unused = ", ".join(str(param) for param in params if param not in found)
-            raise engine.DisconnectedInputError("the loss does not depend on what is to be trained: "
-                                                f"{unused or 'it has no gradient'}") from None
+            names = ", ".join(str(param) for param in without_gradient(loss, params))
+            raise engine.DisconnectedInputError(f"the loss has no gradient by what is to be trained: {names}") from None
         clipnorm, clipvalue = self._plain("clipnorm", "clipvalue")
         if self.clipnorm > 0:
             norm = _norm(gradients)
@@ -254,7 +264,8 @@ class Optimizer(PortableState):
         constrained = dict(zip(params, constraints))
         updates = []
         for variable, value in self._updates(params, gradients):
-            new = constrained[variable](value) if variable in constrained else value
+            with building_a_graph(f"the constraint of {variable}"):
+                new = constrained[variable](value) if variable in constrained else value
             if not isinstance(new, engine.Variable) or (new.ndim, new.dtype) != (value.ndim, value.dtype):
                 given = new.type if isinstance(new, engine.Variable) else arguments.shown(new)
                 raise ValueError(f"the constraint of {variable} must make another value of a value, {value.type}, got "

@@ -434,6 +434,13 @@ class TestTheStyleOfLaterKeras:
             rl.Sequential([rl.LSTM(100, 128), rl.Dense(100, 1)])
         assert "Keras 0.2" not in str(raised.value)
 
-    def test_another_mistake_is_left_to_python(self):
-        with pytest.raises(TypeError, match="unexpected keyword argument 'retrun_sequences'"):
-            rl.LSTM(3, 4, retrun_sequences=True)
+    @pytest.mark.parametrize("make, message", [
+        (lambda: rl.LSTM(3, 4, retrun_sequences=True), "^LSTM has no argument retrun_sequences; it takes input_dim, "),
+        (lambda: rl.LSTM(units=3), "^LSTM has no argument units; it takes input_dim, .*, zoneout, "),
+        (lambda: rl.Dense(3, 4, kernel_initializer="one"), "^Dense has no argument kernel_initializer; it takes "),
+        (lambda: rl.Dense(input_dim=3), "^Dense cannot be made so, missing .*: 'output_dim'; it takes in"),
+        (lambda: rl.TimeDistributedMerge("sum", 3), "^TimeDistributedMerge cannot be made so, too many pos"),
+    ])  # fmt: skip
+    def test_another_mistake_is_not_taken_for_that(self, make, message):
+        with pytest.raises(TypeError, match=message):
+            make()

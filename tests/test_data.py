@@ -161,6 +161,16 @@ def test_what_gives_other_rows_than_it_says(model):
         model.predict(Wrong(samples()[0]))
 
 
+def test_a_file_that_was_closed(model, tmp_path):
+    X, y, _ = samples()
+    with h5py.File(tmp_path / "closed.h5", "w") as file:
+        file["X"], file["y"] = X, y
+        closed = file["X"], file["y"]
+    for given, name in ((closed[0], y), "the input"), ((X, closed[1]), "the labels"):
+        with pytest.raises(ValueError, match=f"{name} is <Closed HDF5 dataset>: the file of HDF5 must stay open"):
+            model.test_on_batch(*given)
+
+
 def test_labels_of_pandas_are_taken_by_their_place(model):
     pandas = pytest.importorskip("pandas")
     X, y, weights = samples()

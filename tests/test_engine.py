@@ -1,6 +1,7 @@
 """What is decided of the engine and of the machine, and what a fresh Python process then does."""
 import os
 import platform
+import re
 import site
 import subprocess
 import sys

@@ -661,7 +661,8 @@ class TestJson:
 
     @pytest.mark.parametrize("text, message", [
         (with_layers([{}]), "unknown layer None"), (with_layers(3), "with a list of layers"), ("{}", "no config of"),
-        (with_layers([{"name": "Mine"}]), "unknown layer 'Mine'.*must be given, as in custom_objects={'Mine': Mine}"),
+        (with_layers([{"name": "Mine"}]), "unknown layer 'Mine'.*must be given, as in custom_objects={'Mine': ...}.$"),
+        (with_layers([dense(1, 1)], optimizer="sgd", loss="mine"), "unknown loss 'mine'.*={'mine': ...}.$"),
         (json.dumps({"class_name": "Sequential"}), "it is one of Keras 1 or later: make such layers here"),
         ("model.json", "no JSON of a model: .*; got 'model.json'"), (with_layers([None]), "of a layer is a dict"),
         ("[1]", "no config of"), ("no json", "no JSON of a model"),
@@ -679,7 +680,7 @@ class TestJson:
         (with_layers([dense(1, 1)], optimizer={"name": "Adam", "rho": 1}, loss="mse"), "optimizer Adam cannot be made"),
         (with_layers([dense(1, 1)], optimizer={"name": "SGD", "self": 1}, loss="mse"), "optimizer SGD cannot be made"),
         (with_layers([dict(dense(1, 1), name="SimpleDeepRNN", depth=10**9)]), "depth must be .*at most 1000"),
-    ], ids=range(27))  # fmt: skip
+    ], ids=range(28))  # fmt: skip
     def test_what_is_no_model(self, text, message):
         with pytest.raises(ValueError, match=message):
             model_from_json(text)
@@ -1000,7 +1001,7 @@ class TestWhatIsOnesOwn:
         assert not hasattr(layer, "previous")
 
     @pytest.mark.parametrize("changes, message", [
-        (dict(), "^the loss does not depend on unused of Scale: let the output depend on it, or take it out of"),
+        (dict(), "^the loss has no gradient by unused of Scale: let the output depend on what is trained, by"),
         (dict(constraints=[constraints.nonneg()]), "Scale has 2 params, but 1 of constraints: there must be one"),
         (dict(updates=[engine.shared(1.0)]), r"updates of layers must be a list of \(shared variable, new value"),
         (dict(updates=[(engine.shared(1.0, "n"), T.vector())]), "updates of layers: the new value of n must be of "),
@@ -1022,12 +1023,14 @@ class TestWhatIsOnesOwn:
             def step(self, x_t, h_tm1):
                 return T.tanh(T.dot(x_t, self.W) + h_tm1)
 
-        with pytest.raises(ValueError, match="^the loss does not depend on U of Cell, b of Cell: let the output"):
+        with pytest.raises(ValueError, match="^the loss has no gradient by U of Cell, b of Cell: let the output"):
             Sequential([Cell(2, 3), Dense(3, 1)]).compile("sgd", "mse")
+        with pytest.raises(ValueError, match="^the loss has no gradient by W of Dense, b of Dense: let the output"):
+            Sequential([Dense(2, 3), Embedding(3, 2)]).compile("sgd", "mse")
 
     def test_by_hand_too(self):
         x, used, unused = T.vector(), engine.shared(1.0, "used"), engine.shared(1.0, "unused")
-        for params, message in (([used, unused], "what is to be trained: unused$"), ([unused], "trained: unused$")):
+        for params, message in (([used, unused], "by what is to be trained: unused$"), ([unused], "trained: unused$")):
             with pytest.raises(ValueError, match=message):
                 optimizers.SGD().get_updates(params, [lambda p: p] * len(params), T.sum(x * used))
 
@@ -1073,6 +1076,15 @@ class TestWhatIsOnesOwn:
         with pytest.raises(TypeError) as error:
             classifier(loss=lambda t, p: np.mean((t - p) ** 2))
         assert error.value.__notes__[0].startswith("the loss <lambda> is called to build a graph, with symbolic var")
+
+    @pytest.mark.skipif(not hasattr(Exception, "add_note"), reason="errors take notes from Python 3.11 on")
+    def test_what_the_engine_says_of_a_gradient_is_explained(self):
+        with pytest.raises(TypeError) as error:
+            Sequential([Dense(2, 1, W_constraint=lambda W: np.clip(W, 0, 1))]).compile("sgd", "mse")
+        assert error.value.__notes__[0].startswith("the constraint of W is called to build a graph, with symbolic vari")
+        with pytest.raises(TypeError) as error:
+            classifier(optimizer=self.Own(lambda params, gradients: None + 1))
+        assert error.value.__notes__[0].startswith("Own could not make a step of the model's loss: all that it depends")
 
     @pytest.mark.skipif(not hasattr(Exception, "add_note"), reason="errors take notes from Python 3.11 on")
     def test_what_the_compiler_says_is_explained(self, monkeypatch):

@@ -107,7 +107,7 @@ def write(model, path, dtype=None):
     name, extension = os.path.splitext(os.path.basename(path))
     if extension != ".c" or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or name in RESERVED:
         raise ValueError("path must be that of a file of C, such as 'net.c', whose functions are called by its name, "
-                         f"as net_step: got {path!r}")
+                         f"as net_step, so that it cannot be a word of C or of that file: got {path!r}")
     with not_too_deep():
         header, source = _Written(model, name, dtype).texts()
     for target, text in ((f"{path[:-2]}.h", header), (path, source)):

@@ -114,7 +114,7 @@ OF_LATER_KERAS = {"input_shape", "batch_input_shape", "input_dim", "input_length
 
 
 def _with_checked_style(init: Callable[..., None]) -> Callable[..., None]:
-    """The `__init__` of a layer, which says so if it is called as in Keras 0.2 and later.
+    """The `__init__` of a layer, which says so if it is called as in Keras 0.2 and later, or with other arguments.
 
     Raises
     ------
@@ -128,15 +128,22 @@ def _with_checked_style(init: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(init)
     def checked(layer: Any, /, *arguments: Any, **named: Any) -> None:
         if type(layer).__init__ is checked:
+            name, problem = type(layer).__name__, ""
             why = [f"{name}={shown(named[name])}" for name in sorted(unknown.intersection(named))]
             try:
                 given = signature.bind(layer, *arguments, **named).arguments
                 layer._of_one_size = len(sizes) == 2 and "output_dim" not in given
             except TypeError as error:
+                problem = str(error)
                 if len(sizes) == 2 and len(arguments) == 1 and "output_dim" not in named:
-                    why.append(str(error))
+                    why.append(problem)
             if why:
-                raise TypeError(_of_later_keras(type(layer).__name__, signature, sizes, arguments, named, why))
+                raise TypeError(_of_later_keras(name, signature, sizes, arguments, named, why))
+            takes = list(inspect.signature(checked).parameters.values())[1:]  # With those that `**options` stands for.
+            strange = sorted(set(named) - {one.name for one in takes})
+            if problem or strange and not any(one.kind is one.VAR_KEYWORD for one in takes):
+                problem = f"has no argument {', '.join(strange)}" if strange else f"cannot be made so, {problem}"
+                raise TypeError(f"{name} {problem}; it takes {', '.join(one.name for one in takes)}")
         init(layer, *arguments, **named)
 
     return checked

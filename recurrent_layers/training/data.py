@@ -114,6 +114,8 @@ def array_or_elsewhere(name, value, advice=""):
     """
     if isinstance(value, Elsewhere):
         return value
+    if type(value).__module__.partition(".")[0] == "h5py" and not value:
+        raise ValueError(f"{name} is {shown(value)}: the file of HDF5 must stay open for as long as it is read")
     is_array = isinstance(getattr(value, "dtype", None), np.dtype) and isinstance(getattr(value, "shape", None), tuple)
     is_elsewhere = is_array and not isinstance(value, np.ndarray) and hasattr(type(value), "__getitem__")
     # Those with `iloc`, of pandas, are in memory, and take indices for labels.
@@ -290,8 +292,8 @@ class Weights:
                     raise ValueError("weights of samples must not be negative, NaN or infinite")
 
     def _no_such_shape(self):
-        return ValueError(f"sample_weight must have shape {self.shape[:1]} or {self.shape}, got "
-                          f"{tuple(self.given.shape)}")
+        shapes = " or ".join(dict.fromkeys([str(self.shape[:1]), str(self.shape)]))
+        return ValueError(f"sample_weight must have shape {shapes}, got {tuple(self.given.shape)}")
 
     def of(self, y, part):
         """The weights of some samples.

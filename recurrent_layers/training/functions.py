@@ -10,7 +10,7 @@ import weakref
 
 import numpy as np
 
-from recurrent_layers import engine, objectives
+from recurrent_layers import engine, objectives, optimizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
 from recurrent_layers.layers.carrying import GoingOn, in_time
@@ -202,14 +202,16 @@ def _steps(model, optimizer, params, constraints, loss):
         If the loss does not depend on one of `params`, which is named with its layer; or if they are no updates.
     """
     try:
-        steps = optimizer.get_updates(params, constraints, loss)
+        with noted(f"{type(optimizer).__name__} could not make a step of the model's loss: all that it depends on by "
+                   "weights must have a gradient; random numbers are given to the step of a cell by its `inputs`"):
+            steps = optimizer.get_updates(params, constraints, loss)
     except engine.DisconnectedInputError:
-        found = set(engine.ancestors([loss]))
-        unused = [f"{param} of {type(layer).__name__}" for layer in model._all_layers()
-                  if not isinstance(layer, Container) and layer.trainable
-                  for param in layer.params if param not in found]  # fmt: skip
-        raise ValueError(f"the loss does not depend on {', '.join(unused) or 'a weight, by its gradient'}: let the "
-                         "output depend on it, or take it out of params (param_names of a cell)") from None
+        unused = optimizers.without_gradient(loss, params)
+        names = dict.fromkeys(f"{param} of {type(layer).__name__}" for layer in model._all_layers()
+                              if not isinstance(layer, Container) for param in layer.params if param in unused)
+        raise ValueError(f"the loss has no gradient by {', '.join(names)}: let the output depend on what is trained, "
+                         "by more than comparisons and whole numbers, or take it out of params (param_names of a "
+                         "cell)") from None
     return _checked_updates(f"what get_updates of {type(optimizer).__name__} gives", steps)
 
 

@@ -23,6 +23,7 @@ class _OfTheUser(threading.local):
     """Functions and classes of the user's own, by name."""
 
     objects: CustomObjects = {}
+    may_be_given = False
 
 
 _of_the_user = _OfTheUser()
@@ -46,11 +47,12 @@ def custom_objects_known(name: str, objects: CustomObjects | None) -> Iterator[N
     objects = {} if objects is None else objects
     if not isinstance(objects, dict) or not all(isinstance(key, str) and callable(objects[key]) for key in objects):
         raise ValueError(f"{name} must be a dict of names to functions and classes, got {shown(objects)}")
-    before, _of_the_user.objects = _of_the_user.objects, {**_of_the_user.objects, **objects}
+    before = _of_the_user.objects, _of_the_user.may_be_given
+    _of_the_user.objects, _of_the_user.may_be_given = {**_of_the_user.objects, **objects}, True
     try:
         yield
     finally:
-        _of_the_user.objects = before
+        _of_the_user.objects, _of_the_user.may_be_given = before
 
 
 @contextlib.contextmanager
@@ -64,7 +66,7 @@ def not_too_deep() -> Iterator[None]:
 
 
 def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
-           callables: bool = True, advice: str = "") -> Callable[..., Any]:
+           callables: bool = True) -> Callable[..., Any]:
     """Return a callable as it is, or find it by its name.
 
     Parameters
@@ -77,8 +79,6 @@ def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
         What is looked up, for the error message ("activation").
     callables : bool
         Whether a callable will do, too.
-    advice : str
-        What else to do if it is none.
 
     Returns
     -------
@@ -98,7 +98,9 @@ def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
     hint = f"; did you mean {close[0]!r}?" if close else ""
     names = sorted({name if "." not in name else f"{name.partition('.')[0]}.*" for name in known})
     raise ValueError(f"unknown {kind} {shown(identifier)}{hint or '.'} Known: {', '.join(names)}."
-                     + (" Any function is accepted too." if callables else "") + (f" {advice}" if advice else ""))
+                     + (" Any function is accepted too." if callables and not _of_the_user.may_be_given else "")
+                     + (f" One of your own must be given, as in custom_objects={{{shown(identifier)}: ...}}."
+                        if _of_the_user.may_be_given else ""))
 
 
 def known_name(function: object, known: Mapping[str, Callable[..., Any]]) -> str | None:
