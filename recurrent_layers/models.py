@@ -127,7 +127,7 @@ class Sequential(containers.Sequential):
         Raises
         ------
         ValueError
-            If it does not fit the layer below; the model is as it was then.
+            If it does not fit the layer below, or its `params` are none; the model is as it was then.
 
         Notes
         -----
@@ -171,8 +171,8 @@ class Sequential(containers.Sequential):
         Raises
         ------
         ValueError
-            If a name is not known, the model has no layers, or the loss cannot be trained on; the model is as it was
-            then.
+            If a name is not known, the model has no layers, the loss cannot be trained on, or an optimizer, a penalty,
+            a constraint or a layer of your own gives what it must not; the model is as it was then.
 
         Notes
         -----
@@ -315,6 +315,8 @@ class Sequential(containers.Sequential):
         ------
         RuntimeError
             If the model is not compiled.
+        TypeError
+            If a method of a callback does not take what it is called with.
         ValueError
             If the data do not fit the model or the loss, or an argument is none of these; if the model is stateful, and
             samples are to be mixed or do not come in batches of one size; or if `by_length` is true, but `shuffle` is

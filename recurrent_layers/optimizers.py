@@ -210,7 +210,8 @@ class Optimizer(PortableState):
         Raises
         ------
         ValueError
-            If the loss is no symbolic scalar, or what is to be trained is no shared variable.
+            If the loss is no symbolic scalar or has no gradient by one of `params`, or what is to be trained is no
+            shared variable.
         """
         params = arguments.items("params", params, "shared variables")
         for param in params:

@@ -174,7 +174,7 @@ class Sequential(Container):
         Raises
         ------
         ValueError
-            If it does not fit the layer below; the model is as it was then.
+            If it does not fit the layer below, or its `params` are none; the model is as it was then.
         """
         if not isinstance(layer, Layer):
             raise ValueError(f"add needs a layer, such as LSTM(8, 32), got {shown(layer)}")

@@ -326,7 +326,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         Returns
         -------
         symbolic variable, or tuple of as many as there are states
-            The first state is the output.
+            The first state is the output. Each is (nb_samples, n), of `floatX`, with the n that `state_sizes` says;
+            if not, :meth:`get_output` raises an error.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step: a subclass of Recurrent needs a method "
                                   "step(self, x_t, h_tm1), which returns the state after it")
