@@ -309,6 +309,16 @@ def _nnet():
         """The quotient x / (1 + abs(x))."""
         return x / (1.0 + abs(x))
 
+    return {
+        **_losses(), "elu": elu, "hard_sigmoid": plain.hard_sigmoid, "logsoftmax": logsoftmax, "relu": relu,
+        "selu": selu, "sigmoid": plain.sigmoid, "softmax": softmax, "softplus": plain.softplus, "softsign": softsign,
+    }  # fmt: skip
+
+
+def _losses():
+    """Those of `theano.tensor.nnet`."""
+    tensor = engine.tensor
+
     def sigmoid_binary_crossentropy(output, target):
         """`binary_crossentropy` of sigmoid(output)."""
         return tensor.softplus(-abs(output)) + output * ((output > 0) - target)
@@ -327,10 +337,9 @@ def _nnet():
         raise TypeError("rank mismatch between coding and true distributions")
 
     return {
-        "binary_crossentropy": plain.binary_crossentropy, "categorical_crossentropy": categorical_crossentropy,
-        "crossentropy_categorical_1hot": crossentropy_categorical_1hot, "elu": elu, "hard_sigmoid": plain.hard_sigmoid,
-        "logsoftmax": logsoftmax, "relu": relu, "selu": selu, "sigmoid": plain.sigmoid, "softmax": softmax,
-        "sigmoid_binary_crossentropy": sigmoid_binary_crossentropy, "softplus": plain.softplus, "softsign": softsign,
+        "binary_crossentropy": engine.nnet.binary_crossentropy, "categorical_crossentropy": categorical_crossentropy,
+        "crossentropy_categorical_1hot": crossentropy_categorical_1hot,
+        "sigmoid_binary_crossentropy": sigmoid_binary_crossentropy,
     }  # fmt: skip
 
 
