@@ -68,6 +68,7 @@ class SimpleRNN(_OfKeras):
 
     param_names = ("W", "U", "b")
     gates = ("",)
+    fixed = ("inner_activation",)
 
     def __init__(self, input_dim: int, output_dim: int, init: Named = 'glorot_uniform',
                  inner_init: Named = 'orthogonal', activation: Named = 'sigmoid', weights: Weights | None = None,
