@@ -124,9 +124,9 @@ class Ranks(Alone):
         try:
             yield
         except BaseException:
-            # The others wait for this one, and would for ever.
-            traceback.print_exc()
-            print(f"rank {self.rank} of {self.size} ends all", file=sys.stderr, flush=True)
+            # The others wait for this one, and would for ever. In one piece, since mpiexec may lose what comes after.
+            sys.stderr.write(f"{traceback.format_exc()}rank {self.rank} of {self.size} ends all\n")
+            sys.stderr.flush()
             self.communicator.Abort(1)
 
 
