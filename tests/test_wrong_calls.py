@@ -433,7 +433,8 @@ ELSEWHERE = {
         "put": ["file", "layers_weights"],
         "custom_objects_known": ["name", "objects"], "lookup": ["identifier", "known", "kind", "callables"],
         "known_name": ["function", "known"], "instance": ["identifier", "known", "kind", "method"],
-        "with_arguments": ["identifier", "kwargs", "kind"]}.items() for parameter in parameters},
+        "with_arguments": ["identifier", "kwargs", "kind"],
+        "without_gradient": ["loss", "params"]}.items() for parameter in parameters},
     "get_from_module.identifier": Kind(lambda: "a", lambda value: value == "a" or not isinstance(value, str)),
     "get_from_module.module_params": Kind(lambda: {"a": abs}), "get_from_module.instantiate": choice(False, True),
     "get_from_module.kwargs": Kind(dict, lambda value: value is None or isinstance(value, dict) and
