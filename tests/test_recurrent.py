@@ -433,6 +433,15 @@ class TestCellsOfOnesOwn:
         """For one number of samples only, with a variable that the user gives, or of numbers that are none."""
         assert self.cell(step, drift=T.matrix())(3, 4).get_output().ndim == 2
 
+    def test_random_numbers_stay_what_they_will_be(self):
+        drawn = []
+        for in_a_step in (False, True):
+            chance = engine.RandomStreams(1).normal((9,), dtype=engine.config.floatX)
+            if in_a_step:
+                self.cell(lambda self, x_t, h_tm1, chance=chance: h_tm1 * chance.sum())(3, 4).get_output()
+            drawn.append(engine.function([], chance)())
+        assert (drawn[0] == drawn[1]).all()
+
     def test_a_function_of_ones_own_in_a_layer_of_ours(self):
         with pytest.raises(ValueError, match=r"the step of LSTM\(3, 4\) cannot be computed, as here for 7 samples"):
             LSTM(3, 4, activation=lambda x: x.sum(axis=-1)).get_output()

@@ -1,8 +1,6 @@
 """What is wrong with a cell of one's own, said by its name before anything is compiled."""
 
-import contextlib
 import inspect
-import warnings
 
 import numpy as np
 
@@ -12,6 +10,8 @@ from recurrent_layers.utils.building import building_a_graph
 
 #: How many samples a step is tried with: a number that is hardly a size of anything else.
 NB_SAMPLES = 7
+#: With how many samples it is tried at most, where it may be made for a certain number of them.
+MOST_SAMPLES = 10**4
 
 
 def check_names(layer, base):
@@ -148,6 +148,8 @@ def _checked_state(what, state, size):
 def try_step(layer, x_t, states_tm1, states):
     """Compute a step of a cell of one's own, or with functions of one's own, to see that its sizes fit.
 
+    One that draws random numbers is not computed: they stay what they will be.
+
     Parameters
     ----------
     layer : Recurrent
@@ -163,10 +165,11 @@ def try_step(layer, x_t, states_tm1, states):
     """
     known = activations.KNOWN.values()
     is_ours = type(layer).__module__.startswith("recurrent_layers.")
-    if is_ours and layer.activation in known and layer.inner_activation in known:
+    draws = any(getattr(one, "default_update", None) is not None for one in engine.graph_inputs(states))
+    if draws or is_ours and layer.activation in known and layer.inner_activation in known:
         return
     try:
-        with _numbers_do_not_matter():
+        with np.errstate(all="ignore"):  # The numbers do not matter.
             step = engine.function([x_t, *states_tm1], states, mode="FAST_COMPILE", on_unused_input="ignore")
     except Exception:  # Such as variables that only the function of the user's own will be given.
         return
@@ -175,7 +178,7 @@ def try_step(layer, x_t, states_tm1, states):
         given = [np.random.RandomState(k).uniform(0.1, 0.9, (nb_samples, size)).astype(engine.config.floatX)
                  for k, size in enumerate([layer.input_dim, *layer.state_sizes])]  # fmt: skip
         try:
-            with _numbers_do_not_matter():
+            with np.errstate(all="ignore"):  # The numbers do not matter.
                 made = step(*given)
             break
         except (ValueError, IndexError) as other:
@@ -193,19 +196,12 @@ def try_step(layer, x_t, states_tm1, states):
                              f"has {state.shape} for {nb_samples} samples")
 
 
-@contextlib.contextmanager
-def _numbers_do_not_matter():
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _sizes_within(states, weights):
     """The sizes of what a step computes with beside weights, which may be for one number of samples only."""
     arrays = [variable.data if isinstance(variable, engine.Constant) else variable.get_value(borrow=True)
               for variable in engine.graph_inputs(states) if variable not in weights
               and isinstance(variable, (engine.Constant, engine.SharedVariable))]  # fmt: skip
-    return list(dict.fromkeys(size for array in arrays for size in np.shape(array)))
+    return list(dict.fromkeys(size for array in arrays for size in np.shape(array) if 0 < size <= MOST_SAMPLES))
 
 
 def _first_line(error):
