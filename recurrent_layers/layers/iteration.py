@@ -16,7 +16,7 @@ from recurrent_layers.layers.carrying import Carried
 from recurrent_layers.recurrence import scan
 from recurrent_layers.recurrence.graphs import with_clipped_sums, with_other_products
 from recurrent_layers.typing import Matched, Named, Rule, Shape, Weights
-from recurrent_layers.utils.arguments import flag, integer, items, number, shown
+from recurrent_layers.utils.arguments import flag, integer, items, number, shown, text
 from recurrent_layers.utils.building import goes_on, hand_on, made_once
 
 _PARAMETERS = """
@@ -274,7 +274,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         return list(self.param_names)
 
     def initialization(self, name: str) -> tuple[Named, tuple[int, ...]]:
-        """The initialization and the shape of a weight.
+        """The initialization and the shape of a weight, by the first letter of its name: W, U, P or a small one.
 
         Parameters
         ----------
@@ -283,13 +283,18 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         Returns
         -------
         str or callable, tuple of int
+
+        Raises
+        ------
+        ValueError
+            If it begins with none of these letters.
         """
-        n, m = self.input_dim, self.output_dim
+        n, m, kind = self.input_dim, self.output_dim, text("name", name)[:1]
         kinds = {"W": (self.init, (n, m)), "U": (self.inner_init, (m, m)), "P": (_projection, (n, m))}
-        if name[0] not in kinds and not name[0].islower():
-            raise ValueError(f"the weight {name} of {type(self).__name__} is of no kind that is known by its first "
+        if kind not in kinds and not kind.islower():
+            raise ValueError(f"the weight {name!r} of {type(self).__name__} is of no kind that is known by its first "
                              "letter, W, U, P or a small one: let initialization(name) say what it is")
-        return kinds.get(name[0], (initializations.zero, (m,)))
+        return kinds.get(kind, (initializations.zero, (m,)))
 
     @property
     def state_sizes(self) -> list[int]:
