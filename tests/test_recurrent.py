@@ -403,6 +403,52 @@ class TestCellsOfOnesOwn:
         with pytest.raises(AttributeError, match=r"Careless has no weights: let its __init__ call super\(\).__init__"):
             rl.Sequential([Careless(3, 4)]).get_output()
 
+    @pytest.mark.parametrize("cell", [rl.Recurrent, GRU])
+    @pytest.mark.parametrize("called", ["options", "others"])
+    def test_its_keywords_are_kept_whatever_they_are_called(self, cell, called):
+        """In its config, its repr, in JSON and both ways of `Bidirectional`."""
+        made = {"cell": cell}
+        exec(f"def __init__(self, input_dim, output_dim, leak=0.9, **{called}):\n"
+             f"    cell.__init__(self, input_dim, output_dim, **{called})\n    self.leak = leak\n", made)  # fmt: skip
+
+        def step(self, x_t, h_tm1):
+            return self.activation(T.dot(x_t, self.W) + self.leak * T.dot(h_tm1, self.U) + self.b)
+
+        own = dict(param_names=("W", "U", "b"), step=step) if cell is rl.Recurrent else {}
+        Mine = type("Mine", (cell,), {"__init__": made["__init__"], **own})
+        options = dict(leak=0.5, init="normal", activation="relu", truncate_gradient=2, return_sequences=True)
+        layer = Mine(3, 4, **options)
+        config = layer.get_config()
+        assert {name: config[name] for name in options} == options and "weights" not in config
+        assert repr(layer) == ("Mine(3, 4, leak=0.5, init='normal', activation='relu', truncate_gradient=2, "
+                               "return_sequences=True)")  # fmt: skip
+        model = rl.Sequential([layer, rl.Bidirectional(Mine(4, 2, **options))])
+        again = rl.model_from_json(model.to_json(), custom_layers={"Mine": Mine}).layers
+        for one in (again[0], again[1].forward, again[1].backward, model.layers[1].forward, model.layers[1].backward):
+            assert type(one) is Mine and {name: one.get_config()[name] for name in options} == options
+        again[0].set_weights(layer.get_weights())
+        x = np.random.randn(2, 5, 3)
+        values = [engine.function([one.input], one.get_output())(x) for one in (layer, again[0])]
+        assert values[0].shape == (2, 5, 4) and np.array_equal(*values)
+
+    def test_its_keywords_are_those_of_the_layer_that_it_is_made_of(self):
+        class Mine(LSTM):
+            def __init__(self, input_dim, output_dim, leak=0.9, **others):
+                super().__init__(input_dim, output_dim, **others)
+                self.leak = leak
+
+        assert Mine(3, 4).get_config() == dict(LSTM(3, 4).get_config(), name="Mine", leak=0.9)
+        assert repr(Mine(3, 4)) == "Mine(3, 4)"
+        layer = Mine(3, 4, forget_bias_init="zero", inner_activation="sigmoid")
+        assert repr(layer) == "Mine(3, 4, forget_bias_init='zero', inner_activation='sigmoid')"
+        assert Mine.from_config(layer.get_config()).b_f.get_value().tolist() == [0.0] * 4
+
+    def test_what_a_layer_passes_on_itself_is_none_of_its_arguments(self):
+        for cls in (SimpleRNN, type("Mine", (SimpleRNN,), {})):
+            with pytest.raises(TypeError, match="inner_activation"):
+                cls(3, 4, inner_activation="tanh")
+            assert "inner_activation" not in cls(3, 4).get_config()
+
     def test_an_argument_that_was_not_kept(self):
         class Leaky(rl.Recurrent):
             param_names = ("W", "U", "b")

@@ -133,7 +133,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     param_names: tuple[str, ...] = ()
     non_trainable_names: tuple[str, ...] = ()
     nb_states: int = 1
-    #: The arguments of this class that a layer passes on itself, so that no user may.
+    #: The arguments of its base that a layer passes on itself, so that no user may.
     fixed: tuple[str, ...] = ()
 
     # Of layers that were pickled by a version without these.
@@ -156,7 +156,8 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         if examples:
             cls.__doc__ += f"\nExamples\n{examples}\n"
         if "__init__" in vars(cls):
-            cls.__init__.__signature__ = _with_options(inspect.signature(cls.__init__), cls.fixed)
+            base = next(base for base in cls.__mro__[1:] if issubclass(base, Recurrent))
+            cls.__init__.__signature__ = _with_options(inspect.signature(cls.__init__), base, cls.fixed)
 
     def __init__(self, input_dim: int | None = None, output_dim: int = 128, init: Named = 'glorot_uniform',
                  inner_init: Named = 'orthogonal', activation: Named = 'tanh', inner_activation: Named = 'sigmoid',
@@ -518,13 +519,13 @@ def _rows(weight):
     return weight.get_value(borrow=True).shape[0]
 
 
-def _with_options(signature, fixed):
-    """A signature with the parameters of `Recurrent` that its ``**options`` stand for: all but those that are fixed."""
+def _with_options(signature, base, fixed):
+    """A signature with the parameters of a base that its ``**options`` stand for: all but those that are fixed."""
     Parameter, kinds = inspect.Parameter, {one.kind for one in signature.parameters.values()}
     if Parameter.VAR_KEYWORD not in kinds:
         return signature
     more = []
-    for one in inspect.signature(Recurrent.__init__).parameters.values():
+    for one in inspect.signature(base.__init__).parameters.values():
         if one.name not in signature.parameters and one.name not in fixed:
             more.append(one if Parameter.VAR_POSITIONAL in kinds else one.replace(kind=Parameter.KEYWORD_ONLY))
     own = [one for one in signature.parameters.values()
