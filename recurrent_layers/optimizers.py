@@ -7,6 +7,7 @@ An optimizer turns a loss into a list of updates, so it serves without a model t
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from typing import Any, Callable, Iterable, Iterator, Sequence
@@ -140,6 +141,24 @@ class _Clipping(_Number):
         return value
 
 
+def _own_arguments(init: Callable[..., None]) -> list[str]:
+    """The names of what an `__init__` takes, without what it passes on, whatever it calls that."""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [name for name, one in list(inspect.signature(init).parameters.items())[1:] if one.kind not in several]
+
+
+def _noting_what_is_passed_on(init: Callable[..., None]) -> Callable[..., None]:
+    """An `__init__` that keeps the names of the arguments that it leaves to another class: its config needs them."""
+    own = _own_arguments(init)
+
+    @functools.wraps(init)
+    def noting(self: Any, *arguments: Any, **named: Any) -> None:
+        vars(self).setdefault("_passed_on", [name for name in named if name not in own])
+        init(self, *arguments, **named)
+
+    return noting
+
+
 class Optimizer(PortableState):
     """What all optimizers share: gradients, their clipping, state, config.
 
@@ -174,15 +193,21 @@ class Optimizer(PortableState):
     lr: Any
     updates: Sequence[tuple[Variable, Variable]] = ()
     memory: Sequence[Variable] = ()
+    _passed_on: Sequence[str] = ()
     clipnorm = _Clipping(is_plain=True)
     clipvalue = _Clipping(is_plain=True)
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "__init__" in vars(cls):
+            cls.__init__ = _noting_what_is_passed_on(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, *, clipnorm: float = 0.0, clipvalue: float = 0.0, **others: Any) -> None:
         if "kappa" in others:
             kappa = arguments.shown(others.pop("kappa"))
             warn(f"{type(self).__name__} does not use kappa={kappa}, as in Keras 0.1.3")
         if others:
-            takes = ", ".join([*list(inspect.signature(type(self)).parameters)[:-1], "clipnorm", "clipvalue"])
+            takes = ", ".join(dict.fromkeys([*_own_arguments(type(self).__init__), "clipnorm", "clipvalue"]))
             raise TypeError(f"{type(self).__name__} has no argument {', '.join(others)}; it takes {takes}")
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
@@ -327,10 +352,10 @@ class Optimizer(PortableState):
     def get_config(self) -> Config:
         """The class's name and the current values of its arguments, as a dict for JSON."""
         config: Config = {"name": type(self).__name__}
-        for name in inspect.signature(type(self).__init__).parameters:
-            if name not in ("self", "clipping"):
-                value = getattr(self, name)
-                config[name] = value if isinstance(value, (bool, int, float)) else float(value.get_value())
+        passed_on = [name for name in self._passed_on if name not in ("clipnorm", "clipvalue") and hasattr(self, name)]
+        for name in [*_own_arguments(type(self).__init__), *passed_on]:
+            value = getattr(self, name)
+            config[name] = value if isinstance(value, (bool, int, float)) else float(value.get_value())
         for name in ("clipnorm", "clipvalue"):
             if getattr(self, name) > 0:
                 config[name] = getattr(self, name)

@@ -1,5 +1,8 @@
 """Activations, initializations, objectives and optimizers: the named functions."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from conftest import DATA
@@ -263,6 +266,30 @@ class TestOptimizers:
 
     def test_config_has_the_clipping(self):
         assert optimizers.Adam(clipnorm=2.0).get_config()["clipnorm"] == 2.0
+
+    def test_config_of_ones_own_has_what_it_passes_on(self):
+        class Mom(optimizers.SGD):
+            def __init__(self, mass=1.0, **others):
+                super().__init__(**others)
+                self.mass = mass
+
+        class Ahead(optimizers.SGD):
+            def __init__(self, lr=0.25, **clipping):
+                super().__init__(lr, nesterov=True, **clipping)
+
+        mom = Mom(2.0, lr=0.5, nesterov=True, clipvalue=1.0)
+        assert mom.get_config() == {"name": "Mom", "mass": 2.0, "lr": 0.5, "nesterov": True, "clipvalue": 1.0}
+        assert repr(mom) == "Mom(mass=2.0, lr=0.5, nesterov=True, clipvalue=1.0)"
+        assert Ahead(clipnorm=3.0).get_config() == {"name": "Ahead", "lr": 0.25, "clipnorm": 3.0}
+        for optimizer in (mom, Ahead(0.5), pickle.loads(pickle.dumps(optimizers.SGD(momentum=0.5)))):
+            arguments = dict(optimizer.get_config())
+            del arguments["name"]
+            assert type(optimizer)(**arguments).get_config() == optimizer.get_config()
+        assert copy.deepcopy(mom).get_config() == mom.get_config()
+        for cls, takes in ((Mom, "mass, clipnorm, clipvalue"), (optimizers.Optimizer, "clipnorm, clipvalue"),
+                           (optimizers.Adagrad, "lr, epsilon, clipnorm, clipvalue")):  # fmt: skip
+            with pytest.raises(TypeError, match=f"{cls.__name__} has no argument mas; it takes {takes}$"):
+                cls(mas=2.0)
 
     def test_state(self):
         optimizer = optimizers.Adam()
