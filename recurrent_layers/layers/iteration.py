@@ -293,7 +293,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
         n, m, kind = self.input_dim, self.output_dim, text("name", name)[:1]
         kinds = {"W": (self.init, (n, m)), "U": (self.inner_init, (m, m)), "P": (_projection, (n, m))}
         if kind not in kinds and not kind.islower():
-            raise ValueError(f"the weight {name!r} of {type(self).__name__} is of no kind that is known by its first "
+            raise ValueError(f"the weight {name} of {type(self).__name__} is of no kind that is known by its first "
                              "letter, W, U, P or a small one: let initialization(name) say what it is")
         return kinds.get(kind, (initializations.zero, (m,)))
 
