@@ -188,7 +188,7 @@ class Sequential(containers.Sequential):
             with not_too_deep():
                 for stack in [self, *self._all_layers()]:
                     if isinstance(stack, containers.Sequential):
-                        stack.check_order()
+                        stack._check_order()
                 functions = Functions(self, optimizer, loss, class_mode, theano_mode)
         except Exception:
             vars(optimizer).update(kept)  # It may be that of the functions that the model goes on with.

@@ -253,7 +253,7 @@ class Sequential(Container):
     def _readers(self) -> list[Layer]:
         return self._bottom()._readers()
 
-    def check_order(self) -> None:
+    def _check_order(self) -> None:
         """Raise unless each layer reads what the one below gives, as :meth:`add` lets it.
 
         Raises
