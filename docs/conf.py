@@ -57,15 +57,12 @@ def lead_links(app, docname, source):
 
 def say_options_once(app, what, name, thing, options, lines):
     """Say what all recurrent layers share at `Recurrent`, and not at each of them."""
-    if what != "class" or not issubclass(thing, Recurrent):
+    if what != "class" or not issubclass(thing, Recurrent) or thing is Recurrent:
         return
     text = "\n".join(lines)
-    if thing is Recurrent:
-        text += "".join([*SHARED[:-1], "\n\nReferences\n----------", SHARED[-1]])
-    else:
-        for shared in SHARED:
-            text = text.replace(shared, "\n")
-        text = re.sub(r"\n\nReferences\n-+\s*$", "", text)
+    for shared in SHARED:
+        text = text.replace(shared, "\n")
+    text = re.sub(r"\n\nReferences\n-+\s*$", "", text)
     lines[:] = [*text.splitlines(), ""]
 
 

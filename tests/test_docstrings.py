@@ -3,9 +3,12 @@
 import doctest
 import importlib
 import inspect
+import re
 
 import pytest
 from test_wrong_calls import PUBLIC
+
+from recurrent_layers import Recurrent
 
 # `Recurrent` is defined in a room of its own.
 MODULES = [importlib.import_module(f"recurrent_layers.{name}") for name in [*PUBLIC, "layers.iteration"]]
@@ -32,3 +35,8 @@ def test_examples(name, tmp_path, monkeypatch):
     said = []
     failed, _ = doctest.DocTestRunner(verbose=False).run(EXAMPLES[name], out=said.append)
     assert not failed, "".join(said)
+
+
+@pytest.mark.parametrize("name", inspect.signature(Recurrent).parameters)
+def test_recurrent_documents_all_that_it_takes(name):
+    assert re.search(rf"^(\w+, )*{name}(, \w+)* : ", Recurrent.__doc__, re.MULTILINE)

@@ -38,7 +38,8 @@ inner_activation : str or callable
 weights : list of numpy.ndarray, optional
     Weights to begin with, in the order of `params`.
 truncate_gradient : int
-    Carry gradients through the last so many steps only (truncated BPTT); -1 for all.
+    Let gradients go through the last so many steps of each batch only; -1 for all. What comes before them trains
+    neither this layer nor those below it. For labels at every step, cut sequences into pieces with `stateful` instead.
 return_sequences : bool
     Return the output of every step rather than of the last."""
 
@@ -52,16 +53,18 @@ initial_state : symbolic variable, list of them, Recurrent, or "learned", option
 return_state : bool
     Let :meth:`get_output` leave the states after the last step in `final_states`.
 stateful : bool
-    Let a model go on with the states in which its last batch has left this layer, sample by sample, until
-    :meth:`reset_states`; gradients do not reach back into that batch. See :meth:`Sequential.reset_states`.
+    Let each sample of a model's batch begin with the states that its row had at the end of the batch before, until
+    :meth:`reset_states`: long sequences are trained on in pieces. Gradients do not reach back into that batch. See
+    :meth:`Sequential.reset_states`.
 dropout_W, dropout_U : float
-    The share of the inputs, and of what is multiplied with the matrices U, that is dropped while training: the same at
-    all steps of a sample, and for all gates [1]_.
+    The share of the inputs, and of the recurrent inputs (whatever multiplies U), that is dropped while training: the
+    same at all steps of a sample, and for all gates [1]_.
 zoneout : float
     The share of the numbers of each state that stay what they were at a step, while training; else states are mixed in
     that proportion [2]_.
 gradient_clipping : float
-    How large a number may be in the gradient of what goes into an activation, at each step; 0 for any, as in Lasagne.
+    At each step clip the elements of the gradient at each pre-activation (a sum with a product with U in it) to ± this
+    number, as in Lasagne; 0 for no clipping.
 W_regularizer, U_regularizer, b_regularizer, activity_regularizer : Regularizer or str, optional
     Penalties on the matrices W and U, on the biases b, and on the output, see :mod:`recurrent_layers.regularizers`.
 W_constraint, U_constraint, b_constraint : callable or str, optional
@@ -73,7 +76,8 @@ Notes
 -----
 Input of shape (nb_samples, timesteps, input_dim) gives output of shape (nb_samples, timesteps,
 output_dim) with `return_sequences`, else (nb_samples, output_dim). At a masked step the state stays
-what it was, so padding changes nothing, on whichever side it is.
+what it was, so padding changes nothing, on whichever side it is. With `truncate_gradient`, pad on the left:
+padding at the end counts among the last steps.
 
 Raises
 ------
@@ -106,11 +110,12 @@ class Recurrent(DrawsNumbers, MaskedLayer):
     """Iterates a cell over the timesteps of its input.
 
     A cell is a subclass that names its weights in `param_names`, says in `nb_states` how many states it has, and gives
-    its equations: :meth:`step`, which never sees the loop, the mask or the truncation. All else comes by itself.
+    its equations: :meth:`step`, which never sees the loop, the mask or the truncation. All else comes for free.
 
     The first letter of a weight's name is its kind: ``W`` (input_dim, output_dim), drawn by `init`;
     ``U`` (output_dim, output_dim), drawn by `inner_init`; a small letter, such as ``b``, (output_dim,),
-    zero; ``P`` (input_dim, output_dim), a fixed projection. For others there is :meth:`initialization`.
+    zero; ``P`` (input_dim, output_dim), a random projection, fixed only if it is named in `non_trainable_names`. For
+    others there is :meth:`initialization`.
 
     Examples
     --------
@@ -149,12 +154,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own, _, examples = inspect.cleandoc(cls.__doc__ or "").partition("\n\nExamples\n")
-        own, _, references = own.partition("\n\nReferences\n")
-        references = f"\n\nReferences\n{references}" if references else "\n\nReferences\n----------"
-        cls.__doc__ = own + _PARAMETERS + _OPTIONS + _NOTES + references + _REFERENCES
-        if examples:
-            cls.__doc__ += f"\nExamples\n{examples}\n"
+        cls.__doc__ = _with_shared_sections(cls.__doc__)
         if "__init__" in vars(cls):
             base = next(base for base in cls.__mro__[1:] if issubclass(base, Recurrent))
             cls.__init__.__signature__ = _with_options(inspect.signature(cls.__init__), base, cls.fixed)
@@ -313,7 +313,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             (timesteps, nb_samples), true where a step is not padding; None without a mask.
         steps_before : symbolic variable, (nb_samples,), of integers
             Only if a cell's own `inputs` has this parameter: how many real steps there have been before this input,
-            more than 0 where the states are handed on. Such a cell may be `stateful` and in :meth:`Sequential.step`,
+            more than 0 where the states are carried. Such a cell may be `stateful` and in :meth:`Sequential.step`,
             which one with another `inputs` of its own may not.
 
         Returns
@@ -346,7 +346,7 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             state.pop(of_a_graph, None)
         return state
 
-    # ---- states that are handed on ----------------------------------------------------------
+    # ---- states that are carried -----------------------------------------------------------
 
     @property
     def counts_steps(self) -> bool:
@@ -515,6 +515,15 @@ class Recurrent(DrawsNumbers, MaskedLayer):
                 for state, state_tm1, (old, new) in zip(states, states_tm1, shares)]  # fmt: skip
 
 
+def _with_shared_sections(doc):
+    """A class's docstring with what all recurrent layers share."""
+    own, _, examples = inspect.cleandoc(doc or "").partition("\n\nExamples\n")
+    own, _, references = own.partition("\n\nReferences\n")
+    references = f"\n\nReferences\n{references}" if references else "\n\nReferences\n----------"
+    return (own + _PARAMETERS + _OPTIONS + _NOTES + references + _REFERENCES
+            + (f"\nExamples\n{examples}\n" if examples else ""))
+
+
 def _rows(weight):
     return weight.get_value(borrow=True).shape[0]
 
@@ -537,3 +546,4 @@ def _with_options(signature, base, fixed):
 Recurrent.__init__.__signature__ = inspect.signature(Recurrent.__init__).replace(parameters=[
     one.replace(default=one.empty) if one.name == "input_dim" else one
     for one in inspect.signature(Recurrent.__init__).parameters.values()])  # fmt: skip
+Recurrent.__doc__ = _with_shared_sections(Recurrent.__doc__)
