@@ -15,7 +15,7 @@ from compiled import BY_SCAN, IN_C, assert_same, is_in_c
 from numpy.testing import assert_allclose
 from other_processes import said
 
-from recurrent_layers import engine
+from recurrent_layers import Masking, Sequential, engine
 from recurrent_layers.engine import tensor as T
 
 TESTS = pathlib.Path(__file__).parent
@@ -103,7 +103,7 @@ def test_the_model_is_trained_and_comes_back(names):
     assert_allclose(again.predict(X), model.predict(X), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["PeepholeLSTM", "Clock", "Leaky"])
+@pytest.mark.parametrize("name", ["PeepholeLSTM", "KeepingLSTM", "Clock", "Leaky"])
 def test_its_cells_run_in_c(names, name):
     layer = names[name](3, 5)
     rng = np.random.RandomState(1)
@@ -114,6 +114,27 @@ def test_its_cells_run_in_c(names, name):
     assert is_in_c(in_c)
     X = rng.randn(4, 6, 3)
     assert_same(in_c(X), engine.function([layer.input], outputs, mode=BY_SCAN)(X))
+
+
+@pytest.mark.parametrize("name", ["PeepholeLSTM", "KeepingLSTM", "Clock", "Leaky"])
+def test_padding_changes_nothing_for_its_cells(names, name):
+    layer, rng = names[name](3, 5), np.random.RandomState(3)
+    layer.set_weights([rng.uniform(-1, 1, weight.shape) for weight in layer.get_weights()])
+    model = Sequential([Masking(), layer])
+    model.compile(loss="mse", optimizer="sgd")
+    X, padding = rng.randn(4, 6, 3), np.zeros((4, 2, 3))
+    expected = model.predict(X, verbose=0)
+    for padded in ([padding, X], [X, padding], [X[:, :3], padding, X[:, 3:]]):
+        assert_allclose(model.predict(np.concatenate(padded, axis=1), verbose=0), expected, rtol=1e-6)
+    for x_t in X.transpose(1, 0, 2):
+        y_t = model.step(x_t)
+    assert_allclose(y_t, expected, rtol=1e-6)
+
+
+def test_a_forget_bias_of_1(names):
+    layer = names["KeepingLSTM"](3, 5)
+    begins_at_1 = [name for name, weight in zip(layer.param_names, layer.get_weights()) if (weight == 1).all()]
+    assert begins_at_1 == ["b_f"]
 
 
 def test_the_peepholes_are_those_of_the_equations(names):
