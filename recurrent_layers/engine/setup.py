@@ -398,7 +398,7 @@ def report() -> List[Tuple[str, str]]:
     loop = "C" if config.cxx and sys.modules.get(engine.fixes.SCAN_EXTENSION, True) else "Python"
     rows = [("Python", platform.python_version()), (engine.name, machine.version(engine.name)),
             ("NumPy", machine.version("numpy")), ("SciPy", machine.version("scipy")), ("platform", platform.platform()),
-            ("processor", f"{processor}, {processors} usable"), ("compiler", compiler), ("BLAS", blas),
+            ("processor", f"{processor}, {processors} cores"), ("compiler", compiler), ("BLAS", blas),
             ("floatX", config.floatX), ("recurrences", recurrences), ("scan loop", loop),
             ("compiledir", str(config.compiledir))]
     rows += [("flag of ours", f"{engine.flag(name)}={value}") for name, value in setup.ours.items()]
