@@ -1,4 +1,4 @@
-"""The rooms of the library stand as docs/architecture.md says, and what that page names is there."""
+"""The packages of the library stand as docs/architecture.md says, and what that page names is there."""
 
 import ast
 import importlib
@@ -67,28 +67,28 @@ def within_functions(tree):
 
 
 IMPORTS = {name: imports(tree) for name, tree in TREES.items()}
-#: By the name of a module, or of a package for what is in it, the floor.
-FLOORS = {name: int(number) for number, names in re.findall(r"^\| (\d+) \| (.*?) \|", PAGE, re.MULTILINE)
+#: By the name of a module, or of a package for what is in it, the level.
+LEVELS = {name: int(number) for number, names in re.findall(r"^\| (\d+) \| (.*?) \|", PAGE, re.MULTILINE)
           for name in re.findall(r"`(.*?)`", names)}  # fmt: skip
 
 
-def floor_of(module):
+def level_of(module):
     """That of a module, or of the innermost package that has one."""
-    while module not in FLOORS:
+    while module not in LEVELS:
         module, dot, _ = module.rpartition(".")
-        assert dot, f"{module or 'a module'} stands on no floor"
-    return FLOORS[module]
+        assert dot, f"{module or 'a module'} stands on no level"
+    return LEVELS[module]
 
 
-def test_all_stand_on_a_floor():
-    assert list(FLOORS.values()) == sorted(FLOORS.values())
-    assert {name for name in FLOORS if name not in TREES} == set(), "these are no modules"
-    assert {floor_of(module) for module in TREES} == set(range(1, 1 + max(FLOORS.values())))
+def test_all_stand_on_a_level():
+    assert list(LEVELS.values()) == sorted(LEVELS.values())
+    assert {name for name in LEVELS if name not in TREES} == set(), "these are no modules"
+    assert {level_of(module) for module in TREES} == set(range(1, 1 + max(LEVELS.values())))
 
 
 def test_nobody_uses_what_stands_above():
     upwards = [f"{module} uses {other}" for module, used in IMPORTS.items() for other in sorted(used & set(TREES))
-               if floor_of(other) > floor_of(module)]  # fmt: skip
+               if level_of(other) > level_of(module)]  # fmt: skip
     assert upwards == []
 
 
@@ -175,7 +175,7 @@ def test_files_that_the_page_names_are_there(name):
 
 def test_names_that_the_page_has_are_there():
     assert len(DOTTED) > 60
-    for name in sorted({*DOTTED, *FLOORS} - FOREIGN - {"recurrent_layers"}):
+    for name in sorted({*DOTTED, *LEVELS} - FOREIGN - {"recurrent_layers"}):
         module = name
         while module and module not in TREES:
             module = module.rpartition(".")[0]
