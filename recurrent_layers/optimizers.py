@@ -200,7 +200,7 @@ class Optimizer(PortableState):
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
         if "__init__" in vars(cls):
-            cls.__init__ = _noting_what_is_passed_on(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = _noting_what_is_passed_on(cls.__init__)
 
     def __init__(self, *, clipnorm: float = 0.0, clipvalue: float = 0.0, **others: Any) -> None:
         if "kappa" in others:
