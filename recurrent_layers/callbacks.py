@@ -211,8 +211,8 @@ class BaseLogger(Callback):
     >>> logger.on_train_begin()
     >>> logger.on_epoch_begin(0)
     >>> logger.on_batch_end(0, {"size": 32, "loss": 0.5})
-    >>> logger.on_epoch_end(0, {"loss": 0.5})
-    Epoch 1/1, 0.0 s: loss 0.5000
+    >>> logger.on_epoch_end(0, {"loss": 0.5})  # doctest: +ELLIPSIS
+    Epoch 1/1, ... s: loss 0.5000
     """
 
     def on_train_begin(self, logs: dict[str, Any] = {}) -> None:

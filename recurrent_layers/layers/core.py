@@ -398,7 +398,8 @@ class Lambda(Layer):
     output_shape : tuple, callable or None
         The shape of a sample of the output; or a function from the input's shape to the output's, both with samples,
         where None is a size that is not fixed. By default it is found by trying, and unknown where that fails; then
-        the model does not know whether the layer behind it, or the labels, fit. One that is not that is refused.
+        the model does not know whether the layer after it, or the labels, fit. One that the function's own output
+        contradicts is refused.
 
     Raises
     ------
