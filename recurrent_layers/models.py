@@ -811,11 +811,11 @@ class Sequential(containers.Sequential):
         Notes
         -----
         No weight file says which activations there were. What Keras up to 2 calls hard_sigmoid is ours, 0.2 x + 0.5
-        between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. By default `inner_activation` was
-        hard_sigmoid up to Keras 2.2, and is sigmoid from 2.3 on; `activation` has been tanh since 0.3, in SimpleRNN and
-        GRU, too, which have sigmoid here. LSTM in Keras 1 to 3 is ``LSTM(..., inner_activation="sigmoid")`` here or
-        the default, GRU ``GRU(..., activation="tanh", inner_activation=...)``, and SimpleRNN ``SimpleRNN(...,
-        activation="tanh")``.
+        between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. The default `inner_activation` is
+        hard_sigmoid up to Keras 2.2, as here, and sigmoid from 2.3 on; `activation` has been tanh since 0.3, also in
+        SimpleRNN and GRU, which have sigmoid here. So for Keras 1 to 2.2 write ``LSTM(...)``,
+        ``GRU(..., activation="tanh")`` and ``SimpleRNN(..., activation="tanh")``; from 2.3 on add
+        ``inner_activation="sigmoid"`` to LSTM and GRU.
 
         `Dropout` here gives x (1 - p) in predictions, as that of Keras 0.1 did; from 0.3 on Keras gives x, and divides
         by 1 - p while training. For its predictions leave `Dropout` out, which has no weights.

@@ -126,6 +126,11 @@ def test_all_scripts_are_run():
     commands = [command.split()[0] for command, _ in FOR_KERAS_01 + FOR_KERAS_03]
     not_to_run = {"python2.py", "keras02_one_size.py"}
     assert {*commands, *not_to_run} == {path.name for path in SCRIPTS.glob("*.py")}
+    page = (SCRIPTS.parents[1] / "docs" / "from-keras.md").read_text(encoding="utf-8")
+    first, both, second = re.search(r"(\d+) scripts written .*? (\d+) of them\s+on both; and (\d+) scripts",
+                                    page, re.DOTALL).groups()  # fmt: skip
+    assert int(first) == len({command.split()[0] for command, _ in FOR_KERAS_01}) and int(second) == len(FOR_KERAS_03)
+    assert int(both) == len(ON_BOTH) and {*ON_BOTH} <= {*ON_PYTENSOR}
 
 
 class TestWhatCannotRun:
