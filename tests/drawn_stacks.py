@@ -7,9 +7,9 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers import zoo
 
 RECURRENT = ["LSTM", "GRU", "SimpleRNN", "SimpleDeepRNN", "JZS1", "JZS2", "JZS3", "zoo.MGU", "zoo.PeepholeLSTM"]
-OPTIONS = st.fixed_dictionaries({}, optional=dict(
-    go_backwards=st.booleans(), zoneout=st.just(0.25), initial_state=st.just("learned"),
-    activation=st.sampled_from(["tanh", "relu", "hard_sigmoid"])))
+CHOICES = dict(go_backwards=st.booleans(), zoneout=st.just(0.25), initial_state=st.just("learned"),
+               activation=st.sampled_from(["tanh", "relu", "hard_sigmoid"]))  # fmt: skip
+OPTIONS = st.fixed_dictionaries({}, optional=CHOICES)
 BETWEEN = st.sampled_from([lambda n: rl.TimeDistributedDense(n, n, activation="tanh"), lambda n: rl.Dropout(0.5),
                            lambda n: rl.LeakyReLU(), lambda n: rl.Activation("sigmoid")])  # fmt: skip
 

@@ -182,6 +182,23 @@ class TestRegularizersAndConstraints:
         value, _ = self.trained(layer, X)
         assert_allclose(value, 0.1 * abs(Y).mean(axis=0).sum() + 0.2 * (Y**2).mean(axis=0).sum(), rtol=1e-10)
 
+    #: l1 and l2 of what a name makes.
+    OF_WEIGHTS = {"l1": (0.01, 0), "l2": (0, 0.01), "l1l2": (0.01, 0.01), "WeightRegularizer": (0, 0),
+                  "Regularizer": (0, 0), "identity": (0, 0)}  # fmt: skip
+    OF_OUTPUTS = {"activity_l1": (0.01, 0), "activity_l2": (0, 0.01), "activity_l1l2": (0.01, 0.01),
+                  "ActivityRegularizer": (0, 0)}  # fmt: skip
+
+    def test_all_regularizers_by_their_names(self):
+        assert {*self.OF_WEIGHTS, *self.OF_OUTPUTS} == set(regularizers.KNOWN)
+        W, X = np.random.randn(3, 2), np.random.randn(4, 3)
+        for kind, names, penalized in (("W", self.OF_WEIGHTS, W), ("activity", self.OF_OUTPUTS, X.dot(W))):
+            for name, (l1, l2) in names.items():
+                layer = Dense(3, 2, weights=[W, np.zeros(2)], **{f"{kind}_regularizer": name})
+                value, _ = self.trained(layer, X)
+                samples = 4 if kind == "activity" else 1
+                expected = (l1 * abs(penalized).sum() + l2 * (penalized**2).sum()) / samples
+                assert_allclose(value, expected, rtol=1e-10, err_msg=name)
+
     def test_one_regularizer_serves_many_layers(self):
         shared = regularizers.l2(1.0)
         first, second = Dense(2, 2, W_regularizer=shared), Embedding(2, 2, W_regularizer=shared)
@@ -198,6 +215,17 @@ class TestRegularizersAndConstraints:
         _, (W, b) = self.trained(layer, np.ones((1, 2)))
         assert_allclose(W, expected, rtol=1e-5)
         assert not b.any()
+
+    def test_all_constraints_by_their_names(self):
+        value = np.array([[3.0, -0.1], [4.0, 0.2]])
+        of_rows = value / np.sqrt((value**2).sum(axis=1, keepdims=True))
+        expected = {"maxnorm": value * [[0.4, 1.0]], "nonneg": np.maximum(value, 0), "unitnorm": of_rows,
+                    "identity": value}  # fmt: skip
+        expected.update({cls.__name__: expected[name] for name, cls in constraints.KNOWN.items() if name in expected})
+        assert set(expected) == set(constraints.KNOWN)
+        for name, held in expected.items():
+            layer = Dense(2, 2, weights=[value, np.zeros(2)], W_constraint=name)
+            assert_allclose(self.trained(layer, np.ones((1, 2)))[1][0], held, rtol=1e-5, err_msg=name)
 
     def test_any_callable_is_a_regularizer(self):
         value, _ = self.trained(Dense(2, 2, W_regularizer=lambda loss: loss + 5.0), np.ones((1, 2)))

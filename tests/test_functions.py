@@ -9,14 +9,20 @@ from conftest import DATA
 from engines import change_flags
 from numpy.testing import assert_allclose
 
-from recurrent_layers import activations, engine, initializations, objectives, optimizers
+from recurrent_layers import activations, constraints, engine, initializations, objectives, optimizers, regularizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.utils.np_utils import to_categorical
+
+
+@pytest.mark.parametrize("module", [activations, constraints, initializations, objectives, optimizers, regularizers])
+def test_what_is_known_is_public(module):
+    assert set(module.KNOWN) <= set(module.__all__)
 
 
 class TestActivations:
     FORMULAS = {
         "softmax": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
+        "time_distributed_softmax": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
         "softplus": lambda x: np.log(1 + np.exp(x)),
         "relu": lambda x: np.maximum(x, 0),
         "tanh": np.tanh,
@@ -30,6 +36,9 @@ class TestActivations:
         X, x = np.random.randn(2, 3, 4) * 3, T.tensor3()
         result = engine.function([x], activations.get(name)(x))(X)
         assert_allclose(result, self.FORMULAS[name](X), rtol=1e-10)
+
+    def test_none_is_forgotten(self):
+        assert set(self.FORMULAS) == set(activations.KNOWN)
 
     def test_relu_has_half_a_slope_at_0(self):
         x = T.vector()
@@ -59,6 +68,10 @@ class TestInitializations:
         assert value.shape == (200, 100) and value.dtype == engine.config.floatX
         assert_allclose(value.std(), self.SPREADS[name], rtol=0.03)
         assert_allclose(value.mean(), name == "one", atol=0.002)
+
+    def test_none_is_forgotten(self):
+        """That of the identity, which is for square matrices only, stands below."""
+        assert {*self.SPREADS, "identity"} == set(initializations.KNOWN)
 
     @pytest.mark.parametrize("shape", [(4, 4), (3, 5), (5, 3)])
     def test_orthogonal_scales_by_1_1(self, shape):
@@ -117,6 +130,9 @@ class TestObjectives:
         loss = engine.function([y, p], objectives.get(name)(y, p))(y_true, y_pred)
         assert_allclose(loss, self.FORMULAS[name](y_true, y_pred).mean(axis=-1), rtol=1e-6)
 
+    def test_none_is_forgotten(self):
+        assert {objectives.get(name) for name in self.FORMULAS} == set(objectives.KNOWN.values())
+
     @pytest.mark.parametrize("name", ["categorical_crossentropy", "binary_crossentropy", "poisson_loss"])
     def test_a_certain_and_wrong_prediction_has_a_finite_loss_and_gradient(self, name):
         y, p = T.matrix(), T.matrix()
@@ -168,6 +184,8 @@ class TestOptimizers:
                 m = 0.9 * m + 0.1 * g
                 v = 0.999 * v + 0.001 * g**2
                 p = p - 0.001 * np.sqrt(1 - 0.999 ** (t + 1)) / (1 - 0.9 ** (t + 1)) * m / (np.sqrt(v) + 1e-8)
+            else:
+                raise KeyError(name)
         return p
 
     MADE = {
@@ -192,6 +210,9 @@ class TestOptimizers:
         gradients = np.random.randn(3, 2)
         trained = self.train(self.MADE[name](), gradients)
         assert_allclose(trained, self.steps(name, gradients, np.array([1.0, -2.0])), rtol=1e-10)
+
+    def test_none_is_forgotten(self):
+        assert {type(make()) for make in self.MADE.values()} == set(optimizers.KNOWN.values())
 
     def test_clipping(self):
         assert_allclose(self.train(optimizers.SGD(lr=1.0, clipvalue=0.5), [[3.0, -4.0]]), [0.5, -1.5])

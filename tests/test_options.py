@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import inspect
 import json
 import pickle
 
@@ -360,7 +361,17 @@ def test_constraints_hold_after_an_update():
 CHOICES = dict(go_backwards=[False, True], initial_state=[None, "learned"], dropout_W=[0.0, 0.2], dropout_U=[0.0, 0.2],
                zoneout=[0.0, 0.1], gradient_clipping=[0.0, 1.0], W_regularizer=[None, "l2"],
                b_constraint=[None, "nonneg"], return_sequences=[False, True], truncate_gradient=[-1, 2],
-               stateful=[False, True])  # fmt: skip
+               stateful=[False, True], return_state=[False, True], U_regularizer=[None, "l1"],
+               b_regularizer=[None, "l2"], activity_regularizer=[None, "activity_l2"], W_constraint=[None, "maxnorm"],
+               U_constraint=[None, "unitnorm"])  # fmt: skip
+
+
+def test_no_option_is_forgotten():
+    parameters = inspect.signature(rl.Recurrent).parameters.values()
+    options = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+    assert set(options) <= set(CHOICES)
+    for name, default in options.items():
+        assert CHOICES[name][0] == default != CHOICES[name][1]
 
 
 @pytest.mark.parametrize("seed", range(NB_COMBINATIONS))

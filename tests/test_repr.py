@@ -1,5 +1,7 @@
 """Layers, models and what trains them are shown as the calls that make them."""
 
+import inspect
+
 import pytest
 from conftest import RECURRENT
 from drawn_stacks import stacks
@@ -12,6 +14,7 @@ from recurrent_layers import constraints, optimizers, regularizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.configs import LAYERS
 from recurrent_layers.layers import zoo
+from recurrent_layers.layers.iteration import _ACTING_ON
 
 NAMES = {**vars(constraints), **vars(regularizers), **vars(optimizers), **vars(zoo), **vars(rl)}
 FEW = settings(derandomize=True, database=None, deadline=None, max_examples=40)
@@ -72,19 +75,31 @@ def test_no_layer_is_forgotten():
     assert {layer.__name__ for layer in LAYERS.values()} - called - {*RECURRENT, *zoo.__all__, "Recurrent"} == set()
 
 
-OPTIONS = st.fixed_dictionaries({}, optional=dict(
-    init=st.sampled_from(["normal", "uniform"]), activation=st.sampled_from(["relu", "linear"]),
+CHOICES = dict(
+    init=st.sampled_from(["normal", "uniform"]), inner_init=st.just("one"),
+    activation=st.sampled_from(["relu", "linear"]), inner_activation=st.just("tanh"),
     truncate_gradient=st.integers(1, 9), return_sequences=st.booleans(), go_backwards=st.booleans(),
-    initial_state=st.just("learned"), return_state=st.booleans(), dropout_W=st.floats(0, 0.5), zoneout=st.floats(0, 1),
-    W_regularizer=st.sampled_from(["l2", regularizers.l1l2(0.1, 0.3)]), activity_regularizer=st.just("activity_l2"),
-    W_constraint=st.sampled_from(["nonneg", constraints.MaxNorm(0.1)])))  # fmt: skip
+    initial_state=st.just("learned"), return_state=st.booleans(), stateful=st.booleans(), dropout_W=st.floats(0, 0.5),
+    dropout_U=st.floats(0, 0.5), zoneout=st.floats(0, 1), gradient_clipping=st.floats(0, 9),
+    W_regularizer=st.sampled_from(["l2", regularizers.l1l2(0.1, 0.3)]), U_regularizer=st.just("l1"),
+    b_regularizer=st.just("l1l2"), activity_regularizer=st.just("activity_l2"),
+    W_constraint=st.sampled_from(["nonneg", constraints.MaxNorm(0.1)]), U_constraint=st.just("unitnorm"),
+    b_constraint=st.just("maxnorm"))  # fmt: skip
+
+
+def test_no_option_is_forgotten():
+    assert {*CHOICES, "input_dim", "output_dim", "weights"} == set(inspect.signature(rl.Recurrent).parameters)
 
 
 @pytest.mark.parametrize("cell", RECURRENT + zoo.__all__)
 @FEW
-@given(OPTIONS)
+@given(st.fixed_dictionaries({}, optional=CHOICES))
 def test_recurrent_layers(cell, options):
-    layer = NAMES[cell](2, 3, **options)
+    plain = NAMES[cell](2, 3)
+    kinds, taken = {name[0] for name in plain.param_names}, inspect.signature(NAMES[cell]).parameters
+    refused = {option for kind, acting in _ACTING_ON.items() if kind not in kinds for option in acting}
+    refused |= set() if plain.may_go_on else {"stateful"}
+    layer = NAMES[cell](2, 3, **{name: options[name] for name in options if name in taken and name not in refused})
     assert repr(layer).startswith(f"{cell}(2, 3")
     assert eval(repr(layer), NAMES).get_config() == layer.get_config()
 
