@@ -1,7 +1,9 @@
 """Weights to and from Keras 3 and PyTorch: what needs neither, and (marked `peers`) against the real ones."""
 
+import inspect
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from safetensors.numpy import load_file, save_file
+from test_options import CHOICES
 
 from recurrent_layers import GRU, JZS1, LSTM, Bidirectional, Masking, Sequential, SimpleDeepRNN, SimpleRNN, engine
 from recurrent_layers.conversion import from_keras3, from_torch, to_keras3, to_torch
@@ -76,6 +79,38 @@ class TestWithoutThem:
     def test_what_goes_out_wrong_is_refused(self, convert, layer, message):
         with pytest.raises(ValueError, match=message):
             convert(layer)
+
+    @pytest.mark.parametrize("convert", [to_keras3, to_torch])
+    @pytest.mark.parametrize("option", inspect.signature(LSTM).parameters)
+    def test_each_option_is_handed_on_or_refused_or_changes_no_prediction(self, convert, option):
+        values = dict({name: value for name, (_, value) in CHOICES.items()}, truncate_gradient=2, init="normal",
+                      inner_init="normal", forget_bias_init="zero", activation="relu", inner_activation="tanh",
+                      weights=LSTM(4, 5).get_weights(), input_dim=4, output_dim=5)  # fmt: skip
+        given = dict(input_dim=4, output_dim=5, inner_activation="sigmoid")
+        layer = LSTM(**dict(given, **{option: values[option]}))
+        try:
+            made = convert(layer)
+        except ValueError as error:
+            assert re.search(f"{option}|only goes backwards", str(error))
+            return
+        again = from_keras3(*made) if convert is to_keras3 else from_torch(made, return_sequences="return_s" in option)
+        if option == "stateful":
+            again.stateful = not again.stateful  # It is one there; alone neither could be computed.
+            layer.stateful = False
+        assert_allclose(output(again), output(layer), rtol=1e-6)
+
+    def test_an_option_that_is_added_later_is_refused(self, monkeypatch):
+        signature = inspect.signature(GRU.__init__)
+        added = inspect.Parameter("leak", inspect.Parameter.KEYWORD_ONLY, default=0.0)
+        monkeypatch.setattr(GRU.__init__, "__signature__", signature.replace(parameters=[
+            *signature.parameters.values(), added]), raising=False)  # fmt: skip
+        layer = GRU(4, 5, activation="tanh", inner_activation="sigmoid", reset_after=True)
+        layer.leak = 0.0
+        assert len(to_torch(layer)) == 4 and len(to_keras3(layer)) == 2
+        layer.leak = 0.5
+        for convert in (to_torch, to_keras3):
+            with pytest.raises(ValueError, match="has no layer with leak; this one has 0.5"):
+                convert(layer)
 
     @pytest.mark.parametrize("config, message", [
         (keras_config("LSTM", return_state=True), "return_state=True, which ours have not"),

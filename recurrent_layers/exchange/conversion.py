@@ -7,6 +7,7 @@ environment to the other. What would not give the same predictions is refused, w
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from typing import Any, Collection, Iterable, Literal, Sequence, Union
@@ -34,6 +35,16 @@ _CELLS_OF_TORCH: dict[float, Any] = {1: SimpleRNN, 3: GRU, 4: LSTM}
 
 #: Activations of the same name that are the same function in Keras 3; its hard_sigmoid is another.
 _SAME_IN_KERAS3 = ("tanh", "sigmoid", "relu", "linear", "softplus", "softmax")
+
+
+#: The arguments of ours that both ways out hand on, or refuse where there is no place for them.
+_HANDED_ON = ("input_dim", "output_dim", "activation", "inner_activation", "weights", "return_sequences", "reset_after",
+              "go_backwards", "stateful")  # fmt: skip
+
+#: Those that act at the beginning or in training only; any other would be lost and is refused.
+_CHANGING_NO_PREDICTION = ("init", "inner_init", "forget_bias_init", "truncate_gradient", "return_state", "dropout_W",
+                           "dropout_U", "gradient_clipping", "W_regularizer", "U_regularizer", "b_regularizer",
+                           "activity_regularizer", "W_constraint", "U_constraint", "b_constraint")  # fmt: skip
 
 
 def to_keras3(layer: Exchanged) -> tuple[Config, Weights]:
@@ -344,8 +355,8 @@ def _of_shape(name: str, weight: ArrayLike, shape: Sequence[int | None]) -> Arra
 def _refuse_others(layer: object, library: str) -> None:
     if type(layer) not in (SimpleRNN, GRU, LSTM):
         raise ValueError(f"{library} has no layer with the equations of {type(layer).__name__}")
-    for option in ("initial_state", "zoneout"):
-        if getattr(layer, option):
+    for option, parameter in inspect.signature(type(layer)).parameters.items():
+        if option not in _HANDED_ON + _CHANGING_NO_PREDICTION and getattr(layer, option) != parameter.default:
             raise ValueError(f"{library} has no layer with {option}; this one has {shown(getattr(layer, option))}")
 
 
