@@ -34,7 +34,7 @@ from recurrent_layers.training.data import (
     slice_X,
 )
 from recurrent_layers.training.functions import Functions, checked_mode
-from recurrent_layers.training.lengths import ByLength, Steps
+from recurrent_layers.training.lengths import ByLength, Steps, warn_of_truncated_padding
 from recurrent_layers.typing import Array, ArrayLike, Config, CustomObjects, Named, Path, Variable
 from recurrent_layers.utils.arguments import as_path, choice, flag, integer, number, shown
 from recurrent_layers.utils.arrays import array_of_numbers
@@ -389,6 +389,9 @@ class Sequential(containers.Sequential):
             mixes = "by_length=True" if by_length else f"shuffle={shuffle!r}"
             raise ValueError("the model is stateful, and each batch goes on with the one before it, which "
                              f"{mixes} would mix up: pass shuffle=False, and no by_length")
+        readers = self._readers()
+        if len(readers) == 1:
+            warn_of_truncated_padding(self._all_layers(), readers[0], samples.inputs[0])
         in_batches = functools.partial(ByLength, steps=Steps(self)) if by_length else InOrder
         return (in_batches(samples, batch_size, shuffle),
                 None if validation is None else in_batches(validation, batch_size, False),

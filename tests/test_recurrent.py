@@ -1,6 +1,7 @@
 import copy
 import functools
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -491,3 +492,48 @@ class TestCellsOfOnesOwn:
     def test_a_function_of_ones_own_in_a_layer_of_ours(self):
         with pytest.raises(ValueError, match=r"the step of LSTM\(3, 4\) cannot be computed, as here for 7 samples"):
             LSTM(3, 4, activation=lambda x: x.sum(axis=-1)).get_output()
+
+
+class TestTruncationAndPadding:
+    X = np.concatenate([np.random.RandomState(0).uniform(1, 2, (2, 5, 2)), np.zeros((2, 6, 2))], axis=1)
+    Y = np.ones((2, 3))
+
+    @staticmethod
+    def model(layer, first=None):
+        model = rl.Sequential([first or rl.Masking(), layer])
+        model.compile("sgd", "mse")
+        return model
+
+    def warned(self, layer, X, first=None):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.model(layer, first).fit(X, np.ones((2, layer.output_shape[-1])), nb_epoch=1, verbose=0)
+        return [str(one.message) for one in caught if "with padding" in str(one.message)]
+
+    def test_what_ends_with_padding_is_not_trained_and_said(self):
+        layer = SimpleRNN(2, 3, truncate_gradient=3)
+        before = layer.get_weights()
+        message, = self.warned(layer, self.X)
+        assert "2 of the first 2 samples end with padding, and SimpleRNN carries gradients through its la" in message
+        assert "Pad on the left" in message
+        assert all(map(np.array_equal, layer.get_weights(), before))
+
+    def test_what_begins_with_it_is_trained(self):
+        layer = SimpleRNN(2, 3, truncate_gradient=3)
+        before = layer.get_weights()
+        assert self.warned(layer, self.X[:, ::-1]) == []
+        assert not np.array_equal(layer.get_weights()[0], before[0])
+
+    def test_wherever_it_matters(self):
+        words = (self.X[:, :, 0] > 0).astype(int)
+        embedding = functools.partial(Embedding, 3, 2, mask_zero=True)
+        assert len(self.warned(GRU(2, 3, truncate_gradient=3), words, embedding())) == 1
+        assert self.warned(GRU(2, 3, truncate_gradient=3), words, Embedding(3, 2)) == []
+        assert self.warned(SimpleRNN(2, 3), self.X) == []
+        assert self.warned(SimpleRNN(2, 3, truncate_gradient=3), self.X + 1) == []
+        backwards = functools.partial(SimpleRNN, 2, 3, truncate_gradient=3, go_backwards=True)
+        assert self.warned(backwards(), self.X) == []
+        message, = self.warned(backwards(), self.X[:, ::-1])
+        assert "samples begin with padding" in message and "Pad on the right" in message
+        both = rl.Bidirectional(SimpleRNN(2, 3, truncate_gradient=3))
+        assert len(self.warned(both, self.X)) == 1

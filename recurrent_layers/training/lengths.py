@@ -3,8 +3,42 @@
 import numpy as np
 
 from recurrent_layers import engine
+from recurrent_layers.layers.wrappers import Bidirectional
 from recurrent_layers.training.data import rows
 from recurrent_layers.utils.arrays import slices
+from recurrent_layers.warned import warn
+
+
+def warn_of_truncated_padding(layers, reader, X):
+    """Warn if gradients are carried through the last so many steps, and those of some samples are padding.
+
+    It costs a look at one step of the first samples.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        All of a model, in their order.
+    reader : Layer
+        The one that takes `X`.
+    X : numpy.ndarray or Elsewhere
+    """
+    padding = getattr(reader, "mask_value", 0 if getattr(reader, "mask_zero", False) else None)
+    is_reversed, warned_of = False, None
+    for layer in layers if padding is not None else ():
+        for one in (layer.forward, layer.backward) if isinstance(layer, Bidirectional) else (layer,):
+            goes_backwards, steps = getattr(one, "go_backwards", False), getattr(one, "truncate_gradient", -1)
+            if steps != -1 and layer.get_input_mask(True) is not None and warned_of is None:
+                is_at_the_end = goes_backwards == is_reversed
+                step = rows(np.asarray(X[next(iter(slices(X)))])[:, -1 if is_at_the_end else 0])
+                count = int((step == padding).reshape(len(step), -1).all(axis=1).sum())
+                warned_of = (one, is_at_the_end, count, len(step)) if count else None
+        is_reversed ^= layer is one and goes_backwards and layer.return_sequences
+    if warned_of is not None:
+        layer, is_at_the_end, count, of = warned_of
+        ends, side = ("end", "left") if is_at_the_end else ("begin", "right")
+        warn(f"{count} of the first {of} samples {ends} with padding, and {type(layer).__name__} carries gradients "
+             f"through its last {layer.truncate_gradient} steps only (truncate_gradient), padding among them: what is "
+             f"real may not be trained at all. Pad on the {side}, or pass truncate_gradient=-1")
 
 
 class Steps:
