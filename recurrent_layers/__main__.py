@@ -17,7 +17,7 @@ from recurrent_layers.layers import recurrent, zoo
 
 RECURRENT = {name: getattr(recurrent, name) for name in ("GRU", "JZS1", "JZS2", "JZS3", "LSTM", "SimpleDeepRNN",
                                                          "SimpleRNN")}  # fmt: skip
-ZOO = {f"zoo.{name}": getattr(zoo, name) for name in zoo.__all__}
+ZOO = {name: getattr(zoo, name) for name in zoo.__all__}
 
 
 def main(arguments=None) -> None:
@@ -38,17 +38,23 @@ def main(arguments=None) -> None:
     shown = commands.add_parser("show", help="show the C code that is written for the step of a layer",
                                 description="Show a layer's equations, what is kept for its gradient, and its C code.")
     shown.add_argument("layer", choices=[*sorted(RECURRENT), *ZOO], metavar="layer",
-                       help=", ".join(sorted(RECURRENT)) + ", or one of the zoo, such as zoo.MGU")
+                       type=lambda name: name[len("zoo."):] if name.startswith("zoo.") else name,
+                       help=", ".join(sorted(RECURRENT)) + ", or one of the zoo, such as MGU or zoo.MGU")
     shown.add_argument("--input-dim", type=int, default=64)
     shown.add_argument("--output-dim", type=int, default=128)
     shown.add_argument("--no-gradient", action="store_true", help="only the forward steps")
     options = parser.parse_args(arguments)
     scripts.say_what_is_wrong()
-    if options.command == "show":
-        layer = {**RECURRENT, **ZOO}[options.layer](options.input_dim, options.output_dim)
-        recurrent_layers.show(layer, gradient=not options.no_gradient)
-    else:
-        report(options.no_benchmark)
+    try:
+        if options.command == "show":
+            layer = {**RECURRENT, **ZOO}[options.layer](options.input_dim, options.output_dim)
+            recurrent_layers.show(layer, gradient=not options.no_gradient)
+        else:
+            report(options.no_benchmark)
+        sys.stdout.flush()
+    except BrokenPipeError:  # Whoever read it, such as `head`, has enough; at exit Python would flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
 
 
 def report(no_benchmark) -> None:

@@ -1,6 +1,10 @@
 """What is shown of a layer: its equations, what is kept, and the code that is compiled."""
 
+import os
 import re
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -64,6 +68,52 @@ def test_what_has_no_loop_is_refused():
     for wrong in (LSTM, "LSTM", None):
         with pytest.raises(ValueError, match="layer must be a layer"):
             show(wrong)
+
+
+def test_a_profiler_stays_in_its_thread():
+    """Such as that of `cProfile` or of a debugger, though the names are noted by one of our own."""
+    def looks(frame, event, argument):
+        pass
+
+    def found():
+        sys.setprofile(looks)
+        try:
+            explain(SimpleRNN(3, 5), gradient=False)
+            kept.append(sys.getprofile())
+        finally:
+            sys.setprofile(None)
+
+    kept, before = [], sys.getprofile()
+    try:
+        found()
+    finally:
+        sys.setprofile(before)
+    thread = threading.Thread(target=found)
+    thread.start()
+    thread.join()
+    assert kept == [looks, looks]
+
+
+def test_whoever_reads_it_may_stop():
+    """As `head` does; the pipe is closed before anything is written."""
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.run([sys.executable, "-m", "recurrent_layers", "show", "SimpleRNN"], stdout=write,
+                             stderr=subprocess.PIPE, text=True)  # fmt: skip
+    os.close(write)
+    assert (process.returncode, process.stderr) == (1, "")
+
+
+def test_cells_of_the_zoo_are_found_by_their_names(capsys):
+    assert not set(__main__.RECURRENT) & set(__main__.ZOO)
+    shown = []
+    for name in ("MGU", "zoo.MGU"):
+        __main__.main(["show", name, "--no-gradient"])
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] and shown[0].startswith("MGU\n")
+    with pytest.raises(SystemExit):
+        __main__.main(["show", "NoSuch"])
+    assert "invalid choice: 'NoSuch'" in capsys.readouterr().err
 
 
 def test_on_the_command_line(capsys):

@@ -120,11 +120,12 @@ class Names:
         self._installed = ("<frozen", *sysconfig.get_paths().values())
 
     def __call__(self, *arguments):
+        before = sys.getprofile()
         sys.setprofile(self._look)
         try:
             results = self.fn(*arguments)
         finally:
-            sys.setprofile(None)
+            sys.setprofile(before)
         self._results = list(results) if isinstance(results, (list, tuple)) else [results]
         return results
 
