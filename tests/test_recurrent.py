@@ -530,6 +530,7 @@ class TestTruncationAndPadding:
         assert len(self.warned(GRU(2, 3, truncate_gradient=3), words, embedding())) == 1
         assert self.warned(GRU(2, 3, truncate_gradient=3), words, Embedding(3, 2)) == []
         assert self.warned(SimpleRNN(2, 3), self.X) == []
+        assert self.warned(SimpleRNN(2, 3, truncate_gradient=11), self.X) == []
         assert self.warned(SimpleRNN(2, 3, truncate_gradient=3), self.X + 1) == []
         backwards = functools.partial(SimpleRNN, 2, 3, truncate_gradient=3, go_backwards=True)
         assert self.warned(backwards(), self.X) == []
