@@ -952,7 +952,7 @@ class TestWhatIsOnesOwn:
         (lambda params, gradients: params, r"gives must be a list of \(shared variable, new value\), got W in it"),
         (lambda params, gradients: [(1 * p, p) for p in params], "list of .*, got .* in it"),
         (lambda params, gradients: [(p, p.sum()) for p in params],
-         "the new value of W must be of float64 with 2 dimensions as it is, got one of float64 with 0"),
+         "the new value of W must be of float64 with 2 dimensions as it is, got one of float64 with 0$"),
         (lambda params, gradients: [(p, T.cast(p, "float32")) for p in params], "got one of float32 with 2$"),
         (lambda params, gradients: 2 * [(p, p) for p in params], "gives: there are two new values of W"),
     ])  # fmt: skip

@@ -1,6 +1,7 @@
 """What is wrong with a cell of one's own, said by its name before anything is compiled."""
 
 import inspect
+import re
 
 import numpy as np
 
@@ -206,4 +207,5 @@ def _sizes_within(states, weights):
 
 def _first_line(error):
     """What an engine says first; it tells of the node and its inputs in the following lines."""
-    return str(error.args[0] if error.args else error).strip().split("\n")[0]
+    line = str(error.args[0] if error.args else error).strip().split("\n")[0]
+    return re.sub(r"^\('(.*?)', .*\)$", r"\1", line)  # Theano shows all that the error was made of.

@@ -232,7 +232,7 @@ def _checked_updates(what, updates):
         variable, value = update
         kind, given = _kind(variable), _kind(value)
         if isinstance(value, engine.Variable) and kind != given:
-            was = f"; floatX is {engine.config.floatX} now" * (given[0] == engine.config.floatX)
+            was = f"; floatX is {engine.config.floatX} now" * (kind[0] != given[0] == engine.config.floatX)
             raise ValueError(f"{what}: the new value of {variable} must be of {kind[0]} with {kind[1]} dimensions as "
                              f"it is, got one of {given[0]} with {given[1]}{was}")
         if variable in variables:
