@@ -494,6 +494,23 @@ class TestCellsOfOnesOwn:
             LSTM(3, 4, activation=lambda x: x.sum(axis=-1)).get_output()
 
 
+def test_a_step_may_draw_random_numbers():
+    """As many as there are samples, and anew at each step and in each call."""
+
+    class Noise(rl.Recurrent):
+        param_names = ("W",)
+
+        def step(self, x_t, h_tm1):
+            return 0 * T.dot(x_t, self.W) + self.draw("normal", h_tm1, avg=0.0, std=1.0)
+
+    layer = Noise(2, 8, return_sequences=True)
+    layer.seed_streams()
+    function = engine.function([layer.input], layer.get_output())
+    values = np.stack([function(np.ones((40, 10, 2))) for _ in range(2)])
+    assert len(np.unique(values)) == values.size
+    assert_allclose([values.mean(), values.std()], [0, 1], atol=0.06)  # Of 6400: five standard errors.
+
+
 class TestTruncationAndPadding:
     X = np.concatenate([np.random.RandomState(0).uniform(1, 2, (2, 5, 2)), np.zeros((2, 6, 2))], axis=1)
     Y = np.ones((2, 3))

@@ -62,6 +62,17 @@ def test_what_runs_by_scan_says_why():
     assert re.search(f"It runs by the scan of {engine.NAME}: its step has .*[Cc]um", text)
 
 
+def test_what_draws_random_numbers_runs_by_scan():
+    class Noisy(SimpleRNN):
+        def step(self, x_t, h_tm1):
+            return super().step(x_t, h_tm1) + self.draw("normal", h_tm1, avg=0.0, std=1.0)
+
+    layer = Noisy(3, 5)
+    layer.seed_streams()
+    assert explain(layer).endswith(f"It runs by the scan of {engine.NAME}; why, is logged to the logger "
+                                   "`recurrent_layers` at the level INFO.")  # fmt: skip
+
+
 def test_what_has_no_loop_is_refused():
     with pytest.raises(ValueError, match="Dense has no loop"):
         explain(Dense(3, 5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
@@ -466,8 +467,12 @@ class Recurrent(DrawsNumbers, MaskedLayer):
             return states if mask is None else [T.switch(of_step[-1], state, state_tm1)
                                                 for state, state_tm1 in zip(states, states_tm1)]
 
-        states, _ = scan(step, sequences, carried.before(), list(factors.values()),
-                         truncate_gradient=self.truncate_gradient, name=type(self).__name__, return_list=True)
+        states, updates = scan(step, sequences, carried.before(), list(factors.values()),
+                               truncate_gradient=self.truncate_gradient, name=type(self).__name__, return_list=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Setting default_update", DeprecationWarning)
+            for variable, new in updates.items():  # Of random numbers that the step draws, as those outside of it have.
+                variable.default_update = new
         carried.end([state[-1] for state in states], x.shape[0], mask)
         hand_on(bool(train), carried)
         return states

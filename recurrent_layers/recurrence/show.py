@@ -50,6 +50,9 @@ def explain(layer: Any, gradient: bool = True) -> str:
     with tracing.names_of_steps(), one_output_for_each_layer([]):
         output = layer.get_output()
     nodes = [node for node in engine.io_toposort([], [output]) if isinstance(node.op, ops.Recurrence)]
+    if not nodes and any(isinstance(node.op, engine.Scan) for node in engine.io_toposort([], [output])):
+        return (f"{_equations(layer)}\n\nIt runs by the scan of {engine.NAME}; why, is logged to the logger "
+                "`recurrent_layers` at the level INFO.")
     if not nodes:
         raise ValueError(f"{type(layer).__name__} has no loop made by recurrence.scan, so there is no code to show; "
                          "give a recurrent layer")
