@@ -13,6 +13,8 @@ from recurrent_layers import GRU, JZS1, LSTM, SimpleRNN, engine
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.recurrent import Recurrent
 from recurrent_layers.layers.zoo import PeepholeLSTM
+from recurrent_layers.recurrence import loops
+from recurrent_layers.recurrence import ops as ops_module
 from recurrent_layers.recurrence.loops import Loops
 from recurrent_layers.recurrence.ops import Scannable
 
@@ -129,6 +131,18 @@ def test_functions_of_a_number_are_right_everywhere(name, function, by_numpy, fl
 @pytest.mark.parametrize("activation", ["softmax", lambda x: x - x.mean(axis=1, keepdims=True)])
 def test_activations_of_whole_rows_run_in_c(activation):
     check(SimpleRNN(4, 20, activation=activation), masked=False)
+
+
+def test_why_nothing_runs_in_c_is_logged_once(caplog, monkeypatch):
+    monkeypatch.setattr(loops, "what_is_missing", lambda: "there is no C++ compiler")
+    ops_module._say_once.cache_clear()
+    with caplog.at_level("INFO", "recurrent_layers"):
+        for _ in range(2):
+            layer = SimpleRNN(2, 3)
+            function, = functions(layer, modes=(Mode("py", "fast_run"),))
+            assert not is_in_c(function)
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("recurrent_layers")]
+    assert said == ["all recurrences run by scan: there is no C++ compiler"]
 
 
 def test_other_activations_run_by_scan(caplog):

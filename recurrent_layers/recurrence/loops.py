@@ -14,9 +14,18 @@ HEADERS = [(pathlib.Path(__file__).parent / name).read_text()
            for name in ("signals.h", "parts.h", "products.h", "arrays.h")]
 
 
+def what_is_missing():
+    """What this needs and there is not; nothing if there is all."""
+    if not engine.config.cxx:
+        return "there is no C++ compiler"
+    if sys.platform == "win32":
+        return "there is no C code for Windows"
+    return "" if engine.prepare().threads.name else "there is no library of threads"
+
+
 def is_possible():
     """Whether there is all that this needs."""
-    return bool(engine.config.cxx) and sys.platform != "win32" and bool(engine.prepare().threads.name)
+    return not what_is_missing()
 
 
 def settings(truncate_gradient=-1):

@@ -1,5 +1,6 @@
 """The loop as one node of the engine's graph, which an optimization replaces by C code, or by scan."""
 
+import functools
 import logging
 from collections import OrderedDict
 
@@ -227,10 +228,18 @@ def in_place_of_all(gradients, inputs):
 # ---- Optimizations --------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=None)
+def _say_once(*message):
+    _log.info(*message)
+
+
 @engine.optimizer
 def recurrence_in_c(fgraph):
     """Replace each recurrence and its gradient by C code, where its step allows it."""
-    if not loops.is_possible():
+    missing = loops.what_is_missing()
+    if missing:
+        if any(isinstance(node.op, Recurrence) for node in fgraph.apply_nodes):
+            _say_once("all recurrences run by scan: %s", missing)
         return
     forwards = {}
     for node in fgraph.toposort()[::-1]:

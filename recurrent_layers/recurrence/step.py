@@ -352,7 +352,8 @@ class Reading:
         order, (argument,) = tuple(node.op.new_order), node.inputs
         if argument.ndim == 1 and order == ("x", 0):
             if argument.owner is not None:
-                raise Unsupported("samples as columns")
+                self.read(argument)  # What is summed over samples says so.
+                raise Unsupported("a row that it computes for all samples")
             is_number = argument.broadcastable == (True,)
             return self._weight(argument, "number" if is_number else "row", is_column=is_number)
         column = self.read(argument)
