@@ -138,8 +138,7 @@ def test_why_nothing_runs_in_c_is_logged_once(caplog, monkeypatch):
     ops_module._say_once.cache_clear()
     with caplog.at_level("INFO", "recurrent_layers"):
         for _ in range(2):
-            layer = SimpleRNN(2, 3)
-            function, = functions(layer, modes=(Mode("py", "fast_run"),))
+            function, = functions(SimpleRNN(2, 3), modes=(IN_C,))
             assert not is_in_c(function)
     said = [record.getMessage() for record in caplog.records if record.name.startswith("recurrent_layers")]
     assert said == ["all recurrences run by scan: there is no C++ compiler"]
