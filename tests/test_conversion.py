@@ -93,7 +93,8 @@ class TestWithoutThem:
         except ValueError as error:
             assert re.search(f"{option}|only goes backwards", str(error))
             return
-        again = from_keras3(*made) if convert is to_keras3 else from_torch(made, return_sequences="return_s" in option)
+        again = (from_keras3(*made) if convert is to_keras3 else
+                 from_torch(made, return_sequences=layer.return_sequences))  # fmt: skip
         if option == "stateful":
             again.stateful = not again.stateful  # It is one there; alone neither could be computed.
             layer.stateful = False
