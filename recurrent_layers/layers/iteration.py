@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 import numpy as np
 
 from recurrent_layers import activations, constraints, initializations, regularizers
-from recurrent_layers.engine import SharedVariable, Variable, config, of_any_size, of_size_1
+from recurrent_layers.engine import Constant, SharedVariable, Variable, config, graph_inputs, of_any_size, of_size_1
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers import cells
 from recurrent_layers.layers.base import DrawsNumbers, MaskedLayer, Said
@@ -471,8 +471,12 @@ class Recurrent(DrawsNumbers, MaskedLayer):
                                truncate_gradient=self.truncate_gradient, name=type(self).__name__, return_list=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Setting default_update", DeprecationWarning)
-            for variable, new in updates.items():  # Of random numbers that the step draws, as those outside of it have.
-                variable.default_update = new
+            for variable, new in updates.items():
+                # Outside of the step there is nothing that it is given, by whose size it may draw random numbers.
+                known = getattr(variable, "default_update", None)
+                needed = graph_inputs([known]) if known is not None else [None]
+                if not all(isinstance(one, (Constant, SharedVariable)) for one in needed):
+                    variable.default_update = new
         carried.end([state[-1] for state in states], x.shape[0], mask)
         hand_on(bool(train), carried)
         return states
