@@ -132,9 +132,10 @@ class Names:
     def _look(self, frame, event, argument):
         if event != "return":
             return
-        # What steps call of other packages has names for variables, too, that say nothing of them.
+        # What steps call of other packages has names for variables, too, that say nothing of them; so has what checks.
         module, file = frame.f_globals.get("__name__", ""), frame.f_code.co_filename
-        is_own = module.startswith("recurrent_layers.layers") or module == self.fn.__module__ or not (
+        is_of_layers = module.startswith("recurrent_layers.layers") and module != "recurrent_layers.layers.cells"
+        is_own = is_of_layers or module == self.fn.__module__ or not (
             module.startswith("recurrent_layers.") or file.startswith(self._installed))
         if is_own:
             for name, value in frame.f_locals.items():
