@@ -212,8 +212,8 @@ def test_what_memory_grows_is_measured(tmp_path, monkeypatch):
     kept = []
     monkeypatch.setattr(soak, "resident_memory", lambda: 100 + len(kept))
     run = Run(0.5, 0, tmp_path)
-    assert np.isclose(soak.growth(run, lambda: kept.append(1), 1.0), 1)
-    assert np.isclose(soak.growth(run, lambda: None, 1.0), 0)
+    assert np.isclose(soak.growth(lambda: kept.append(1), run.goes_on), 1)
+    assert np.isclose(soak.growth(lambda: None, run.goes_on), 0)
 
 
 def test_calls_are_of_all_that_is_public():

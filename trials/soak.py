@@ -41,9 +41,10 @@ def trial(run):
         cycle()
     before = open_now()
     run.begins()
-    per_call = growth(run, lambda: [cycle() for _ in range(20)], 0.7) / (20 * CALLS)
+    per_call = growth(lambda: [cycle() for _ in range(20)], lambda: run.goes_on(0.7) or run.tried < run.number)
+    per_call /= 20 * CALLS
     calls = run.tried
-    per_compilation = growth(run, compile_another, 1.0)
+    per_compilation = growth(compile_another, run.goes_on)
     now = open_now()
     for name in now:
         if now[name] > before[name]:
@@ -59,10 +60,10 @@ def trial(run):
             f"{now['threads']} threads and {now['open files']} open files")
 
 
-def growth(run, work, share, least=8):
+def growth(work, goes_on, least=8):
     """How many MB of memory a call of something takes that it does not give back."""
     calls, memory = [], []
-    while len(calls) < least or run.goes_on(share):
+    while len(calls) < least or goes_on():
         work()
         gc.collect()
         calls.append(len(calls))
