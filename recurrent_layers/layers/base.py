@@ -34,7 +34,7 @@ from recurrent_layers.utils.arrays import (
     is_finite,
     set_all,
 )
-from recurrent_layers.utils.building import checked_params, mask_of, one_output_for_each_layer, output_of
+from recurrent_layers.utils.building import checked_params, is_ours, mask_of, one_output_for_each_layer, output_of
 from recurrent_layers.utils.generic_utils import known_name
 
 if TYPE_CHECKING:
@@ -73,10 +73,6 @@ def _finite(name: str, value: ArrayLike) -> Array:
 
 def _describe(names: list[Variable], shapes: list[tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {tuple(shape)}" for name, shape in zip(names, shapes))
-
-
-def _is_ours(layer: object) -> bool:
-    return type(layer).__module__.startswith("recurrent_layers.")
 
 
 class Said:
@@ -231,7 +227,7 @@ class Layer(PortableState):
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        if "__init__" in vars(cls) and cls.__module__.startswith("recurrent_layers."):
+        if "__init__" in vars(cls) and is_ours(cls):
             cls.__init__ = _with_checked_style(cls.__init__)
 
     def __init__(self) -> None:
@@ -313,7 +309,7 @@ class Layer(PortableState):
         with one_output_for_each_layer([]):
             has_mask = not self.supports_masked_input() and mask_of(layer, False) is not None
         if has_mask:
-            mine = "" if _is_ours(self) else "; a layer of your own that heeds masks is a MaskedLayer"
+            mine = "" if is_ours(type(self)) else "; a layer of your own that heeds masks is a MaskedLayer"
             raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one: "
                              "let a recurrent layer with return_sequences=False come between, or make none (no "
                              f"Masking, no mask_zero=True in an Embedding){mine}")
@@ -672,8 +668,8 @@ class MaskedLayer(Layer):
 
     def keeps_shape(self) -> bool:
         made_by = next(cls for cls in type(self).__mro__ if "get_output" in vars(cls))
-        is_ours = made_by.__module__.startswith("recurrent_layers.")  # One of the user's own may give another shape.
-        return type(self).output_shape is MaskedLayer.output_shape and is_ours
+        # One of the user's own may give another shape.
+        return type(self).output_shape is MaskedLayer.output_shape and is_ours(made_by)
 
     def supports_masked_input(self) -> bool:
         return True

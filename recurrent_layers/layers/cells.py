@@ -7,7 +7,7 @@ import numpy as np
 
 from recurrent_layers import activations, engine
 from recurrent_layers.utils.arguments import integer, items, shown
-from recurrent_layers.utils.building import building_a_graph
+from recurrent_layers.utils.building import building_a_graph, is_ours
 
 #: How many samples a step is tried with: a number that is hardly a size of anything else.
 NB_SAMPLES = 7
@@ -165,9 +165,8 @@ def try_step(layer, x_t, states_tm1, states):
         If a state has other columns than `state_sizes` says, or if the step can be computed for no number of samples.
     """
     known = activations.KNOWN.values()
-    is_ours = type(layer).__module__.startswith("recurrent_layers.")
     draws = any(getattr(one, "default_update", None) is not None for one in engine.graph_inputs(states))
-    if draws or is_ours and layer.activation in known and layer.inner_activation in known:
+    if draws or is_ours(type(layer)) and layer.activation in known and layer.inner_activation in known:
         return
     try:
         with np.errstate(all="ignore"):  # The numbers do not matter.

@@ -23,15 +23,13 @@ def warn_of_truncated_padding(layers, reader, X):
     X : numpy.ndarray or Elsewhere
     """
     padding = getattr(reader, "mask_value", 0 if getattr(reader, "mask_zero", False) else None)
-    if padding is None:
-        return
-    first, is_reversed, warned_of = np.asarray(X[next(iter(slices(X)))]), False, None
-    for layer in layers:
+    is_reversed, warned_of = False, None
+    for layer in layers if padding is not None else ():
         for one in (layer.forward, layer.backward) if isinstance(layer, Bidirectional) else (layer,):
             goes_backwards, steps = getattr(one, "go_backwards", False), getattr(one, "truncate_gradient", -1)
-            if 0 < steps < first.shape[1] and layer.get_input_mask(True) is not None and warned_of is None:
+            if 0 < steps < X.shape[1] and layer.get_input_mask(True) is not None and warned_of is None:
                 is_at_the_end = goes_backwards == is_reversed
-                step = rows(first[:, -1 if is_at_the_end else 0])
+                step = rows(np.asarray(X[next(iter(slices(X)))])[:, -1 if is_at_the_end else 0])
                 count = int((step == padding).reshape(len(step), -1).all(axis=1).sum())
                 warned_of = (one, is_at_the_end, count, len(step)) if count else None
         is_reversed ^= layer is one and goes_backwards and layer.return_sequences

@@ -64,6 +64,11 @@ def made_once(key, make):
     return _outputs.made[key]
 
 
+def is_ours(cls):
+    """Whether a class is of this library, rather than the user's own."""
+    return cls.__module__.startswith("recurrent_layers.")
+
+
 @contextlib.contextmanager
 def noted(note):
     """Add a note to an error that is none of this library, where errors take notes: from Python 3.11 on.
