@@ -185,7 +185,8 @@ def get(identifier: Named | Config | None, kwargs: Config | None = None) -> Regu
     Raises
     ------
     ValueError
-        If the name is not known; the message lists the known ones. Or if the arguments are not those of the class.
+        If the name is not known; the message lists the known ones. If the arguments are not those of the class. Or if
+        it is another callable: later Keras gives such a function the weight, Keras 0.1 gave it the loss.
 
     Examples
     --------
@@ -194,4 +195,11 @@ def get(identifier: Named | Config | None, kwargs: Config | None = None) -> Regu
     {'name': 'WeightRegularizer', 'l1': 0.5, 'l2': 0.01}
     """
     identifier = with_arguments(identifier, kwargs, "regularizer")
-    return None if identifier is None else instance(identifier, KNOWN, "regularizer")
+    if identifier is None:
+        return None
+    if callable(identifier) and not inspect.isclass(identifier) and not hasattr(identifier, "on") \
+            and all(identifier is not one for one in KNOWN.values()):
+        raise ValueError(f"a regularizer must be a name or a Regularizer, got {shown(identifier)}: derive a class from "
+                         "recurrent_layers.regularizers.Regularizer, whose __call__(loss) returns the loss with a "
+                         "penalty on self.target added")
+    return instance(identifier, KNOWN, "regularizer", method="on")

@@ -227,9 +227,20 @@ class TestRegularizersAndConstraints:
             layer = Dense(2, 2, weights=[value, np.zeros(2)], W_constraint=name)
             assert_allclose(self.trained(layer, np.ones((1, 2)))[1][0], held, rtol=1e-5, err_msg=name)
 
-    def test_any_callable_is_a_regularizer(self):
-        value, _ = self.trained(Dense(2, 2, W_regularizer=lambda loss: loss + 5.0), np.ones((1, 2)))
-        assert value == 5.0
+    def test_a_regularizer_of_ones_own(self):
+        class L4(regularizers.Regularizer):
+            def __call__(self, loss):
+                return loss + (self.target**4).sum()
+
+        for given in (L4, L4()):
+            layer = Dense(2, 2, weights=[np.array([[1.0, 2.0], [0.0, 0.0]]), np.zeros(2)], W_regularizer=given)
+            assert self.trained(layer, np.zeros((1, 2)))[0] == 17.0
+
+    @pytest.mark.parametrize("name", ["W_regularizer", "b_regularizer", "activity_regularizer"])
+    def test_functions_are_no_regularizers(self, name):
+        """Keras 0.1 would give them the loss, later Keras the weight: the loss would be another without a word."""
+        with pytest.raises(ValueError, match="must be a name or a Regularizer, got <function.*: derive a class from"):
+            Dense(2, 2, **{name: lambda W: 0.01 * (W**2).sum()})
 
     def test_config(self):
         layer = Dense(2, 2, W_regularizer="l1", activity_regularizer="activity_l2", W_constraint=constraints.maxnorm(3))

@@ -37,6 +37,11 @@ def data(nb_samples=40, timesteps=4):
     return X, to_categorical(X.sum(axis=(1, 2)) > 0, 2)
 
 
+def penalty(function):
+    """A regularizer of one's own."""
+    return type("Penalty", (rl.regularizers.Regularizer,), {"__call__": lambda self, loss: function(loss)})()
+
+
 def classifier(**compilation):
     model = Sequential([SimpleRNN(2, 4, activation="tanh"), Dense(4, 2, activation="softmax")])
     model.compile(**dict(dict(optimizer="adam", loss="categorical_crossentropy"), **compilation))
@@ -978,8 +983,8 @@ class TestWhatIsOnesOwn:
             classifier(optimizer=type("Empty", (optimizers.Optimizer,), {})())
 
     @pytest.mark.parametrize("changed, message", [
-        (dict(W_regularizer=lambda loss: None), "a regularizer must give the loss with a penalty added, .* None is"),
-        (dict(W_regularizer=lambda loss: loss * T.ones((2, 2))), "penalty added, a single number, but 2 dimensions is"),
+        (dict(W_regularizer=penalty(lambda loss: None)), "must give the loss with a penalty added, .* None is"),
+        (dict(W_regularizer=penalty(lambda loss: loss * T.ones((2, 2)))), "a single number, but 2 dimensions is"),
         (dict(W_constraint=lambda W: None), "constraint of W must make another value of a value, .*, got None"),
         (dict(W_constraint=lambda W: W.sum()), "constraint of W must make another value of a value, .*, got "),
         (dict(W_constraint=lambda W: T.cast(W, "float32")), "of W must make .* value, .*float64.*, got .*float32"),

@@ -481,7 +481,7 @@ class Layer(PortableState):
         """
         regularizer = regularizers.get(identifier)
         if regularizer is not None:
-            regularizer = regularizer.on(target) if hasattr(regularizer, "on") else regularizer
+            regularizer = regularizer.on(target)
             self.regularizers.append(regularizer)
         return regularizer
 
