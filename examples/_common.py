@@ -8,7 +8,7 @@ from recurrent_layers.layers import GRU, JZS1, JZS2, JZS3, LSTM, SimpleDeepRNN, 
 try:
     import matplotlib
 except ImportError:
-    sys.exit('The examples draw pictures with matplotlib: pip install "recurrent-layers[examples]"')
+    sys.exit('The examples draw pictures with matplotlib: pip install -e ".[examples]"')
 matplotlib.use("Agg")  # Draws into files, so that no display is needed.
 
 LAYERS = {cls.__name__: cls for cls in (SimpleRNN, SimpleDeepRNN, GRU, LSTM, JZS1, JZS2, JZS3)}

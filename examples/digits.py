@@ -27,7 +27,7 @@ from recurrent_layers.utils.np_utils import to_categorical
 try:
     from sklearn.datasets import load_digits
 except ImportError:
-    sys.exit('The images come with scikit-learn: pip install "recurrent-layers[examples]"')
+    sys.exit('The images come with scikit-learn: pip install -e ".[examples]"')
 
 
 def main():

@@ -120,7 +120,7 @@ def workers(cluster):
     try:
         import distributed
     except ImportError:
-        sys.exit('The search trains on a cluster of Dask: pip install "recurrent-layers[sweep]", or --cluster none')
+        sys.exit('The search trains on a cluster of Dask: pip install -e ".[sweep]", or --cluster none')
     with distributed.Client(threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
                             silence_logs=logging.CRITICAL) as client:
         yield client

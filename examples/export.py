@@ -10,7 +10,7 @@ prints the estimate; both of them and `predict` are given the same measurements.
 
 On two processor cores it takes less than a minute. The estimates are less than half as far from the truth as the
 sensor, and the three curves are the same to the sixth digit. It needs a C compiler, and ONNX Runtime:
-pip install "recurrent-layers[examples]".
+pip install -e ".[examples]".
 """
 
 import os
@@ -29,7 +29,7 @@ from recurrent_layers.optimizers import Adam
 try:
     import onnxruntime
 except ImportError:
-    sys.exit('ONNX Runtime runs one of the exports: pip install "recurrent-layers[examples]"')
+    sys.exit('ONNX Runtime runs one of the exports: pip install -e ".[examples]"')
 
 LAG, NOISE = 6.0, 0.03
 PROGRAM = """\

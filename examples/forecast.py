@@ -30,7 +30,7 @@ from recurrent_layers.optimizers import Adam
 try:
     from statsmodels.datasets import sunspots
 except ImportError:
-    sys.exit('The series comes with statsmodels: pip install "recurrent-layers[examples]"')
+    sys.exit('The series comes with statsmodels: pip install -e ".[examples]"')
 
 AHEAD = 11  # years: the length of a cycle of the sun
 TRAINING, VALIDATION, HELD_OUT = (1700, 1920), (1921, 1955), (1956, 2008)

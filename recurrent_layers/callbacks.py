@@ -313,7 +313,7 @@ class History(Callback):
             from matplotlib.figure import FigureBase
             from matplotlib.ticker import MaxNLocator
         except ImportError as error:
-            raise ImportError('history.plot() draws with matplotlib: pip install "recurrent-layers[plot]"') from error
+            raise ImportError("history.plot() draws with matplotlib: pip install matplotlib") from error
         if not self.history:
             raise ValueError("there is nothing to plot: no epoch was finished")
         if figure is not None and not isinstance(figure, FigureBase):

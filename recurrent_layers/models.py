@@ -304,7 +304,7 @@ class Sequential(containers.Sequential):
             of the whole batch, so that all have the same weights to the last bit, and the history is that of one
             process, but for rounding. Random numbers of dropout are drawn for the whole batch. Callbacks, progress and
             `resume` are those of rank 0; what they change there counts everywhere from the next batch on. It needs
-            mpi4py and an MPI: ``pip install "recurrent-layers[mpi]"``.
+            mpi4py and an MPI: ``pip install mpi4py mpich``.
 
         Returns
         -------
@@ -912,7 +912,7 @@ class Sequential(containers.Sequential):
     def to_onnx(self, path: Path, dtype: Floats = "float32") -> None:
         """Write what :meth:`predict` computes as a file of ONNX, which ONNX Runtime and others run without Python.
 
-        It needs onnx: ``pip install "recurrent-layers[onnx]"``. The model need not be compiled.
+        It needs onnx: ``pip install onnx``. The model need not be compiled.
 
         Parameters
         ----------

@@ -68,7 +68,7 @@ def sweep(train: Callable[..., dict[str, Any]], settings: Iterable[dict[str, Any
     client : None, "local", str or distributed.Client
         Where they run: one after the other in this process; on a cluster of processes of this machine, started for
         this; or on the cluster of which this is the address (``"tcp://host:8786"``) or a client. Needs
-        ``pip install "recurrent-layers[sweep]"``.
+        ``pip install "dask[distributed]" threadpoolctl``.
     path : str or path-like, optional
         The SQLite file that keeps the results; it needs no suffix. Where it is there already, the sweep goes on:
         what has finished is not run again. By default they are kept in memory only.
@@ -322,7 +322,7 @@ def _distributed() -> Any:
     try:
         import distributed
     except ImportError as error:
-        raise ImportError('a sweep on a cluster needs Dask: pip install "recurrent-layers[sweep]"') from error
+        raise ImportError('a sweep on a cluster needs Dask: pip install "dask[distributed]" threadpoolctl') from error
     return distributed
 
 

@@ -527,7 +527,7 @@ class TestYaml:
 
     def test_without_its_library_it_says_what_is_needed(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "yaml", None)
-        with pytest.raises(ImportError, match=r"pip install .recurrent-layers\[scripts\]"):
+        with pytest.raises(ImportError, match="pip install pyyaml; or use JSON"):
             Sequential([Dense(1, 1)]).to_yaml()
 
 

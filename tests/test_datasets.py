@@ -159,7 +159,7 @@ class TestFile:
         with pytest.raises(FileNotFoundError) as raised:
             imdb.load_data()
         for part in (str(folder / "imdb.pkl"), "https://s3.amazonaws.com/text-datasets/imdb.pkl",
-                     'pip install "recurrent-layers[scripts]"', "put the file there yourself"):  # fmt: skip
+                     "pip install pooch", "put the file there yourself"):  # fmt: skip
             assert part in str(raised.value)
 
     def test_a_folder_that_cannot_be_written(self, folder, server):

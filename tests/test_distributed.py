@@ -104,5 +104,5 @@ def test_a_failure_of_one_ends_all(tmp_path):
 
 def test_without_mpi(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(ImportError, match=r'pip install "recurrent-layers\[mpi\]"'):
+    with pytest.raises(ImportError, match="pip install mpi4py mpich"):
         distributed.ranks()

@@ -323,4 +323,4 @@ def test_what_is_missing_is_said_in_one_line(tmp_path, name, blocked):
     done = run(name, tmp_path, blocked=blocked)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert 'pip install "recurrent-layers[examples]"' in done.stderr
+    assert 'pip install -e ".[examples]"' in done.stderr

@@ -92,8 +92,8 @@ def _download(origin: str, path: str, md5_hash: str | None) -> None:
     try:
         import pooch
     except ImportError as error:
-        raise FileNotFoundError(f'{expected}, for which pooch is missing: pip install "recurrent-layers[scripts]", or '
-                                "put the file there yourself") from error
+        raise FileNotFoundError(f"{expected}, for which pooch is missing: pip install pooch, or put the file there "
+                                "yourself") from error
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
     print(f"downloading {origin} to {path}", file=sys.stderr)

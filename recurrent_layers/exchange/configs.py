@@ -52,7 +52,7 @@ def _yaml():
     try:
         import yaml
     except ImportError:
-        raise ImportError('models as YAML need PyYAML: pip install "recurrent-layers[scripts]"; or use JSON') from None
+        raise ImportError("models as YAML need PyYAML: pip install pyyaml; or use JSON") from None
     return yaml
 
 

@@ -222,7 +222,7 @@ def from_torch(state_dict: dict[str, ArrayLike] | Path, nonlinearity: Literal["t
     ----------
     state_dict : dict of str to numpy.ndarray, or str, bytes or path-like
         What the module's `state_dict` gave, with each tensor made an array (``tensor.numpy()``); or the path of a file
-        of safetensors that it was saved in, which needs the package: ``pip install "recurrent-layers[safetensors]"``.
+        of safetensors that it was saved in, which needs the package: ``pip install safetensors``.
     nonlinearity : {"tanh", "relu"}
         That of a ``torch.nn.RNN``, which its weights do not tell.
     return_sequences : bool
@@ -327,8 +327,7 @@ def _from_safetensors(path: str, names: list[str]) -> dict[str, ArrayLike]:
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError:
-        raise ImportError("a file of safetensors needs the package: pip install "
-                          '"recurrent-layers[safetensors]"') from None  # fmt: skip
+        raise ImportError("a file of safetensors needs the package: pip install safetensors") from None
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     try:

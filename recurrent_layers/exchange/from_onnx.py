@@ -77,7 +77,7 @@ def from_onnx(path: Path, output: str | None = None) -> Sequential:
     FileNotFoundError
         If there is no such file.
     ImportError
-        If there is no package onnx: ``pip install "recurrent-layers[onnx]"``.
+        If there is no package onnx: ``pip install onnx``.
     ValueError
         If it is no file of ONNX, or has something on the way to the output that has no equal here; the message names
         the node. Such are peepholes, `clip`, `input_forget`, `sequence_lens`, other activations, states to begin with
@@ -100,7 +100,7 @@ def from_onnx(path: Path, output: str | None = None) -> Sequential:
     try:
         import onnx
     except ImportError:
-        raise ImportError('models from ONNX need the package onnx: pip install "recurrent-layers[onnx]"') from None
+        raise ImportError("models from ONNX need the package onnx: pip install onnx") from None
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     try:

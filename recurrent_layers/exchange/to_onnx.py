@@ -29,7 +29,7 @@ def write(model, path, dtype="float32"):
         import onnx.checker
         import onnx.shape_inference
     except ImportError as error:
-        raise ImportError(f'to_onnx needs onnx: pip install "recurrent-layers[onnx]" ({error})') from error
+        raise ImportError(f"to_onnx needs the package onnx: pip install onnx ({error})") from error
     with not_too_deep():
         proto = _Model(model, dtype, onnx).proto()
     onnx.checker.check_model(proto, full_check=True)

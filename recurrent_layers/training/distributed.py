@@ -141,8 +141,8 @@ def ranks() -> Alone:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise ImportError("fit(distributed=True) needs mpi4py and an MPI, such as MPICH: pip install "
-                          f'"recurrent-layers[mpi]" ({error})') from error
+        raise ImportError("fit(distributed=True) needs mpi4py and an MPI, such as MPICH: pip install mpi4py "
+                          f"mpich ({error})") from error
     return Ranks(MPI.COMM_WORLD, MPI.IN_PLACE) if MPI.COMM_WORLD.size > 1 else ALONE
 
 
