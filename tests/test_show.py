@@ -52,6 +52,19 @@ def test_what_is_kept_is_counted():
     assert f"of each sample for the gradient: {numbers} numbers, {numbers * size} bytes" in explain(layer)
 
 
+@pytest.mark.parametrize("layer, kept", [
+    (GRU(3, 5), ["state0_t", "r * h_tm1", "hh", "0.5 + 0.2 * (x_t . W_r + h_tm1 . U_r + b_r)",
+                 "0.5 + 0.2 * (x_t . W_z + h_tm1 . U_z + b_z)"]),
+    (SimpleRNN(3, 5, activation=lambda preactivation: preactivation / (1 + abs(preactivation))),
+     ["state0_t", "preactivation"]),
+])  # fmt: skip
+def test_what_is_kept_has_names_or_formulas(layer, kept):
+    rows = re.findall(r"^    (?:states|saved)\d+ +5  (.*)$", explain(layer), re.MULTILINE)
+    # PyTensor makes another graph of some values, that then have no names but are equal.
+    rows = ["preactivation" if row == "x_t . W + h_tm1 . U + b" else row for row in rows]
+    assert sorted(rows) == sorted(kept)
+
+
 def test_the_gradient_may_be_left_out():
     text = explain(SimpleRNN(3, 5), gradient=False)
     assert "Forward" in text and "Backward" not in text and "Kept" not in text

@@ -11,10 +11,16 @@ from recurrent_layers import engine
 from recurrent_layers.recurrence import c_code, ops, tracing
 from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.program import Program
-from recurrent_layers.recurrence.values import Extent
+from recurrent_layers.recurrence.values import Extent, Value
 from recurrent_layers.typing import Variable
 from recurrent_layers.utils.arguments import shown
 from recurrent_layers.utils.building import one_output_for_each_layer
+
+#: Beyond this a formula says "...".
+_DEPTH_OF_FORMULAS = 6
+_SIGNS = {"add": "+", "sub": "-", "mul": "*", "true_div": "/"}
+_WITHOUT_BRACKETS = {(sign, outer) for sign in "+-*/." for outer in ("", ",")} | {
+    ("+", "+"), ("*", "+"), ("/", "+"), (".", "+"), ("*", "*")}  # fmt: skip
 
 
 def explain(layer: Any, gradient: bool = True) -> str:
@@ -49,8 +55,9 @@ def explain(layer: Any, gradient: bool = True) -> str:
         raise ValueError(f"layer must be a layer, such as LSTM(64, 128), got {shown(layer)}")
     with tracing.names_of_steps(), one_output_for_each_layer([]):
         output = layer.get_output()
-    nodes = [node for node in engine.io_toposort([], [output]) if isinstance(node.op, ops.Recurrence)]
-    if not nodes and any(isinstance(node.op, engine.Scan) for node in engine.io_toposort([], [output])):
+    computed = engine.io_toposort([], [output])
+    nodes = [node for node in computed if isinstance(node.op, ops.Recurrence)]
+    if not nodes and any(isinstance(node.op, engine.Scan) for node in computed):
         return (f"{_equations(layer)}\n\nIt runs by the scan of {engine.NAME}; why, is logged to the logger "
                 "`recurrent_layers` at the level INFO.")
     if not nodes:
@@ -86,7 +93,7 @@ def _code(node: Any, gradient: bool) -> list[str]:
     codes: list[tuple[str, Any]] = [("Forward, all steps:", forward)]
     if gradient:
         backward = c_code.Backward(program, given, forms, forward.kept, wanted, f"gradient of {op}")
-        paragraphs.append(_kept(backward))
+        paragraphs.append(_kept(backward, names))
         codes.append(("Backward, all steps:", backward))
     return paragraphs + [f"{title}\n\n{_renamed(code.loops.code, names, code.writer)}" for title, code in codes]
 
@@ -99,7 +106,7 @@ def _arrays(node: Any, given: Any, names: dict[str, str]) -> str:
     return "Given:\n\n" + "\n".join(f"    {name:<{width}}  {kind}" for name, kind in rows)
 
 
-def _kept(backward: c_code.Backward) -> str:
+def _kept(backward: c_code.Backward, names: dict[str, str]) -> str:
     """What is kept of all steps for the gradient, and how much that is."""
     size = {"float32": 4, "float64": 8}[backward.program.dtype]
     shapes = {name: _shape_of(variable) for name, variable in zip(
@@ -107,13 +114,44 @@ def _kept(backward: c_code.Backward) -> str:
     rows: list[str] = []
     total: int | None = 0
     for kept in backward.needed:
-        value = backward.program.states[kept.key] if kept.is_state else kept.key
+        said = f"state{kept.key}_t" if kept.is_state else _said(kept.key, backward.program.graph.names, names)
         number = _number(backward.sizes, kept.extent, shapes)
         total = None if total is None or number is None else total + number
-        rows.append(f"    {kept.name:<8} {kept.width if number is None else number:>9}  "
-                    f"{backward.program.graph.names.get(value, '')}".rstrip())
+        rows.append(f"    {kept.name:<8} {kept.width if number is None else number:>9}  {said}")
     amount = "" if total is None else f": {total} numbers, {total * size} bytes"
     return "\n".join([f"Kept of each step of each sample for the gradient{amount}", "", *rows])
+
+
+def _said(value: Value, names: dict[Value, str], of_arrays: dict[str, str], outer: str = "", depth: int = 0) -> str:
+    """A value of the step as a formula, down to what has a name; within one whose sign is `outer`."""
+    if names.get(value):
+        return names[value]
+    if value.kind == "constant":
+        return f"{value.detail:g}"
+    if value.kind == "leaf":
+        return _given(value.detail, of_arrays)
+    if depth == _DEPTH_OF_FORMULAS:
+        return "..."
+    kind = str(value.detail).replace("scalar_", "") if value.kind == "map" else value.kind
+    sign = {"product": ".", **_SIGNS}.get(kind, ",")
+    parts = [_said(argument, names, of_arrays, sign, depth + 1) for argument in value.arguments]
+    if kind.startswith("Cast"):
+        return parts[0]
+    if sign == ",":
+        return f"{kind}({', '.join(parts)})"
+    if value.kind == "product":
+        weight = f"weight{value.detail[0]}"
+        parts.append(of_arrays.get(weight, weight))
+    formula = f" {sign} ".join(parts)
+    return f"({formula})" if (sign, outer) not in _WITHOUT_BRACKETS else formula
+
+
+def _given(leaf: Any, of_arrays: dict[str, str]) -> str:
+    """What is given to a step, by its name in the code."""
+    if leaf.kind == "before":
+        return f"state{leaf.position}_tm{leaf.tap}"
+    name = f"{'sequence' if leaf.kind == 'sequence' else 'weight'}{leaf.position}"
+    return of_arrays.get(name, name)
 
 
 def _shape_of(variable: Variable) -> tuple[int, ...] | None:
