@@ -389,9 +389,7 @@ class Sequential(containers.Sequential):
             mixes = "by_length=True" if by_length else f"shuffle={shuffle!r}"
             raise ValueError("the model is stateful, and each batch goes on with the one before it, which "
                              f"{mixes} would mix up: pass shuffle=False, and no by_length")
-        readers = self._readers()
-        if len(readers) == 1:
-            warn_of_truncated_padding(self._all_layers(), readers[0], samples.inputs[0])
+        self._warn_of_truncated_padding(samples)
         in_batches = functools.partial(ByLength, steps=Steps(self)) if by_length else InOrder
         return (in_batches(samples, batch_size, shuffle),
                 None if validation is None else in_batches(validation, batch_size, False),
@@ -526,9 +524,16 @@ class Sequential(containers.Sequential):
     def _on_batch(self, name: str, X: ArrayLike, y: ArrayLike, accuracy: bool, class_weight: ClassWeight | None,
                   sample_weight: ArrayLike) -> Measured:
         accuracy = flag("accuracy", accuracy)
-        samples = self._samples(X, y, sample_weight, class_weight, train=name == "train")
-        outputs = self._compiled().get(name)(*samples[:])
+        samples, functions = self._samples(X, y, sample_weight, class_weight, train=name == "train"), self._compiled()
+        if name == "train" and not functions.is_compiled(name):
+            self._warn_of_truncated_padding(samples)
+        outputs = functions.get(name)(*samples[:])
         return [float(output) for output in outputs[:2]] if accuracy else float(outputs[0])
+
+    def _warn_of_truncated_padding(self, samples: Samples) -> None:
+        readers = self._readers()
+        if len(readers) == 1:
+            warn_of_truncated_padding(self._all_layers(), readers[0], samples.inputs[0])
 
     # The variables of the graphs, by the names that scripts of the time compile functions of their own with.
     X_train = property(lambda self: self.get_input(train=True))

@@ -555,3 +555,11 @@ class TestTruncationAndPadding:
         assert "samples begin with padding" in message and "Pad on the right" in message
         both = rl.Bidirectional(SimpleRNN(2, 3, truncate_gradient=3))
         assert len(self.warned(both, self.X)) == 1
+
+    def test_train_on_batch_says_it_once(self):
+        model = self.model(SimpleRNN(2, 3, truncate_gradient=3))
+        with pytest.warns(UserWarning, match="samples end with padding") as caught:
+            for _ in range(3):
+                model.train_on_batch(self.X, self.Y)
+        said, = [one for one in caught if "with padding" in str(one.message)]
+        assert said.filename == __file__

@@ -74,6 +74,10 @@ class Functions:
         self.turns = Turns()
         self._graphs, self._mode, self._compiled = graphs, mode, {}
 
+    def is_compiled(self, name):
+        """Whether :meth:`get` has been asked for a function before."""
+        return name in self._compiled
+
     def get(self, name, verbose=0):
         """The compiled function "train", "test" or "predict"; several threads may call it."""
         if name not in self._compiled:
