@@ -466,6 +466,17 @@ def test_help(tmp_path):
         assert text in done.stdout
 
 
+def test_the_gallery_says_how_many_cells_are_judged(evolve, monkeypatch):
+    gallery = " ".join((EXAMPLES / "README.md").read_text(encoding="utf-8").split())
+    by_default, command, shown = re.search(
+        r"`python examples/evolve.py --quick` judges (\d+) new cells .*?`python (examples/evolve.py --quick .*?)`: .*? "
+        r"by which (\d+) new cells", gallery).groups()  # fmt: skip
+    for arguments, cells in (("evolve.py --quick", by_default), (command, shown)):
+        monkeypatch.setattr(sys, "argv", arguments.split())
+        parsed = evolve.parsed_arguments()
+        assert parsed.generations * parsed.proposals == int(cells)
+
+
 @pytest.mark.parametrize("wrong", [["--generations", "0"], ["--held-out", "0"], ["--settings", "21"]])
 def test_wrong_arguments(evolve, monkeypatch, capsys, wrong):
     monkeypatch.setattr(sys, "argv", ["evolve.py", *wrong])
