@@ -81,6 +81,14 @@ def test_the_equations_are_those_of_the_docstring(cls):
     assert equations == [re.sub(r"[.\s]", "", line) for line in lines]
 
 
+def test_states_are_named_in_their_order():
+    order = [name[:-len("_tm1")] for name in inspect.signature(rl.LSTM.step).parameters if name.endswith("_tm1")]
+    said = re.search(r"^- It has two states, in this order: (.*?)\. ", section(rl.LSTM), re.DOTALL | re.MULTILINE)[1]
+    assert re.findall(r"\$(\w)\$", said) == order
+    assert re.findall(r"\b[hc]\b", re.search(r"^The states are (.*)\.$", rl.LSTM.__doc__, re.MULTILINE)[1]) == order
+    assert f"`[{', '.join(order)}]` for an `LSTM`" in read("sequences.md")
+
+
 @pytest.mark.parametrize("cls", draw_gates.LAYERS, ids=lambda cls: cls.__name__)
 def test_weights_and_defaults_are_those_of_the_layer(cls):
     weights, defaults = re.findall(r"^- (?:Weights, in order|By default): ([^.]*)\.$", section(cls), re.MULTILINE)

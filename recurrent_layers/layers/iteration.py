@@ -48,9 +48,10 @@ _OPTIONS = """
 go_backwards : bool
     Begin with the last step. The outputs are in the order in which they are computed.
 initial_state : symbolic variable, list of them, Recurrent, or "learned", optional
-    The states before the first step, each (nb_samples, n), mostly with n = output_dim: variables, one for each state;
-    the last states of another recurrent layer, which has as many; or parameters that are trained, the same for all
-    samples, which begin at 0 and come last in `params`. By default 0.
+    The states before the first step, each (nb_samples, n), mostly with n = output_dim: variables, one for each state,
+    in the order in which `step` has them, the output first; the last states of another recurrent layer, which has as
+    many; or parameters that are trained, the same for all samples, which begin at 0 and come last in `params`. By
+    default 0.
 return_state : bool
     Let :meth:`get_output` leave the states after the last step in `final_states`.
 stateful : bool

@@ -88,6 +88,7 @@ class SimpleDeepRNN(_OfKeras):
         h_t = activation(W.x_t + b + inner_activation(U_1.h_tm1) + ... + inner_activation(U_depth.h_tmdepth))
 
     A step before the first contributes nothing at all, not inner_activation(0); a state that is given does.
+    The states are the last `depth` outputs, the latest first.
 
     Weights: W, U_1, ..., U_depth, b. A further parameter, `depth` (int, at most
     1000), is how many steps it looks back.
@@ -200,6 +201,8 @@ class LSTM(_OfKeras):
         c_t = f * c_tm1 + i * activation(W_c.x_t + U_c.h_tm1 + b_c)     memory
         o = inner_activation(W_o.x_t + U_o.h_tm1 + b_o)                 output gate
         h_t = o * activation(c_t)
+
+    The states are h, the output, and c.
 
     Weights: W_i, U_i, b_i, W_c, U_c, b_c, W_f, U_f, b_f, W_o, U_o, b_o. A further parameter,
     `forget_bias_init` (str or callable), initializes b_f: with 'one' the memory is kept at first.
