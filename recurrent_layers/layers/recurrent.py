@@ -156,9 +156,11 @@ class GRU(_OfKeras):
 
     References
     ----------
-    Cho et al. (2014), "On the Properties of Neural Machine Translation: Encoder-Decoder Approaches";
-    Chung et al. (2014), "Empirical Evaluation of Gated Recurrent Neural Networks on Sequence Modeling",
-    arXiv:1412.3555.
+    Cho et al. (2014), "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
+    Translation", arXiv:1406.1078, section 2.3; Cho et al. (2014), "On the Properties of Neural Machine
+    Translation: Encoder-Decoder Approaches", arXiv:1409.1259; Chung et al. (2014), "Empirical Evaluation of
+    Gated Recurrent Neural Networks on Sequence Modeling", arXiv:1412.3555, where z and 1 - z stand the
+    other way round.
 
     Examples
     --------
