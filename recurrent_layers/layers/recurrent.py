@@ -207,7 +207,8 @@ class LSTM(_OfKeras):
     The states are h, the output, and c.
 
     Weights: W_i, U_i, b_i, W_c, U_c, b_c, W_f, U_f, b_f, W_o, U_o, b_o. A further parameter,
-    `forget_bias_init` (str or callable), initializes b_f: with 'one' the memory is kept at first.
+    `forget_bias_init` (str or callable), initializes b_f: with 'one' f begins at about 0.7, with
+    'zero' at 0.5, so that more of the memory is kept at first.
 
     References
     ----------
