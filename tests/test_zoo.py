@@ -1,6 +1,7 @@
 """The cells of the zoo: their numbers are torchrecurrent's or the paper's, they run in C, and do what all layers do."""
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,12 @@ from recurrent_layers.recurrence.show import explain
 
 DATA = pathlib.Path(__file__).parent / "data" / "torchrecurrent.npz"
 OUTPUT_DIM = 5
+
+
+@pytest.mark.parametrize("name", zoo.__all__)
+def test_its_reference_has_authors_a_year_and_a_title(name):
+    own = getattr(zoo, name).__doc__.partition("\n\nReferences\n----------\n")[2].partition("\n.. [1]")[0]
+    assert re.match(r'[^()"]*[A-Z]\w+[^()"]* \(\d{4}\),\s"[^"]+"', own)
 
 
 # ---- Against torchrecurrent -----------------------------------------------------------------------------------

@@ -570,7 +570,8 @@ class SGRN(Recurrent):
 
     References
     ----------
-    IET Generation, Transmission & Distribution, doi:10.1049/gtd2.12056.
+    Zu and Wei (2020), "A simple gated recurrent network for detection of power quality disturbances", IET Generation,
+    Transmission & Distribution 15, doi:10.1049/gtd2.12056.
 
     Examples
     --------
@@ -651,7 +652,7 @@ class MinGRU(Recurrent):
 
 
 class MiRU1(Recurrent):
-    """Minion gated unit: a GRU whose update gate is a number.
+    """Minion gated recurrent unit: a GRU whose update gate is a number.
 
     ::
 
@@ -663,7 +664,8 @@ class MiRU1(Recurrent):
 
     References
     ----------
-    Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
+    Zyarah and Kudithipudi (2026), "Minion gated recurrent unit for continual learning", Neurocomputing 673,
+    doi:10.1016/j.neucom.2026.132847.
 
     Examples
     --------
@@ -686,7 +688,7 @@ class MiRU1(Recurrent):
 
 
 class MiRU2(Recurrent):
-    """Minion gated unit whose gates are both numbers.
+    """Minion gated recurrent unit whose gates are both numbers.
 
     ::
 
@@ -697,7 +699,8 @@ class MiRU2(Recurrent):
 
     References
     ----------
-    Neurocomputing (2026), doi:10.1016/j.neucom.2026.132847.
+    Zyarah and Kudithipudi (2026), "Minion gated recurrent unit for continual learning", Neurocomputing 673,
+    doi:10.1016/j.neucom.2026.132847.
 
     Examples
     --------
