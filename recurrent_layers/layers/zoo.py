@@ -1074,7 +1074,8 @@ class NAS(Recurrent):
         c_t = l_0 * l_1
         h_t = activation(c_t * activation(l_2 + l_3))
 
-    The product in a_3 is that of the authors' code, in TensorFlow's NASCell; torchrecurrent has a sum there, too.
+    The product in a_3 is that of the authors' code, in TensorFlow's NASCell; torchrecurrent has a sum there, too. That
+    code has no biases by default, and else adds them to U_k.h_tm1, which makes a difference in a_3 alone.
 
     Weights: W_0, U_0, b_0, ..., W_7, U_7, b_7.
 
