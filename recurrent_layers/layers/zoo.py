@@ -161,8 +161,9 @@ class SCRN(Recurrent):
         h_t = inner_activation(W_h.x_t + U_h.h_tm1 + U_sh.s_t + b_h)
         y_t = activation(U_y.h_t + U_sy.s_t + b_y)
 
-    The states are y, the output, h and s. In the paper alpha is fixed, as here, and h_t is made of h_tm1;
-    torchrecurrent trains alpha, and feeds back y_tm1 in the place of h_tm1.
+    The states are y, the output, h and s. In the paper alpha is fixed, as here, but in its "adaptive context features",
+    where each slow unit learns its own, and h_t is made of h_tm1; torchrecurrent trains alpha, and feeds back y_tm1 in
+    the place of h_tm1.
 
     Weights: W_s, b_s, W_h, U_h, U_sh, b_h, U_y, U_sy, b_y. A further parameter, `alpha` (float from 0 to 1), says how
     slow the slow units are.
