@@ -511,6 +511,17 @@ def test_a_step_may_draw_random_numbers():
     assert_allclose([values.mean(), values.std()], [0, 1], atol=0.06)  # Of 6400: five standard errors.
 
 
+def test_what_draws_must_be_seeded():
+    class Noise(rl.Recurrent):
+        param_names = ("W",)
+
+        def step(self, x_t, h_tm1):
+            return T.dot(x_t, self.W) + self.draw("normal", h_tm1, avg=0.0, std=1.0)
+
+    with pytest.raises(AttributeError, match=r"Noise has no random numbers .* call self.seed_streams\(\) at its end"):
+        Noise(2, 8).get_output()
+
+
 class TestTruncationAndPadding:
     X = np.concatenate([np.random.RandomState(0).uniform(1, 2, (2, 5, 2)), np.zeros((2, 6, 2))], axis=1)
     Y = np.ones((2, 3))

@@ -761,7 +761,15 @@ class DrawsNumbers(Layer):
         symbolic variable
             Of `floatX`. Its `tag.of_samples` is the variable that says how many samples there are, which stands
             nowhere else in the graph, and the axis.
+
+        Raises
+        ------
+        AttributeError
+            If :meth:`seed_streams` has not been called.
         """
+        if "random_streams" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no random numbers to draw yet: let its __init__ call "
+                                 "self.seed_streams() at its end")
         sizes = [shape.shape[k] for k in range(shape.ndim)] if isinstance(shape, engine.Variable) else list(shape)
         nb_samples = engine.ViewOp()(T.as_tensor_variable(sizes[axis]))
         sizes[axis] = nb_samples
