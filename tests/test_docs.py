@@ -135,6 +135,16 @@ def test_padding_changes_nothing_for_its_cells(names, name):
     assert_allclose(y_t, expected, rtol=1e-6)
 
 
+def test_noise_is_drawn_anew_in_each_call_and_at_each_step_in_c(names):
+    layer = names["Noisy"](3, 5, sigma=0.5, return_sequences=True, activation="linear", inner_init="zero")
+    layer.W.set_value(np.zeros_like(layer.W.get_value()))
+    function = engine.function([layer.input], layer.get_output(), mode=IN_C)
+    assert is_in_c(function)
+    noise = np.stack([function(np.ones((40, 10, 3))) for _ in range(2)])
+    assert len(np.unique(noise)) == noise.size
+    assert_allclose([noise.mean(), noise.std()], [0, 0.5], atol=0.04)  # Of 4000: five standard errors.
+
+
 def test_a_forget_bias_of_1(names):
     layer = names["KeepingLSTM"](3, 5)
     begins_at_1 = [name for name, weight in zip(layer.param_names, layer.get_weights()) if (weight == 1).all()]
