@@ -471,8 +471,8 @@ def _print_error(path, hook, kind, error, trace):
 
 
 def _translate(path):
-    return (f"translate it first: pip install future, and futurize -w {path}; or 2to3 -w {path} where there is one, "
-            "which came with Python up to 3.12")  # fmt: skip
+    return (f"translate it first: pip install future, and futurize -w {path}; or 2to3 -w {path}; both need a module "
+            "that came with Python up to 3.12, so with a newer one take the futurize of an older one")  # fmt: skip
 
 
 def _about_syntax(path, error):

@@ -139,6 +139,7 @@ class TestWhatCannotRun:
         assert process.returncode == 1 and not process.stdout and "Traceback" not in process.stderr
         assert "python2.py, line 10 is no Python 3" in process.stderr
         assert "futurize -w python2.py" in process.stderr and "2to3 -w python2.py" in process.stderr
+        assert "both need a module that came with Python up to 3.12" in process.stderr
 
     def test_a_style_whose_keras_is_not_there(self, run, tmp_path):
         # The Keras of today stands in its place.
