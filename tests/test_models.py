@@ -24,6 +24,7 @@ from recurrent_layers import (
     constraints,
     engine,
     model_from_json,
+    objectives,
     optimizers,
 )
 from recurrent_layers.engine import tensor as T
@@ -276,6 +277,18 @@ class TestLossAndAccuracy:
         X = np.array([[[1e200]], [[1.0]]])
         assert np.isfinite(model.train_on_batch(X, [0, 0], sample_weight=[0, 1]))
         assert np.isfinite(model.get_weights()[0]).all()
+
+    @pytest.mark.filterwarnings("ignore:.* is meant for")
+    @pytest.mark.parametrize("loss", sorted({loss.__name__ for loss in objectives.KNOWN.values()}))
+    def test_labels_that_do_not_count_may_be_any(self, loss):
+        model = Sequential([Dense(2, 2, activation="softmax")])
+        model.compile("sgd", loss)
+        X, weights = np.random.randn(4, 2), [1, 1, 0, 0]
+        y = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, -1.0], [-1e6, 1e6]])
+        expected = model.test_on_batch(X[:2], y[:2])
+        assert_allclose(model.test_on_batch(X, y, sample_weight=weights), expected, rtol=1e-10)
+        assert_allclose(model.train_on_batch(X, y, sample_weight=weights), expected, rtol=1e-10)
+        assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
     @pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 4), (6, 4, 1)])
     def test_weights_of_samples_and_steps(self, shape):

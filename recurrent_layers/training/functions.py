@@ -533,9 +533,9 @@ def _weighted_mean(values, weights):
 
 
 def _seen_whole(loss, y_true, y_pred, weights):
-    """A loss of ours, and what it weighs; it sees the target itself where the weight is 0: 0 times infinity is NaN."""
-    y_pred = T.switch(T.gt(weights, 0).dimshuffle(*range(weights.ndim), 'x'), y_pred, y_true)
-    return loss(y_true, y_pred), weights
+    """A loss of ours, and what it weighs; it sees zeros where the weight is 0: 0 times infinity or NaN is NaN."""
+    counts = T.gt(weights, 0).dimshuffle(*range(weights.ndim), 'x')
+    return loss(*(T.switch(counts, y, 0) for y in (y_true, y_pred))), weights
 
 
 def _seen_in_rows(loss, y_true, y_pred, weights):
