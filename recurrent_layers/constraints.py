@@ -78,7 +78,7 @@ class NonNeg(Constraint):
 
 
 class UnitNorm(Constraint):
-    """Each row has norm 1.
+    """Each row has norm 1, but for rows of zeros, which stay as they are: in Keras 0.1 they became NaN.
 
     Examples
     --------
@@ -89,7 +89,8 @@ class UnitNorm(Constraint):
     """
 
     def __call__(self, p: Variable) -> Variable:
-        return p / T.sqrt(T.sum(T.sqr(p), axis=-1, keepdims=True))
+        norms = T.sqrt(T.sum(T.sqr(p), axis=-1, keepdims=True))
+        return p / T.switch(T.gt(norms, 0), norms, 1)
 
 
 identity, maxnorm, nonneg, unitnorm = Constraint, MaxNorm, NonNeg, UnitNorm

@@ -216,6 +216,12 @@ class TestRegularizersAndConstraints:
         assert_allclose(W, expected, rtol=1e-5)
         assert not b.any()
 
+    def test_a_row_of_zeros_has_no_direction(self):
+        """Such as that of padding, which no gradient changes."""
+        layer = Embedding(3, 2, weights=[np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 2.0]])], W_constraint="unitnorm")
+        _, (W,) = self.trained(layer, np.array([[1, 2]]))
+        assert_allclose(W, [[0.0, 0.0], [0.6, 0.8], [0.0, 1.0]], rtol=1e-10)
+
     def test_all_constraints_by_their_names(self):
         value = np.array([[3.0, -0.1], [4.0, 0.2]])
         of_rows = value / np.sqrt((value**2).sum(axis=1, keepdims=True))
