@@ -25,6 +25,7 @@ from recurrent_layers import (
     Reshape,
     Sequential,
     SimpleRNN,
+    TimeDistributedDense,
     engine,
     model_from_json,
     model_from_yaml,
@@ -374,6 +375,29 @@ class TestWhatScriptsDid:
         model.train_on_batch(X, y)
         same = compiled([GRU(2, 3, weights=model.layers[0].get_weights()), _like(model.layers[2])])
         assert_allclose(model.predict(X), same.predict(X), rtol=1e-6)
+
+    def test_a_mask_is_of_steps(self):
+        """Over another axis it would weigh samples by the steps of others, where there are as many."""
+        class Own(MaskedLayer):
+            def __init__(self, function):
+                super().__init__()
+                self.function = function
+
+            def get_output(self, train=False):
+                return self.function(self.get_input(train))
+
+        for after in ([], [Activation("tanh")]):
+            with pytest.raises(ValueError, match="^the output of Own has no steps, but a mask: let its get_output_"):
+                compiled([Masking(), TimeDistributedDense(2, 3), Own(lambda x: x[:, -1]), *after])
+        model = compiled([Masking(), TimeDistributedDense(2, 3), Own(lambda x: T.stack([x, 2 * x], axis=2))])
+        X, y = np.random.RandomState(0).randn(2, 5, 2), np.random.RandomState(1).randn(2, 5, 2, 3)
+        X[0, :3] = 0
+        error = ((model.predict(X) - y) ** 2).mean(axis=-1)
+        assert_allclose(model.test_on_batch(X, y), error[X.any(axis=-1)].mean(), rtol=1e-5)
+        weights = np.arange(20.0).reshape(2, 5, 2)
+        counts = weights * X.any(axis=-1)[:, :, None]
+        expected = (counts * error).sum() / counts.sum()
+        assert_allclose(model.test_on_batch(X, y, sample_weight=weights), expected, rtol=1e-5)
 
     def test_a_layer_of_ones_own_may_keep_its_input_shape(self):
         class Scale(Layer):

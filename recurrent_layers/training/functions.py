@@ -17,7 +17,7 @@ from recurrent_layers.layers.carrying import GoingOn, in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.training import parts
 from recurrent_layers.utils.arguments import items, shown
-from recurrent_layers.utils.building import building_a_graph, noted, one_output_for_each_layer
+from recurrent_layers.utils.building import building_a_graph, mask_of, noted, one_output_for_each_layer, output_of
 from recurrent_layers.warned import warn
 
 #: Of an error while the engine compiles.
@@ -435,10 +435,10 @@ def _graphs(model, loss, class_mode):
     inputs, y_pred = _inputs_of(model, False), model.get_output(False)
     graphs = {"predict": (inputs, y_pred, [])}
     for name, train in (("test", False), ("train", True)):
-        y_pred, mask = model.get_output(train), model.get_output_mask(train)
+        y_pred, mask = model.get_output(train), _mask_of_steps(model, train)
         y = T.TensorType(engine.config.floatX, (False,) * y_pred.ndim)("y")
         weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
-        counts = weights if mask is None else weights * mask
+        counts = parts.counted(weights, mask)
         of_loss = _seen_whole if loss in objectives.KNOWN.values() else _seen_in_rows
         values, seen = of_loss(loss, y, y_pred, counts)
         mean_loss = _weighted_mean(values, seen)
@@ -447,6 +447,22 @@ def _graphs(model, loss, class_mode):
         accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), counts)
         graphs[name] = ([*_inputs_of(model, train), y, weights], [mean_loss, accuracy, counts.sum()], [])
     return graphs, mean_loss
+
+
+def _mask_of_steps(model, train):
+    """The mask of a model's output, or None.
+
+    Raises
+    ------
+    ValueError
+        If there is one, but the output has no steps: it would weigh each sample by the steps of others.
+    """
+    mask = model.get_output_mask(train)
+    if mask is not None and model.get_output(train).ndim < 3:
+        name = next(type(layer).__name__ for layer in model.layers
+                    if mask_of(layer, train) is not None and output_of(layer, train).ndim < 3)  # fmt: skip
+        raise ValueError(f"the output of {name} has no steps, but a mask: let its get_output_mask return None")
+    return mask
 
 
 def _inputs_of(model, train):

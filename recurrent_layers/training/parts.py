@@ -41,6 +41,11 @@ class OfTraining(NamedTuple):
         return list(zip((variable for variable, _ in self.steps), substitute([new for _, new in steps], others)))
 
 
+def counted(weights, mask):
+    """What samples, or their steps, weigh: nothing where they are masked."""
+    return weights if mask is None else weights * T.shape_padright(mask, weights.ndim - 2)
+
+
 def graphs(graph_of_step, of_training, mask):
     """What is compiled.
 
@@ -81,7 +86,7 @@ def graphs(graph_of_step, of_training, mask):
     of_data, with_penalties, accuracy = outputs
     loss, = substitute([with_penalties * factor], {of_data: of_data * factor_of_data})
     weights = inputs[-1]
-    counts = weights if mask is None else weights * mask
+    counts = counted(weights, mask)
     gradients = [param.type(f"gradient_{k}") for k, param in enumerate(of_training.params, 1)]
     return {
         "counts": (inputs, counts.sum(axis=1) if counts.ndim > 1 else counts, []),
