@@ -150,6 +150,23 @@ def test_callbacks_of_ones_own_remember(tmp_path):
         np.testing.assert_array_equal(one.mean, other.mean)
 
 
+@pytest.mark.filterwarnings("ignore:ModelCheckpoint watches value")
+def test_a_file_of_the_best_is_not_replaced_by_a_worse_one_later(tmp_path):
+    class Says(Callback):
+        def on_epoch_end(self, epoch, logs={}):
+            logs["value"] = [3.0, 1.0, 2.0][epoch]
+
+    for nb_epoch in (2, 3):
+        model = rl.Sequential([rl.Dense(3, 1)])
+        model.compile("sgd", "mse")
+        last = ModelCheckpoint(tmp_path / "last.h5", whole=True)
+        best = ModelCheckpoint(tmp_path / "best.h5", "value", save_best_only=True, whole=True)
+        model.fit(np.ones((4, 3)), np.ones(4), nb_epoch=nb_epoch, verbose=0, callbacks=[Says(), last, best],
+                  resume=tmp_path / "last.h5")  # fmt: skip
+        assert training_files.read(tmp_path / "last.h5")["epoch"] == nb_epoch
+        assert training_files.read(tmp_path / "best.h5")["epoch"] == 2 and best.best == 1.0
+
+
 def test_what_cannot_be_kept_is_told(tmp_path):
     class Odd(Callback):
         def get_state(self):

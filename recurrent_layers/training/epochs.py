@@ -84,9 +84,13 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
 
 
 def _in_order(history, callbacks, verbose):
-    """All callbacks: what those of the user print stands below the progress bar, and what keeps a training is last."""
+    """All callbacks: what those of the user print stands below the progress bar, and what keeps a training is last.
+
+    Of those the ones that keep the best only come first, so that others keep what was the best with this epoch.
+    """
     logger = [callback_module.BaseLogger()] if verbose else []
-    return sorted([history] + logger + callbacks, key=_keeps_a_training)
+    return sorted([history] + logger + callbacks,
+                  key=lambda one: _keeps_a_training(one) and (1 if one.save_best_only else 2))
 
 
 def _train_for_an_epoch(model, train, batches, callbacks, names, ranks):
