@@ -11,6 +11,7 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.typing import Config, Named
 from recurrent_layers.utils.arguments import call_of, number, shown
+from recurrent_layers.utils.building import output_of
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class ActivityRegularizer(_OfNorms):
         return super().on(target)
 
     def __call__(self, loss: Variable) -> Variable:
-        y = self.target.get_output(True)
+        y = output_of(self.target, True)
         return loss + self.l1 * T.sum(T.mean(abs(y), axis=0)) + self.l2 * T.sum(T.mean(T.sqr(y), axis=0))
 
 

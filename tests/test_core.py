@@ -199,6 +199,13 @@ class TestRegularizersAndConstraints:
                 expected = (l1 * abs(penalized).sum() + l2 * (penalized**2).sum()) / samples
                 assert_allclose(value, expected, rtol=1e-10, err_msg=name)
 
+    def test_a_penalty_is_on_the_numbers_that_were_drawn(self):
+        dropout = Dropout(0.5)
+        dropout.add_regularizer(regularizers.activity_l1(1.0), dropout)
+        model = Sequential([Dense(1, 1, weights=[np.ones((1, 1)), np.zeros(1)]), dropout])
+        model.compile(optimizers.SGD(lr=0.0), "mse")
+        assert model.train_on_batch(np.ones((64, 1)), np.ones(64)) == 1.0, "what is dropped, and what is not"
+
     def test_one_regularizer_serves_many_layers(self):
         shared = regularizers.l2(1.0)
         first, second = Dense(2, 2, W_regularizer=shared), Embedding(2, 2, W_regularizer=shared)
