@@ -489,6 +489,16 @@ class TestWhatScriptsDid:
 
 
 class TestAutoEncoder:
+    def test_codes_have_the_mask_of_the_encoder(self):
+        X = np.random.RandomState(0).randn(2, 5, 3)
+        X[0, 3:] = 0
+        encoder = GRU(3, 4, return_sequences=True)
+        decoder = GRU(4, 4, return_sequences=True, go_backwards=True)
+        layers = [Masking(), AutoEncoder(encoder, decoder, output_reconstruction=False)]
+        model = compiled([*layers, GRU(4, 2)])
+        same = compiled([Masking(), _like(encoder), _like(model.layers[2])])
+        assert_allclose(model.predict(X), same.predict(X), rtol=1e-5)
+
     def test_it_learns_its_input_and_gives_codes(self):
         encoder = Sequential([Dense(6, 4, activation="tanh"), Dense(4, 2)])
         model = compiled([AutoEncoder(encoder, Dense(2, 6), output_reconstruction=False)])

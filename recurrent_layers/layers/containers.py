@@ -505,7 +505,7 @@ class AutoEncoder(Sequential):
         return output_of(self._of(train), train)
 
     def get_output_mask(self, train: bool = False) -> Variable | None:
-        return mask_of(self._top(), train)
+        return mask_of(self._of(train), train)
 
     def get_config(self) -> Config:
         return {"name": type(self).__name__, "encoder": self.encoder.get_config(), "decoder": self.decoder.get_config(),
