@@ -448,19 +448,19 @@ class _Table:
         where = ":memory:" if path is None else _file(path)
         self._file = sqlite3.connect(where, timeout=600)
         try:
-            self._columns = self._checked(where)
+            self._check(where)
         except BaseException:
             self._file.close()
             raise
 
-    def _checked(self, where: str) -> set[str]:
-        """The columns that there are; the table is made in a file that is empty."""
+    def _check(self, where: str) -> None:
+        """Raise unless the file has trainings of this function; the table is made in a file that is empty."""
         try:
             tables = [name for name, in self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             if not tables:
-                self._file.execute("CREATE TABLE trainings ({})".format(", ".join(map(" ".join, OWN.items()))))
-            columns = {_lower(name) for _, name, *_ in self._file.execute("PRAGMA table_info(trainings)")}
-            if not columns.issuperset(OWN):
+                self._file.execute("CREATE TABLE IF NOT EXISTS trainings ({})".format(
+                    ", ".join(map(" ".join, OWN.items()))))  # fmt: skip
+            if not self._columns().issuperset(OWN):
                 raise ValueError(f"{where} is a database, but has no trainings of a sweep: choose another path")
             others = self._file.execute("SELECT sweep_train FROM trainings WHERE sweep_train != ?", [self._train])
             other = others.fetchone()
@@ -469,7 +469,9 @@ class _Table:
                              "path") from error  # fmt: skip
         if other:
             raise ValueError(f"{where} has trainings of {other[0]}, not of {self._train}: choose another path")
-        return columns
+
+    def _columns(self) -> set[str]:
+        return {_lower(name) for _, name, *_ in self._file.execute("PRAGMA table_info(trainings)")}
 
     def found(self, texts: Iterable[str]) -> dict[str, Any]:
         """The numbers of those trainings that have finished, by their settings."""
@@ -483,11 +485,12 @@ class _Table:
                    sweep_numbers=json.dumps(outcome.numbers), sweep_seed=_seed(text), sweep_seconds=outcome.seconds,
                    sweep_worker=outcome.worker,
                    sweep_finished=datetime.now(timezone.utc).isoformat(timespec="seconds"))  # fmt: skip
-        for name in row:
-            if _lower(name) not in self._columns:
-                self._file.execute(f"ALTER TABLE trainings ADD COLUMN {_quoted(name)}")
-                self._columns.add(_lower(name))
         with self._file:
+            self._file.execute("BEGIN IMMEDIATE")
+            columns = self._columns()  # Another sweep may have added some.
+            for name in row:
+                if _lower(name) not in columns:
+                    self._file.execute(f"ALTER TABLE trainings ADD COLUMN {_quoted(name)}")
             self._file.execute("INSERT OR REPLACE INTO trainings ({}) VALUES ({})".format(
                 ", ".join(map(_quoted, row)), ", ".join("?" * len(row))), list(row.values()))  # fmt: skip
 

@@ -181,6 +181,16 @@ class TestResults:
         assert results(rl.sweep(trainings.noting, more, path="kept", verbose=0))[4] == {"number": 5, "tenfold": 50}
         assert noted(folder) == ["1", "2", "3", "4", "5"]
 
+    def test_several_sweeps_may_keep_in_one_file_at_the_same_time(self, folder):
+        def train(number, of=()):
+            inner = rl.sweep(train, [{"number": one} for one in of], path="kept", verbose=0) if of else []
+            return {"tenfold": 10 * number + len(inner)}
+
+        rows = rl.sweep(train, [{"number": 1, "of": [2, 3]}, {"number": 2}], path="kept", verbose=0)
+        assert [row["tenfold"] for row in rows] == [12, 20]
+        table = pandas.read_sql("SELECT * FROM trainings", sqlite3.connect("kept"))
+        assert sorted(table.tenfold) == [12, 20, 30]
+
     def test_progress(self, folder, capfd):
         rl.sweep(trainings.noting, within(folder, FOUR[:2]), path="kept")
         rl.sweep(trainings.noting, within(folder), path="kept")
