@@ -879,7 +879,7 @@ class Sequential(containers.Sequential):
         return model
 
     def to_json(self, **options: Any) -> str:
-        """The architecture as JSON, for :func:`model_from_json`; the weights are not in it.
+        """The architecture as JSON, for :func:`model_from_json`; the weights are not in it, but which are trained.
 
         Functions of your own stand in it by their names.
 

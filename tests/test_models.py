@@ -620,6 +620,25 @@ class TestJson:
             model.to_json()
         assert Sequential.from_config(model.get_config()).layers[0].activation is model.layers[0].activation
 
+    def test_what_is_not_trained_is_not_trained_later(self):
+        frozen = [Dense(2, 3), Sequential([Dense(3, 3), Dense(3, 3)]), Dense(3, 2), Dense(2, 2)]
+        both = rl.Merge([Sequential([frozen[0], Dense(3, 3)]), Sequential([Dense(2, 3)])])
+        model = Sequential([both, frozen[1], rl.AutoEncoder(frozen[2], Dense(2, 2)), frozen[3], Dense(2, 1)])
+        for layer in frozen:
+            layer.trainable = False
+        model.compile("sgd", "mse")
+        again, (X, y) = model_from_json(model.to_json()), (np.random.randn(5, 2), np.ones(5))
+        assert [layer.trainable for layer in again._all_layers()] == [layer.trainable for layer in model._all_layers()]
+        again.set_weights(model.get_weights())
+        for one in (model, again):
+            one.train_on_batch([X, X], y)
+        for one, other in zip(model.get_weights(), again.get_weights()):
+            np.testing.assert_array_equal(one, other)
+        own = json.loads(model.to_json())
+        own["layers"][1]["trainable"] = "no"
+        with pytest.raises(ValueError, match="trainable must be True or False, got 'no'"):
+            model_from_json(json.dumps(own))
+
     def test_layers_of_ones_own(self):
         class Twice(rl.MaskedLayer):
             def get_output(self, train=False):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import Layer, unchanged
-from recurrent_layers.layers.known import layer_from_config
+from recurrent_layers.layers.known import config_of, layer_from_config
 from recurrent_layers.typing import ArrayLike, Config, Matched, Params, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
 from recurrent_layers.utils.building import checked_params, mask_of, output_of
@@ -285,7 +285,7 @@ class Sequential(Container):
 
     def get_config(self) -> Config:
         """The configs of the layers, as a dict; see :meth:`Layer.get_config`."""
-        return {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
+        return {"name": type(self).__name__, "layers": [config_of(layer) for layer in self.layers]}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -424,7 +424,7 @@ class Merge(Container):
         return merged / len(outputs) if self.mode == "ave" else merged
 
     def get_config(self) -> Config:
-        return {"name": type(self).__name__, "layers": [layer.get_config() for layer in self.layers],
+        return {"name": type(self).__name__, "layers": [config_of(layer) for layer in self.layers],
                 "mode": self.mode, "concat_axis": self.concat_axis}  # fmt: skip
 
     @classmethod
@@ -508,7 +508,7 @@ class AutoEncoder(Sequential):
         return mask_of(self._of(train), train)
 
     def get_config(self) -> Config:
-        return {"name": type(self).__name__, "encoder": self.encoder.get_config(), "decoder": self.decoder.get_config(),
+        return {"name": type(self).__name__, "encoder": config_of(self.encoder), "decoder": config_of(self.decoder),
                 "output_reconstruction": self.output_reconstruction, "tie_weights": self.tie_weights}  # fmt: skip
 
     @classmethod
