@@ -216,6 +216,16 @@ def test_what_cannot_go_both_ways_is_refused():
         rl.Bidirectional(rl.GRU(2, 2), "max")
 
 
+def test_both_ways_are_trained_or_none():
+    for name in ("forward", "backward"):
+        model = rl.Sequential([rl.Bidirectional(rl.GRU(2, 2)), rl.Dense(4, 1)])
+        getattr(model.layers[0], name).trainable = False
+        with pytest.raises(ValueError, match="Bidirectional is trained as a whole, or not: set its own `trainable` to"):
+            model.compile("sgd", "mse")
+        model.layers[0].trainable = False
+        model.compile("sgd", "mse")
+
+
 # ---- Chance ---------------------------------------------------------------------------------------------------
 
 

@@ -103,7 +103,17 @@ class Bidirectional(MaskedLayer):
         return self.forward.output_shape[:-1] + (self.forward.output_dim * (2 if self.merge == "concat" else 1),)
 
     def get_params(self) -> Params:
-        """All that training needs, of both; see :meth:`Layer.get_params`."""
+        """All that training needs, of both; see :meth:`Layer.get_params`.
+
+        Raises
+        ------
+        ValueError
+            Also if one of both is not `trainable`: this layer is trained as a whole, or not.
+        """
+        for one in (self.forward, self.backward):
+            if not one.trainable:
+                raise ValueError("Bidirectional is trained as a whole, or not: set its own `trainable` to False, not "
+                                 f"that of its {type(one).__name__}")
         return tuple(mine + its for mine, its in zip(self.forward.get_params(), self.backward.get_params()))
 
     def get_output_mask(self, train: bool = False) -> Variable | None:
