@@ -453,7 +453,8 @@ class ModelCheckpoint(Monitor):
         Save all that the training needs to go on in another process, for ``fit(..., resume=filepath)``: besides the
         weights what the optimizer remembers, the numbers of epochs, random streams, the order of the samples, and what
         callbacks remember (see :meth:`Callback.get_state`). It is a weight file, too, for `load_weights`, and several
-        times as large as one. This callback then comes after all others.
+        times as large as one. This callback then comes after all others. Nothing is saved after an epoch that
+        `stop_training` has ended in its midst.
 
     Raises
     ------
@@ -518,6 +519,8 @@ class ModelCheckpoint(Monitor):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         if not np.isfinite(logs.get("loss", 0.0)):
             return
+        if self.whole and self.model._training.is_within_an_epoch:
+            return  # Who goes on from there would leave out the rest of the epoch, and stop at once.
         if self.save_best_only and not self._is_best(self._current(logs)):
             return
         filepath = self._filepath(epoch, logs)

@@ -108,6 +108,20 @@ def test_what_has_stopped_early_does_not_go_on_and_has_its_best_weights(tmp_path
     assert_same((again.get_weights(),), (first.get_weights(),))
 
 
+def test_what_was_stopped_within_an_epoch_goes_on_from_its_beginning(tmp_path):
+    class Stops(Callback):
+        """As the handler of a signal does."""
+
+        def on_batch_end(self, batch, logs={}):
+            self.model.stop_training = (len(self.model.history.epoch), batch) == (2, 1)
+
+    path = tmp_path / "training.h5"
+    stopped, again = trained(model_of(), path, Stops(), nb_epoch=4, resume=path), model_of(seed=77)
+    assert stopped.history.epoch == [0, 1, 2] and training_files.read(path)["epoch"] == 2
+    trained(again, path, nb_epoch=4, resume=path)
+    assert_same(all_of(again), all_of(trained(model_of(), tmp_path / "other.h5", nb_epoch=4)))
+
+
 def test_more_epochs_are_trained_later(tmp_path):
     path = tmp_path / "training.h5"
     model, again = model_of(), model_of(seed=77)

@@ -71,7 +71,7 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
             while training.epoch < nb_epoch and not ranks.first(model.stop_training):
                 callbacks.on_epoch_begin(training.epoch)
                 ranks.align()
-                logs = dict(zip(names, _train_for_an_epoch(model, train, batches, callbacks, names, ranks)))
+                logs = dict(zip(names, _train_for_an_epoch(training, train, names, ranks)))
                 if validation is not None:
                     logs.update(zip(["val_" + name for name in names], evaluate(test, validation, ranks=ranks)))
                 training.epoch += 1
@@ -93,11 +93,13 @@ def _in_order(history, callbacks, verbose):
                   key=lambda one: _keeps_a_training(one) and (1 if one.save_best_only else 2))
 
 
-def _train_for_an_epoch(model, train, batches, callbacks, names, ranks):
+def _train_for_an_epoch(training, train, names, ranks):
     """The mean loss and accuracy over the batches, until a callback stops it."""
-    mean = _RunningMean()
+    model, batches, callbacks = training.model, training.batches, training.callbacks
+    mean, left = _RunningMean(), batches.nb_samples
     for batch, inputs in enumerate(batches.epoch()):
         logs = {"batch": batch, "size": len(inputs[0])}
+        left -= len(inputs[0])
         callbacks.on_batch_begin(batch, logs)
         outputs = train(*inputs)
         mean.add(outputs)
@@ -105,6 +107,7 @@ def _train_for_an_epoch(model, train, batches, callbacks, names, ranks):
         callbacks.on_batch_end(batch, logs)
         if ranks.first(model.stop_training):
             break
+    training.is_within_an_epoch = left > 0
     return mean.values()
 
 
@@ -126,11 +129,13 @@ class Training:
     ----------
     epoch : int
         How many epochs have been finished.
+    is_within_an_epoch : bool
+        Whether the last of them was stopped before its end.
     """
 
     def __init__(self, model, functions, batches, callbacks):
         self.model, self.functions, self.batches, self.callbacks = model, functions, batches, callbacks
-        self.epoch = 0
+        self.epoch, self.is_within_an_epoch = 0, False
 
     def align(self, ranks):
         """Be where the training of the first process is."""
