@@ -461,6 +461,23 @@ def batch_first_or_not(made):
     return made.recurrent("RNN", made.node("Transpose", y, perm=[1, 0, 2]), 5, 5)[1]
 
 
+def softmax_of_steps(made):
+    """As PyTorch writes `softmax(dim=1)` up to version 12 of the operators."""
+    turned = made.node("Softmax", made.node("Transpose", "x", perm=[0, 2, 1]), axis=2)
+    return made.recurrent("RNN", made.node("Transpose", turned, perm=[2, 0, 1]), 4, 5)[1]
+
+
+def product_over_steps(made):
+    """Of sizes such that a second product over the features would do, too."""
+    made.inputs[0] = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["samples", 6, 4])
+    turned = made.node("Transpose", made.node("Tanh", made.node("MatMul", "x", drawn(4, 6))), perm=[0, 2, 1])
+    return made.node("Transpose", made.node("MatMul", turned, drawn(6, 6)), perm=[0, 2, 1])
+
+
+def features_first(made):
+    return made.node("Transpose", made.node("MatMul", "x", drawn(4, 3)), perm=[0, 2, 1])
+
+
 def custom(made):
     return made.node("Mish", "x", domain="com.example")
 
@@ -523,6 +540,9 @@ def expanded(made):
     (before("Squeeze", [0]), "takes out axis .*not known to have size 1"), (before("Identity"), "it is the input, and"),
     (before("Loop", body=helper.make_graph([], "body", [], [])), "the Loop node 'the Loop': a loop has no equal"),
     (before("If", then_branch=helper.make_graph([], "a", [], [])), "what is decided when a model"),
+    (softmax_of_steps, "the RNN node .*what stands for the timesteps here are the features of a layer before it"),
+    (product_over_steps, "the MatMul node .*of number.*: what stands for the timesteps here are the features"),
+    (features_first, "the output '.*': what stands for the timesteps here are the features"),
     (custom, "the com.example.Mish node 'the Mish': this operator has no equal"),
     (before("MatMul", "not there"), "there is no value 'not there'"),
     (before("Transpose", perm=[0, 0, 1]), r"perm is \[0, 0, 1\] for 3 axes"), (before("Slice"), "is not as ONNX says"),

@@ -299,6 +299,8 @@ class _Graph:
         self.initializers = {one.name: one for one in self.graph.initializer}
         self.values: dict[str, Any] = {"": None}
         self.steps = self.samples = None
+        #: The axes that layers have taken for their features: none may be the timesteps of another one.
+        self.of_features: set[_Axis] = set()
 
     # ---- the way ------------------------------------------------------------------------------------
 
@@ -859,6 +861,11 @@ class _Graph:
                              "it, if there are two")
         if last[-1] in (self.steps, self.samples):
             raise ValueError("the last axis is that of the timesteps or of the samples, not that of the features")
+        # All layers here act along the same axis, which no Transpose between them changes.
+        of_input = {one for axis in self.input.axes for one in axis}
+        if not of_input.difference(self.of_features).issuperset(one for axis in others for one in axis):
+            raise ValueError(_TAKEN)
+        self.of_features.add(last[-1])
         return _number(_size(last))
 
     def matmul(self, node, a, b):
@@ -1014,6 +1021,8 @@ class _Graph:
             raise ValueError("it must read (timesteps, nb_samples, input_dim), but there is no axis of the samples or "
                              "of the timesteps, or several are in one")
         found = axes[0][0], axes[1][0]
+        if not self.of_features.isdisjoint(found):
+            raise ValueError(_TAKEN)
         if self.samples is None and (self.steps is None or self.steps is found[0]):
             self.steps, self.samples = found
         if (self.steps, self.samples) != found:
@@ -1190,6 +1199,7 @@ _TAKING_NOTHING = {"Where", "Mul"}
 
 _ARRANGING = {"Identity", "Transpose", "Squeeze", "Unsqueeze", "Reshape", "Concat", "Cast", "Slice", "Gather"}
 
+_TAKEN = "what stands for the timesteps here are the features of a layer before it"
 _LOOP = ("a loop has no equal here, only the operators LSTM, GRU and RNN have; Keras 3 on TensorFlow exports GRU and "
          "SimpleRNN so, and its LSTM as an operator")  # fmt: skip
 _WRITTEN_OUT = ("if this is a loop that the exporter has written out step by step, as it does for layers of Keras 3 on "
