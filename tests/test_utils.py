@@ -93,6 +93,12 @@ class TestLabels:
         assert_allclose(np_utils.multiclass_logloss([[0.2, 0.8], [0.6, 0.4]], [2, 1]), 0.3669845875401002, rtol=1e-14)
         assert np_utils.multiclass_logloss([[1.0, 0.0]], [2]) == np.inf
 
+    @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+    def test_a_loss_is_finite_where_a_probability_is_1_or_0(self, dtype):
+        p, y = np.array([1.0, 0.0, 1.0, 0.0], dtype), np.array([1, 0, 0, 1])
+        assert_allclose(np_utils.binary_logloss(p, y), -np.log(1e-15) / 2, rtol=1e-2)
+        assert_allclose(np_utils.binary_logloss(p[:2], y[:2]), 1e-15, rtol=0.2)
+
     def test_norms_are_those_of_keras(self):
         assert_allclose(np_utils.normalize([[3.0, 4.0], [0.0, 0.0]]), [[0.6, 0.8], [0, 0]])
         assert_allclose(np_utils.normalize([[3.0, 4.0], [0.0, 5.0]], 0, 1), [[1, 4 / 9], [0, 5 / 9]])

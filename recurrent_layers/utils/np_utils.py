@@ -134,7 +134,7 @@ def binary_logloss(p: ArrayLike, y: ArrayLike) -> float | Array:
     p, y = _of_samples("p", p), _of_samples("y", y)
     if p.shape != y.shape:
         raise ValueError(f"p and y must have the same shape, got {p.shape} and {y.shape}")
-    p = np.clip(p, 1e-15, 1 - 1e-15)
+    p = np.clip(p.astype("float64"), 1e-15, 1 - 1e-15)  # Of float32, as models predict, 1 - 1e-15 would be 1.
     return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p), axis=0)
 
 
