@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import recurrent_layers as rl
@@ -41,7 +41,7 @@ def test_a_classifier(data):
     assert_array_equal(made.predict(X_test), probabilities.argmax(axis=1))
     assert_allclose(made.score(X_test, y_test), np.mean(probabilities.argmax(axis=1) == y_test))
     assert made.score(X_test, to_categorical(y_test)) == made.score(X_test, y_test)
-    assert made.classes_ == [0, 1, 2] and made.config_ == made.model.get_config()
+    assert made.classes_.tolist() == [0, 1, 2] and made.config_ == made.model.get_config()
     assert all(map(np.array_equal, made.weights_, weights))
     assert all(map(np.array_equal, made.model.get_weights(), weights))
 
@@ -64,6 +64,20 @@ def test_within_scikit_learn(data):
     assert cross_val_score(made, X, y, cv=3).mean() > 0.5
     search = GridSearchCV(made, {"nb_epoch": [1, 20]}, cv=2).fit(X, y)
     assert search.best_params_ == {"nb_epoch": 20}
+
+
+def test_what_they_are_taken_for(data):
+    X, y, _, _ = data
+    made, regressor = classifier(nb_epoch=10), KerasRegressor(rl.Sequential([rl.Dense(4, 1)]))
+    assert is_classifier(made) and not is_regressor(made)
+    assert is_regressor(regressor) and not is_classifier(regressor)
+    # Without a share of each class in each fold, it is tested on a class that it has not seen.
+    in_order = np.argsort(y, kind="stable")
+    assert cross_val_score(made, X[in_order], y[in_order], cv=3).mean() > 0.5
+    assert cross_val_score(made, X, y, cv=2, scoring="roc_auc_ovr").min() > 0.5
+    two = KerasClassifier(rl.Sequential([rl.Dense(4, 2, activation="softmax")]), nb_epoch=10)
+    for scoring in ("f1", "roc_auc"):
+        assert cross_val_score(two, X[y < 2], y[y < 2], cv=2, scoring=scoring).min() > 0.5
 
 
 def test_arguments_are_set_by_their_names():

@@ -36,7 +36,7 @@ class BaseWrapper:
     ----------
     compiled_model_ : Sequential or None
         The copy that :meth:`fit` has trained.
-    classes_ : list of int, or numpy.ndarray
+    classes_ : numpy.ndarray
         The classes that it was given, or the numbers of the outputs.
     config_, weights_
         The config of the model, and the weights with which training began.
@@ -54,6 +54,9 @@ class BaseWrapper:
     >>> estimator.set_params(nb_epoch=10).get_params()["nb_epoch"]
     10
     """
+
+    #: What scikit-learn takes it for: of a classifier, each fold has a share of each class.
+    _estimator_type: str | None = None
 
     def __init__(self, model: Sequential, optimizer: str | Optimizer, loss: Named, train_batch_size: int = 128,
                  test_batch_size: int = 128, nb_epoch: int = 100, shuffle: Shuffle = True, show_accuracy: bool = False,
@@ -77,9 +80,11 @@ class BaseWrapper:
         return type(self)(**copy.deepcopy(self.get_params()))
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.base import BaseEstimator  # Only scikit-learn asks.
+        from sklearn import base  # Only scikit-learn asks.
 
-        return BaseEstimator().__sklearn_tags__()
+        mixins = {"classifier": [base.ClassifierMixin], "regressor": [base.RegressorMixin]}
+        kinds = (*mixins.get(self._estimator_type or "", []), base.BaseEstimator)
+        return type("Estimator", kinds, {})().__sklearn_tags__()
 
     def set_params(self, **params: Any) -> BaseWrapper:
         """Set arguments by their names.
@@ -113,7 +118,7 @@ class BaseWrapper:
         if not isinstance(self.model, Sequential):
             raise ValueError(f"{type(self).__name__} needs a Sequential model, got {shown(self.model)}")
         y = np.asarray(y)
-        classes = list(np.unique(y)) if y.ndim == 1 else np.arange(y.shape[1] if y.ndim else 0)
+        classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1] if y.ndim else 0)
         if y.ndim == 1 and self.loss == "categorical_crossentropy":
             y = to_categorical(y, self.model.output_shape[-1] if self.model.output_shape else None)
         compiled = copy.deepcopy(self.model)
@@ -154,6 +159,8 @@ class KerasClassifier(BaseWrapper):
     (2, 2)
     """
 
+    _estimator_type = "classifier"
+
     def __init__(self, model: Sequential, optimizer: str | Optimizer = "adam", loss: Named = "categorical_crossentropy",
                  **kwargs: Any) -> None:
         super().__init__(model, optimizer, loss, **kwargs)
@@ -184,6 +191,8 @@ class KerasRegressor(BaseWrapper):
     >>> regressor.predict(np.zeros((4, 2))).shape
     (4,)
     """
+
+    _estimator_type = "regressor"
 
     def __init__(self, model: Sequential, optimizer: str | Optimizer = "adam", loss: Named = "mean_squared_error",
                  **kwargs: Any) -> None:
