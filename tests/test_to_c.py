@@ -300,6 +300,14 @@ def test_in_float32(tmp_path):
     assert "1.0;" not in assert_as_predicted(made_of, tmp_path, dtype="float32", lengths=(1, 3, 40)).source
 
 
+def test_a_sum_over_many_timesteps_in_float32(tmp_path):
+    """In float32, numbers that are added to a large sum lose most of their bits."""
+    weights = [np.array([[1.0, 0.5]]), np.zeros(2)]
+    model = rl.Sequential([rl.TimeDistributedDense(1, 2, weights=weights), rl.TimeDistributedMerge("ave")])
+    whole, _ = Compiled(model, tmp_path, "float32", ["-O2"])(np.full((100000, 1), 0.1), 2)
+    assert np.allclose(whole["y"], [0.1, 0.05], rtol=1e-6, atol=0)
+
+
 def test_stateful_layers_begin_anew_with_each_sequence(tmp_path):
     plain = shaken(rl.Sequential([rl.LSTM(4, 6), rl.Dense(6, 2)]))
     stateful = rl.Sequential([rl.LSTM(4, 6, stateful=True), rl.Dense(6, 2)])

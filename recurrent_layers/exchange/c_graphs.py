@@ -491,6 +491,9 @@ class ToC(Translation):
         zero = self.code.number(0.0) if x.is_real else "0"
         first = {"sum": zero, "any": "0", "all": "1", "prod": "1"}.get(name)
         begin = Code("0")
+        # The engine adds up in float64; in float32 each number would be rounded to what the sum has grown to.
+        is_long = any(x.shape[axis].steps or x.shape[axis].rest > ON_STACK for axis in axes)
+        total = self.unique("total") if name == "sum" and x.is_real and self.code.suffix and is_long else None
 
         def index(of_kept, of_axes):
             found = dict(zip(kept, of_kept))
@@ -500,10 +503,13 @@ class ToC(Translation):
         def lines(*of_kept):
             target = made.place(*of_kept)
             inner, used = Block(), len([one for one in of_kept if one != "0"])
-            inner.write(f"{target} = {first or index(of_kept, [begin] * len(axes))};")
+            inner.write(f"double {total} = 0;" if total else
+                        f"{target} = {first or index(of_kept, [begin] * len(axes))};")
 
             def line(*of_axes):
                 number = index(of_kept, of_axes)
+                if total:
+                    return [f"{total} += {number};"]
                 if name in ("sum", "prod"):
                     return [f"{target} {'+' if name == 'sum' else '*'}= {number};"]
                 if name in ("any", "all"):
@@ -511,7 +517,7 @@ class ToC(Translation):
                 return [f"{target} = {self.code.helper(name + 'imum')}({target}, {number});"]
 
             self.loops(inner, [x.shape[axis] for axis in axes], line, used)
-            return inner.lines
+            return [*inner.lines, f"{target} = (real) {total};"] if total else inner.lines
 
         if name in ("max", "min") and not x.is_real:
             self.refuse(f"the {name} of whole numbers")
