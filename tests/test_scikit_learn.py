@@ -46,6 +46,18 @@ def test_a_classifier(data):
     assert all(map(np.array_equal, made.model.get_weights(), weights))
 
 
+def test_a_classifier_of_two_classes_by_one_output(data):
+    X, y, X_test, y_test = data
+    X, y, X_test, y_test = X[y < 2], y[y < 2], X_test[y_test < 2], y_test[y_test < 2]
+    made = KerasClassifier(rl.Sequential([rl.Dense(4, 1, activation="sigmoid")]), loss="binary_crossentropy",
+                           nb_epoch=30, train_batch_size=16)  # fmt: skip
+    made.fit(X, y)
+    expected = (made.predict_proba(X_test)[:, 0] > 0.5).astype(int)
+    assert set(expected) == {0, 1}
+    assert_array_equal(made.predict(X_test), expected)
+    assert_allclose(made.score(X_test, y_test), np.mean(expected == y_test))
+
+
 def test_a_regressor(data):
     X, _, X_test, _ = data
     made = KerasRegressor(rl.Sequential([rl.Dense(4, 1)]), optimizer=rl.optimizers.SGD(lr=0.05), nb_epoch=20)

@@ -9,7 +9,7 @@ from typing import Any, Iterable
 import numpy as np
 
 from recurrent_layers.callbacks import Callback, History
-from recurrent_layers.models import Sequential, Shuffle
+from recurrent_layers.models import ClassMode, Sequential, Shuffle
 from recurrent_layers.optimizers import Optimizer
 from recurrent_layers.typing import Array, ArrayLike, Named
 from recurrent_layers.utils.arguments import shown
@@ -121,8 +121,10 @@ class BaseWrapper:
         classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1] if y.ndim else 0)
         if y.ndim == 1 and self.loss == "categorical_crossentropy":
             y = to_categorical(y, self.model.output_shape[-1] if self.model.output_shape else None)
-        compiled = copy.deepcopy(self.model)
-        compiled.compile(optimizer=self.optimizer, loss=self.loss)
+        compiled, shape = copy.deepcopy(self.model), self.model.output_shape
+        # The largest of a single output would tell nothing.
+        class_mode: ClassMode = "binary" if shape is not None and shape[-1] == 1 else "categorical"
+        compiled.compile(optimizer=self.optimizer, loss=self.loss, class_mode=class_mode)
         history = compiled.fit(
             X, y, batch_size=self.train_batch_size, nb_epoch=self.nb_epoch, verbose=self.verbose, shuffle=self.shuffle,
             show_accuracy=self.show_accuracy, validation_split=self.validation_split,
@@ -166,8 +168,10 @@ class KerasClassifier(BaseWrapper):
         super().__init__(model, optimizer, loss, **kwargs)
 
     def predict(self, X: ArrayLike) -> Array:
-        """The class of each sample."""
-        return self._fitted().predict_classes(X, batch_size=self.test_batch_size, verbose=self.verbose)
+        """The class of each sample: the largest output, or 1 where a single one is above 0.5."""
+        model = self._fitted()
+        classes = model.predict_classes(X, batch_size=self.test_batch_size, verbose=self.verbose)
+        return classes[..., 0] if model.class_mode == "binary" else classes
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of each class, for each sample."""
