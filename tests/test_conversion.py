@@ -191,11 +191,21 @@ class TestWithoutThem:
         state = {**torch_state(5), **dict.fromkeys(names, np.ones((20, 5)))}
         assert type(from_torch(state)) is SimpleRNN and type(from_torch(state, layer=1)) is LSTM
 
+    def test_of_both_directions_each_comes_alone(self):
+        both = drawn(Bidirectional(LSTM(4, 5, inner_activation="sigmoid", return_sequences=True)))
+        state = to_torch(both.forward)
+        state.update({f"{name}_reverse": np.random.randn(*weight.shape) for name, weight in state.items()})
+        forward, backward = (from_torch({name.replace("_reverse", ""): weight for name, weight in state.items()
+                                         if name.endswith("_reverse") == is_backward}) for is_backward in (False, True))
+        both.set_weights(forward.get_weights() + backward.get_weights())
+        turned = engine.function([backward.input], backward.get_output(), allow_input_downcast=True)(X[:, ::-1])
+        assert_allclose(output(both), np.concatenate([output(forward), turned[:, ::-1]], axis=-1), rtol=1e-10)
+
     @pytest.mark.parametrize("state, arguments, message", [
         (torch_state(15), {"nonlinearity": "relu"}, "a torch.nn.GRU, which always has 'tanh'"),
         (torch_state(5), {"layer": 1}, "there is no weight_ih_l1"),
         (torch_state(5), {"nonlinearity": "gelu"}, "'tanh' or 'relu'"),
-        (dict(torch_state(5), weight_ih_l0_reverse=0), {}, "bidirectional"),
+        (dict(torch_state(5), weight_ih_l0_reverse=0), {}, "bidirectional.*a layer of each direction.*from_onnx"),
     ])  # fmt: skip
     def test_what_comes_wrong_from_torch_is_refused(self, state, arguments, message):
         with pytest.raises(ValueError, match=message):

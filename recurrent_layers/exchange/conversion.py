@@ -293,8 +293,13 @@ def _weights_of_torch(state_dict: dict[str, ArrayLike] | Path, layer: int, prefi
     if not set(names[:2]) <= set(state_dict):
         raise ValueError(f"there is no {names[0]} and {names[1]} among {_some_of(state_dict)}{_prefixes(state_dict)}")
     state_dict = {key: value for key, value in state_dict.items() if key.startswith(prefix)}
-    if f"{prefix}weight_ih_l{layer}_reverse" in state_dict or f"{prefix}weight_hr_l{layer}" in state_dict:
-        raise ValueError("bidirectional modules and those with proj_size have no equal here")
+    if f"{prefix}weight_hr_l{layer}" in state_dict:
+        raise ValueError("modules with proj_size have no equal here")
+    if f"{prefix}weight_ih_l{layer}_reverse" in state_dict:
+        raise ValueError("this module is bidirectional, and what is made here goes one way: make a layer of each "
+                         "direction, of the one that goes backwards with '_reverse' taken out of the names, and set "
+                         "the weights of a Bidirectional to those of both, the one that goes forwards first; or export "
+                         "the module to ONNX, and read that by from_onnx")
     others = sorted(key for key in state_dict
                     if re.search(f"_l{layer}(?![0-9])", key[len(prefix):]) and key not in names)  # fmt: skip
     if others:
