@@ -63,8 +63,15 @@ class Regularizer(PortableState):
         return call_of(self)
 
     def get_config(self) -> Config:
-        """The class's name and its arguments, as a dict for JSON."""
-        return {"name": type(self).__name__}
+        """The class's name and its arguments, each of which is an attribute of its name, as a dict for JSON."""
+        config: Config = {"name": type(self).__name__}
+        for argument, parameter in inspect.signature(type(self)).parameters.items():
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                if not hasattr(self, argument):
+                    raise AttributeError(f"the config of {type(self).__name__} needs all arguments of its __init__, "
+                                         f"but it has not kept {argument}: let it set self.{argument}")
+                config[argument] = getattr(self, argument)
+        return config
 
 
 class _OfNorms(Regularizer):
@@ -73,9 +80,6 @@ class _OfNorms(Regularizer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1 = number("l1", l1, least=0.0)
         self.l2 = number("l2", l2, least=0.0)
-
-    def get_config(self) -> Config:
-        return dict(super().get_config(), l1=self.l1, l2=self.l2)
 
 
 class WeightRegularizer(_OfNorms):

@@ -393,6 +393,22 @@ class TestTraining:
             value = regularizer(value)
         assert_allclose(engine.function([loss], value)(1.0), 1 + 3 * 3 + 0.5)
 
+    def test_the_arguments_of_ones_own_are_in_its_config(self):
+        class L4(regularizers.Regularizer):
+            def __init__(self, strength=0.01):
+                self.strength = strength
+
+        class Forgetful(regularizers.Regularizer):
+            def __init__(self, strength=0.01):
+                pass
+
+        model = rl.Sequential([rl.Dense(2, 1, W_regularizer=L4(5.0), activity_regularizer=L4(2.0))])
+        layer, = rl.model_from_json(model.to_json(), custom_objects={"L4": L4}).layers
+        assert (layer.W_regularizer.strength, layer.activity_regularizer.strength) == (5.0, 2.0)
+        assert repr(layer.W_regularizer) == "L4(strength=5.0)"
+        with pytest.raises(AttributeError, match="Forgetful needs .* not kept strength: let it set self.strength"):
+            rl.Dense(2, 1, W_regularizer=Forgetful()).get_config()
+
     @pytest.mark.parametrize("get, name, arguments, made", [
         (constraints.get, "maxnorm", {"m": 3}, constraints.MaxNorm),
         (regularizers.get, "l2", {"l": 0.5}, regularizers.WeightRegularizer),
