@@ -226,6 +226,31 @@ def test_both_ways_are_trained_or_none():
         model.compile("sgd", "mse")
 
 
+def test_both_directions_have_penalties_and_constraints_of_ones_own():
+    class L4(rl.regularizers.Regularizer):
+        def __init__(self, strength):
+            self.strength = strength
+
+        def __call__(self, loss):
+            return loss + self.strength * T.sum(self.target ** 4)
+
+    class Halving(rl.constraints.Constraint):
+        def __call__(self, p):
+            return p / 2
+
+    both = rl.Bidirectional(rl.SimpleRNN(INPUT_DIM, OUTPUT_DIM, W_regularizer=L4(2.0), U_constraint=Halving()))
+    _, regularizers, constraints, _ = both.get_params()
+    loss = T.constant(0.0)
+    for regularizer in regularizers:
+        loss = regularizer(loss)
+    W, _, _, W_backwards, _, _ = both.get_weights()
+    assert_allclose(loss.eval(), 2 * np.sum(W ** 4) + 2 * np.sum(W_backwards ** 4))
+    assert type(constraints[1]) is type(constraints[4]) is Halving
+    model = rl.Sequential([both])
+    again = rl.model_from_json(model.to_json(), custom_objects={"L4": L4, "Halving": Halving})
+    assert again.get_config() == model.get_config() and again.layers[0].backward.W_regularizer.strength == 2.0
+
+
 # ---- Chance ---------------------------------------------------------------------------------------------------
 
 

@@ -85,7 +85,10 @@ class Bidirectional(MaskedLayer):
             raise ValueError(f"this {type(layer).__name__} stands behind another layer: make a new one")
         self.merge = choice("merge", merge, *_MERGED)
         self.forward = self.layer = layer
-        self.backward = type(layer).from_config(dict(layer.get_config(), go_backwards=True))
+        config = dict(layer.get_config(), go_backwards=True)
+        # Those of the user's own have no name by which they would be found again.
+        rules = {name: getattr(layer, name, None) for name in config if name.endswith(("_regularizer", "_constraint"))}
+        self.backward = type(layer).from_config({**config, **rules})
         self.input = T.tensor3("Bidirectional_input")
         for one in (self.forward, self.backward):
             one.set_previous(_Input(self))
