@@ -687,6 +687,18 @@ class TestJson:
         with pytest.raises(ValueError, match=f"your class {kind} has the name of one of this library's"):
             model.to_json()
 
+    @pytest.mark.parametrize("kind, base, make", [
+        ("LSTM", rl.LSTM, lambda own: rl.Bidirectional(own(2, 3))),
+        ("MaxNorm", constraints.Constraint, lambda own: rl.LSTM(2, 3, U_constraint=own())),
+        ("nonneg", constraints.Constraint, lambda own: rl.Bidirectional(rl.LSTM(2, 3, U_constraint=own()))),
+        ("l2", rl.regularizers.Regularizer, lambda own: rl.LSTM(2, 3, W_regularizer=own())),
+        ("ActivityRegularizer", rl.regularizers.Regularizer, lambda own: rl.LSTM(2, 3, activity_regularizer=own())),
+    ])  # fmt: skip
+    def test_a_class_of_the_name_of_another_one_within_a_layer(self, kind, base, make):
+        model = Sequential([make(type(kind, (base,), {}))])
+        with pytest.raises(ValueError, match=f"your class {kind} has the name of one of this library's"):
+            model.to_json()
+
     def test_numbers_of_numpy_are_numbers(self):
         model = Sequential([SimpleRNN(2, 3), Dropout(np.float32(0.5))])
         model.compile(optimizers.RMSprop(epsilon=np.float64(1e-3)), "mse")

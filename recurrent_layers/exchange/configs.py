@@ -85,11 +85,16 @@ def from_yaml(text):
 
 
 def check_name(thing):
-    """Raise if an object would come back from its config as one of ours, whose class has the same name."""
-    ours = {**LAYERS, **optimizers.KNOWN}.get(type(thing).__name__, type(thing))
-    if not issubclass(ours, type(thing)):  # A stack comes back as one that can be trained.
+    """Raise if an object, or one in it, would come back from its config as one of ours, which has the same name."""
+    known = {**LAYERS, **optimizers.KNOWN, **constraints.KNOWN, **regularizers.KNOWN}
+    ours = known.get(type(thing).__name__, type(thing))
+    # A stack comes back as one that can be trained.
+    if not isinstance(ours, type) or not issubclass(ours, type(thing)):
         raise ValueError(f"your class {type(thing).__qualname__} has the name of one of this library's, which it would "
                          "be when it is read again: give it another name")
+    for name, part in getattr(thing, "__dict__", {}).items():
+        if hasattr(part, "get_config") and (name == "forward" or name.endswith(("_regularizer", "_constraint"))):
+            check_name(part)
 
 
 def from_json(text):
