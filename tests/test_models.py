@@ -807,6 +807,18 @@ def test_a_constraint_makes_values():
         model.compile("sgd", "mse")
 
 
+def test_an_optimizer_that_is_compiled_again_counts_on():
+    sgd, steps = optimizers.SGD(lr=1.0, decay=1.0), []
+    for _ in range(2):
+        model = Sequential([Dense(1, 1, weights=[[[0.0]], [0.0]])])
+        model.compile(sgd, lambda y_true, y_pred: (y_pred - y_true).mean(axis=-1))  # All gradients are 1.
+        for _ in range(3):
+            before = model.get_weights()[1][0]
+            model.train_on_batch([[0.0]], [[0.0]])
+            steps.append(before - model.get_weights()[1][0])
+    assert_allclose(steps, [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6], rtol=1e-6)
+
+
 def test_an_optimizer_forgets():
     """Its memory is NaN after one bad step, and weights that are set again do not help."""
     model, (X, y) = classifier(), data(8)

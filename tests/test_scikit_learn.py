@@ -24,6 +24,14 @@ def classifier(**named):
     return KerasClassifier(model, **{"nb_epoch": 30, "train_batch_size": 16, **named})
 
 
+def test_a_second_fit_is_that_of_the_first(data):
+    X, y, *_ = data
+    made = classifier(optimizer=rl.optimizers.SGD(lr=0.5, decay=0.1, momentum=0.9), nb_epoch=2, shuffle=False)
+    fits = [(made.fit(X, y).history["loss"], made.predict_proba(X)) for _ in range(2)]
+    assert fits[0][0] == fits[1][0]
+    assert_array_equal(fits[0][1], fits[1][1])
+
+
 def test_a_classifier(data):
     X, y, X_test, y_test = data
     made = classifier(optimizer="sgd", show_accuracy=True)

@@ -124,7 +124,8 @@ class BaseWrapper:
         compiled, shape = copy.deepcopy(self.model), self.model.output_shape
         # The largest of a single output would tell nothing.
         class_mode: ClassMode = "binary" if shape is not None and shape[-1] == 1 else "categorical"
-        compiled.compile(optimizer=self.optimizer, loss=self.loss, class_mode=class_mode)
+        # An optimizer counts on in another model.
+        compiled.compile(optimizer=copy.deepcopy(self.optimizer), loss=self.loss, class_mode=class_mode)
         history = compiled.fit(
             X, y, batch_size=self.train_batch_size, nb_epoch=self.nb_epoch, verbose=self.verbose, shuffle=self.shuffle,
             show_accuracy=self.show_accuracy, validation_split=self.validation_split,
