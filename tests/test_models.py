@@ -678,6 +678,20 @@ class TestJson:
         with pytest.raises(ValueError, match="JSON cannot hold <function .*tanh"):
             Sequential([SimpleRNN(2, 3, activation=tanh)]).to_json()
 
+    def test_two_functions_of_one_name_are_refused(self):
+        def squashing(sharper):
+            def squash(x):
+                return T.tanh(sharper * x)
+            return squash
+
+        twice = squashing(2.0)
+        model = Sequential([Dense(2, 2, activation=twice), Dense(2, 2, activation=twice)])
+        again = model_from_json(model.to_json(), custom_objects={"squash": twice})
+        assert again.layers[0].activation is again.layers[1].activation is twice
+        model.add(Dense(2, 2, activation=squashing(3.0)))
+        with pytest.raises(ValueError, match="two functions that are called squash, by which only one of them would"):
+            model.to_json()
+
     @pytest.mark.parametrize("kind", ["SimpleRNN", "SGD"])
     def test_a_class_of_the_name_of_another_one(self, kind):
         own = type(kind, (getattr(optimizers, kind, SimpleRNN),), {})

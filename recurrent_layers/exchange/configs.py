@@ -19,14 +19,18 @@ def as_json(config, **options):
     Raises
     ------
     ValueError
-        If there is something in it for which JSON has no name, such as a lambda.
+        If there is something in it for which JSON has no name, such as a lambda, or one name for two things.
     """
+    named = {}
 
     def plain(value):
         if isinstance(value, np.generic):
             return value.item()
         name = getattr(value, "__name__", "")
         if callable(value) and name.isidentifier() and name not in OURS:
+            if named.setdefault(name, value) != value:
+                raise ValueError(f"JSON cannot hold two functions that are called {name}, by which only one of them "
+                                 "would be found again: give the other one another name")
             return name
         raise ValueError(f"JSON cannot hold {shown(value)}: use a function of recurrent_layers by its name or one of "
                          "your own that has a name which none of ours has, or keep the architecture in Python and save "
