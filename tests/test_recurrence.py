@@ -128,7 +128,11 @@ def test_functions_of_a_number_are_right_everywhere(name, function, by_numpy, fl
     np.testing.assert_allclose(found, expected.astype(floatX), rtol=8 * eps, atol=0)
 
 
-@pytest.mark.parametrize("activation", ["softmax", lambda x: x - x.mean(axis=1, keepdims=True)])
+def log_softmax(x):
+    return engine.LogSoftmax(*[1] * (engine.NAME == "PyTensor"))(x)
+
+
+@pytest.mark.parametrize("activation", ["softmax", log_softmax, lambda x: x - x.mean(axis=1, keepdims=True)])
 def test_activations_of_whole_rows_run_in_c(activation):
     check(SimpleRNN(4, 20, activation=activation), masked=False)
 

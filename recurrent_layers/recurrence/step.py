@@ -311,7 +311,8 @@ class Reading:
             return powers / words.row_sum(powers)
         if engine.is_softmax(node, LogSoftmax):
             x = self.read(node.inputs[0])
-            return x - words.row_max(x) - T.log(words.row_sum(self._powers(node.inputs[0])))
+            shifted = x - _shift(x)
+            return shifted - T.log(words.row_sum(T.exp(shifted)))
         if engine.reduction(node) and node.outputs[0] is variable:
             return self._reduction(node)
         raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
@@ -327,7 +328,7 @@ class Reading:
 
     def _powers(self, variable):
         x = self.read(variable)
-        return T.exp(x - words.constant(words.row_max(x)))
+        return T.exp(x - _shift(x))
 
     def _elementwise(self, node):
         if len(node.outputs) > 1:
@@ -421,6 +422,11 @@ class Reading:
 
     WAYS = [(Elemwise, _elementwise), (DimShuffle, _transposition), (Subtensor, _cut), (Join, _joined),
             (Alloc, _filled), ((Rebroadcast, SpecifyShape), _same), ((ViewOp, words.OfColumns), _viewed)]  # fmt: skip
+
+
+def _shift(x):
+    """What is taken from x before its powers, so that they stay small: it cancels out, and so does its gradient."""
+    return words.constant(words.row_max(x))
 
 
 def _number(index):
