@@ -275,6 +275,24 @@ def test_products_with_matrices_and_vectors(product):
     compare(build, X, H, U, U[0])
 
 
+def test_sums_of_truth_values_count_them():
+    def build(scan, x, h):
+        def step(x_t, h_tm1):
+            is_large = T.concatenate([T.cast(x_t > 0, "int8"), T.tanh(h_tm1)], axis=1)
+            number = T.sum(x_t > h_tm1, axis=1, keepdims=True) + T.max(h_tm1 > x_t, axis=1, keepdims=True)
+            return T.tanh(x_t * number / 2.0 + h_tm1 * T.sum(is_large, axis=1, keepdims=True))
+
+        outputs, updates = scan(step, x, h)
+        return [outputs] + T.grad(T.sum(outputs ** 2), [x, h]), updates
+
+    compare(build, X, H)
+
+
+def test_sums_of_large_numbers_run_by_scan():
+    compare(lambda scan, x, h: scan(lambda x_t, h_tm1: h_tm1 + T.sum(T.cast(x_t, "int32"), axis=1, keepdims=True),
+                                    x, h), X * 100, H, in_c=False)  # fmt: skip
+
+
 def test_a_loop_without_states():
     compare(lambda scan, x: scan(lambda x_t: T.tanh(T.dot(x_t, U)), x), X, in_c=None)
 

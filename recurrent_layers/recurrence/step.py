@@ -392,15 +392,17 @@ class Reading:
         parts = joined_columns(node)
         if parts is None or parts[0].ndim != 2:
             raise Unsupported("samples, joined")
-        return words.join([self.read(part) for part in parts])
+        return words.join([T.cast(self.read(part), node.outputs[0].dtype) for part in parts])
 
     def _reduction(self, node):
         function, axes = engine.reduction(node)
         argument = self.read(node.inputs[0])
         if node.inputs[0].ndim != 2 or axes not in (1, (1,), [1]):
             raise Unsupported(f"{node.op} over samples")
+        if not argument.dtype.startswith("float") and argument.dtype not in _SMALL:
+            raise Unsupported(f"{node.op} of {argument.dtype}")
         if isinstance(function, scalar.Add):
-            return words.row_sum(argument)
+            return words.row_sum(T.cast(argument, node.outputs[0].dtype))  # Truth values are counted in int64.
         if isinstance(function, type(scalar.maximum)):
             return words.row_max(argument)
         raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
@@ -422,6 +424,10 @@ class Reading:
 
     WAYS = [(Elemwise, _elementwise), (DimShuffle, _transposition), (Subtensor, _cut), (Join, _joined),
             (Alloc, _filled), ((Rebroadcast, SpecifyShape), _same), ((ViewOp, words.OfColumns), _viewed)]  # fmt: skip
+
+
+# Of these, C code adds up a row in float32 and loses nothing.
+_SMALL = ("bool", "int8", "uint8")
 
 
 def _shift(x):

@@ -3,7 +3,7 @@
 They stand in the graph of a step, and in that of its gradient, while the engine derives and simplifies it.
 """
 
-from recurrent_layers.engine import Apply, DisconnectedType, Op
+from recurrent_layers.engine import Apply, DisconnectedType, Op, config
 from recurrent_layers.engine import tensor as T
 
 
@@ -13,6 +13,14 @@ def matrix(dtype):
 
 def column(dtype):
     return T.TensorType(dtype, (False, True))()
+
+
+def _has_gradient(x):
+    return x.dtype.startswith("float")
+
+
+def _zeros_like(x):
+    return T.zeros_like(x, dtype=config.floatX)
 
 
 class Word(Op):
@@ -107,7 +115,7 @@ class RowSum(Word):
         return Apply(self, [x], [column(x.dtype)])
 
     def grad(self, inputs, output_gradients):
-        return [spread(output_gradients[0], inputs[0])]
+        return [spread(output_gradients[0], inputs[0]) if _has_gradient(inputs[0]) else _zeros_like(inputs[0])]
 
 
 class RowMax(Word):
@@ -117,6 +125,8 @@ class RowMax(Word):
         return Apply(self, [x], [column(x.dtype)])
 
     def L_op(self, inputs, outputs, output_gradients):
+        if not _has_gradient(inputs[0]):
+            return [_zeros_like(inputs[0])]
         return [T.cast(T.eq(inputs[0], outputs[0]), inputs[0].dtype) * output_gradients[0]]
 
 
