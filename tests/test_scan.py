@@ -293,6 +293,42 @@ def test_sums_of_large_numbers_run_by_scan():
                                     x, h), X * 100, H, in_c=False)  # fmt: skip
 
 
+def test_a_number_of_each_sample_is_spread_over_as_many_columns_as_there_are():
+    narrow, wide = (engine.shared(np.random.RandomState(width).randn(3, width)) for width in (2, 21))
+
+    def build(scan, x, c, h):
+        def step(x_t, c_t, h_tm1, g_tm1):
+            c_t = c_t.dimshuffle(0, "x")
+            spread = T.zeros_like(h_tm1) + c_t
+            total = T.sum(x_t + c_t, axis=1, keepdims=True) + T.sum(spread, axis=1, keepdims=True)
+            total = total + sum(T.sum(T.dot(h_tm1, U), axis=1, keepdims=True) for U in (narrow, wide))
+            return (T.tanh(total * x_t), T.zeros_like(g_tm1) + T.tanh(c_t), nnet.softmax(spread) * h_tm1,
+                    T.concatenate([spread, h_tm1], axis=1))  # fmt: skip
+
+        outputs, updates = scan(step, [x, c], [h, h, None, None])
+        cost = sum(T.sum(output ** 2) for output in outputs)
+        return list(outputs) + T.grad(cost, [x, c, h, narrow, wide]), updates
+
+    compare(build, X, X[:, :, 0], H)
+
+
+def test_a_mask_may_choose_a_number_for_all_columns():
+    def build(scan, x, c, mask, h):
+        outputs, updates = scan(lambda x_t, c_t, mask_t, h_tm1: T.switch(
+            mask_t.dimshuffle(0, "x"), c_t.dimshuffle(0, "x"), h_tm1), [x, c, mask], h)  # fmt: skip
+        return [outputs] + T.grad(T.sum(outputs ** 2), [c, h]), updates
+
+    compare(build, X, X[:, :, 0], X[:, :, 0] > 0, H)
+
+
+def test_a_state_of_many_columns_that_gets_one_is_refused():
+    x, h = T.tensor3(), T.matrix()
+    for which, mode in ((own_scan, BY_SCAN), (scan, IN_C)):
+        with pytest.raises(Exception, match="same recurrent state"):
+            outputs, _ = which(lambda x_t, h_tm1: T.mean(h_tm1 + x_t, axis=1, keepdims=True), x, h)
+            engine.function([x, h], outputs, mode=mode)
+
+
 def test_a_loop_without_states():
     compare(lambda scan, x: scan(lambda x_t: T.tanh(T.dot(x_t, U)), x), X, in_c=None)
 

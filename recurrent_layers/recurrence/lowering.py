@@ -37,6 +37,24 @@ class Lowering:
             waiting += missing
         return self._values[variable]
 
+    def whole(self, variable):
+        """The value of a variable, with as many columns as that has, be they all the same."""
+        value = self.value(variable)
+        if not value.is_column or variable.ndim < 2 or variable.broadcastable[1]:
+            return value
+        return self.graph.filled(value, self._columns(variable))
+
+    def _columns(self, variable):
+        """The columns of a variable that are all the same: those of what it is spread like."""
+        waiting = [variable]
+        while waiting:
+            last = waiting.pop()
+            if not self.value(last).is_uniform:
+                return self.value(last).columns
+            likes = _likes(last.owner) if last.owner is not None else []
+            waiting += [like for like in likes if like.ndim == 2 and not like.broadcastable[1]]
+        raise Unsupported("the number of columns of what has any number of them")
+
     def _of(self, variable):
         node = variable.owner
         if isinstance(variable, Constant) and variable.data.size == 1:
@@ -49,7 +67,7 @@ class Lowering:
                 return way(self, node, *values)
         function, axes = engine.reduction(node) or (None, None)
         if isinstance(function, scalar.Add) and axes in (1, (1,), [1]):
-            return self.graph.reduce("sum", *values)
+            return self._sum(node, *values)
         raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
 
     def _map(self, node, *values):
@@ -75,6 +93,7 @@ class Lowering:
         return value
 
     def _cut(self, node, value):
+        value = self.whole(node.inputs[0])
         return self.graph.cut(value, *_bounds(node.op, value), node.op.is_column)
 
     def _of_columns(self, node, value):
@@ -83,6 +102,7 @@ class Lowering:
         return value
 
     def _placed(self, node, columns, like):
+        columns, like = map(self.whole, node.inputs)
         begin, end = _bounds(node.op, like)
         zero = self.graph.constant(0.0, columns.dtype)
         placed = self.graph.join([(zero, begin), (columns, end - begin), (zero, like.extent - end)])
@@ -91,10 +111,12 @@ class Lowering:
         return placed
 
     def _joined(self, node, *parts):
+        parts = map(self.whole, node.inputs)
         return self.graph.join([(part, _extent(part)) for part in parts])
 
     def _part(self, node, value, *parts):
         number = node.op.number
+        value, *parts = map(self.whole, node.inputs)
         begin = Extent()
         for part in parts[:number]:
             begin = begin + _extent(part)
@@ -103,13 +125,13 @@ class Lowering:
         return self.graph.cut(value, begin, begin + _extent(parts[number]), parts[number].is_column)
 
     def _sum(self, node, value):
-        return self.graph.reduce("sum", value)
+        return self.graph.reduce("sum", self.whole(node.inputs[0]))
 
     def _max(self, node, value):
         return self.graph.reduce("max", value)
 
     def _count(self, node, value):
-        return self.graph.count(value, node.outputs[0].dtype)
+        return self.graph.count(self.whole(node.inputs[0]), node.outputs[0].dtype)
 
     WAYS = [(Elemwise, _map), (Dot, _product), (words.Cut, _cut), (words.Placed, _placed), (words.Joined, _joined),
             (words.Part, _part), (words.OfColumns, _of_columns),
@@ -124,6 +146,13 @@ def _arguments(variable):
         return []
     is_of_first = isinstance(node.op, (Dot, DimShuffle, Alloc, words.Spread))
     return node.inputs[:1] if is_of_first else node.inputs
+
+
+def _likes(node):
+    """The inputs of a node that have as many columns as what it gives, or one."""
+    if isinstance(node.op, (words.Spread, words.Placed)):
+        return node.inputs[1:]
+    return node.inputs if isinstance(node.op, (Elemwise, ViewOp, words.Held)) else []
 
 
 def _extent(value):

@@ -88,7 +88,9 @@ class Program:
         while found != numbers:  # What is of one width should be so from the beginning.
             numbers, self.graph = found, Graph(found)
             lowering = self._lowering(own, reading, len(step.states))
-            self._take(derived, [[lowering.value(variable) for variable in part] for part in parts])
+            results, *others = parts
+            results = [lowering.whole(variable) for variable in results]
+            self._take(derived, [results, *([lowering.value(variable) for variable in part] for part in others)])
             self._fit_columns()
             found = self.graph.find_numbers()
         self.forward = [*self.states, *self.outputs]

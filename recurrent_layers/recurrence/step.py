@@ -102,7 +102,9 @@ class Step(NamedTuple):
         for k, sequence in enumerate(self.sequences):
             if sequence.dtype in ("bool", "int8", "uint8") and _is_column(sequence) and all(
                     _is_same(condition, sequence) and otherwise is state.before[state.taps.index(-1)]
-                    for (condition, _, otherwise), state in zip(chosen, self.states)):  # fmt: skip
+                    # Else the choice is what spreads it over the columns.
+                    and after.broadcastable == state.after.broadcastable
+                    for (condition, after, otherwise), state in zip(chosen, self.states)):  # fmt: skip
                 return k, self.with_results([after for _, after, _ in chosen])
         return None, self
 
@@ -253,6 +255,8 @@ class Reading:
         for k, state in enumerate(step.states):
             for tap, variable in zip(state.taps, state.before):
                 self._give(variable, Leaf("before", k, -tap))
+        if any(_is_column(state.after) and not _is_column(before) for state in step.states for before in state.before):
+            raise Unsupported("a state of one column, made of one that may have more")
         self.results = [self.read(result) for result in step.results]
         self.dtype = self.results[0].dtype
         for variable in [*self.results, *self.leaves]:

@@ -295,7 +295,10 @@ class Graph:
 
     def filled(self, value, columns):
         """So many columns of what is the same in all of them."""
-        return self._make("map", scalar.identity, (value,), value.dtype, False, columns)
+        key = ("filled", value, columns.root())
+        if key not in self._made:
+            self._made[key] = Value("map", scalar.identity, (value,), value.dtype, False, columns)
+        return self._made[key]
 
     def product(self, left, weight, is_transposed, columns):
         """A value times a weight."""
@@ -307,6 +310,10 @@ class Graph:
         """The columns of a value from `begin` on, and before `end`."""
         if value.is_uniform or (begin == Extent() and end == value.extent and not is_column):
             return value
+        if value.kind == "map" and all(argument.is_uniform for argument in value.arguments) and not is_column:
+            columns = self._new_columns()
+            columns.extents.append(end - begin)
+            return self.filled(value.arguments[0], columns)
         if value.kind == "map":
             arguments = [self.cut(argument, begin, end, is_column) for argument in value.arguments]
             return self.map(value.detail, arguments, value.dtype)
