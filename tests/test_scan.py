@@ -154,6 +154,18 @@ def test_columns_up_to_the_last_are_as_many_as_others():
         function(np.ones((2, 1, 13)), np.ones((1, 3)), np.ones((3, 13)))
 
 
+def test_columns_before_the_first_are_refused():
+    x, h = T.tensor3(), T.matrix()
+    (_, *outputs), _ = scan(lambda x_t, h_tm1: (x_t + h_tm1, h_tm1[:, -4], h_tm1[:, -4:-1], h_tm1[:, 2:-3]), x,
+                            [h, None, None, None])  # fmt: skip
+    functions = [engine.function([x, h], output, mode=IN_C) for output in outputs]
+    assert all(map(is_in_c, functions))
+    for function in functions:
+        with pytest.raises(ValueError, match="cut where there are none"):
+            function(np.ones((2, 2, 3)), np.ones((2, 3)))
+        function(np.ones((2, 2, 5)), np.ones((2, 5)))
+
+
 class TestDerivativesOfDerivatives:
     """Against differences, along a direction of all that a recurrence takes."""
 

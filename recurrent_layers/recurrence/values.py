@@ -322,8 +322,10 @@ class Graph:
             return self.cut(value.arguments[0], start + begin, start + end, is_column)
         if value.kind == "join":
             return self._cut_of_joined(value, begin, end, is_column)
-        if end != value.extent:
-            self.limits.append((end, value.extent))
+        # Also that they begin where there are some: -5 is before the first of four.
+        for less, more in ((Extent(), begin), (begin, end), (end, value.extent)):
+            if not less.is_at_most(more):
+                self.limits.append((less, more))
         columns = None
         if not is_column:
             columns = self._new_columns()
