@@ -305,6 +305,16 @@ def test_sums_of_large_numbers_run_by_scan():
                                     x, h), X * 100, H, in_c=False)  # fmt: skip
 
 
+def test_what_is_of_its_own_for_each_sample_beside_a_product_by_scan():
+    results = []
+    for which in (scan, own_scan):
+        x, c, h = T.tensor3(), T.matrix(), T.matrix()
+        outputs, _ = which(lambda x_t, h_tm1, c: T.tanh(T.dot(x_t * c, U) + c + h_tm1), x, h, c)
+        gradients = T.grad(T.sum(outputs), [x, c, h])
+        results.append(engine.function([x, c, h], [outputs] + gradients, mode=BY_SCAN)(X, H + 1, H))
+    assert_same(*results)
+
+
 def test_a_number_of_each_sample_is_spread_over_as_many_columns_as_there_are():
     narrow, wide = (engine.shared(np.random.RandomState(width).randn(3, width)) for width in (2, 21))
 

@@ -154,8 +154,11 @@ class Step(NamedTuple):
             given = [one for one in node.inputs if one not in fixed and not isinstance(one, Constant)]
             sources = {made_of.get(variable) for variable in given}
             is_product = engine.product(node) is not None and node.inputs[1] not in given
-            is_fine = is_product or isinstance(node.op, (Elemwise, words.OfColumns)) or isinstance(
+            is_of_rows = isinstance(node.op, (Elemwise, words.OfColumns)) or isinstance(
                 node.op, Join) and joined_columns(node) is not None  # fmt: skip
+            # What is fixed but of its own for each sample has other rows than those of all steps.
+            is_fine = is_product or is_of_rows and all(
+                one in given or one.ndim < 2 or one.broadcastable[0] for one in node.inputs)
             if not given:
                 fixed.update(node.outputs)
             elif len(sources) == 1 and None not in sources and is_fine and node.outputs[0].ndim == 2:
