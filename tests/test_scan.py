@@ -305,6 +305,13 @@ def test_sums_of_large_numbers_run_by_scan():
                                     x, h), X * 100, H, in_c=False)  # fmt: skip
 
 
+def test_products_of_integers_run_by_scan():
+    def build(scan, x, h):
+        return scan(lambda x_t, h_tm1: T.tanh(T.dot(x_t, U) + h_tm1), x, h)
+
+    compare(build, (X > 0).astype("int8"), H, in_c=False)
+
+
 def test_what_is_of_its_own_for_each_sample_beside_a_product_by_scan():
     results = []
     for which in (scan, own_scan):

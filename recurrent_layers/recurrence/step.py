@@ -354,6 +354,8 @@ class Reading:
         left = self.read(left)
         if right.owner is not None or any(right.broadcastable) or left.broadcastable != (False, False):
             raise Unsupported("a product that is not one of a state or an input with a weight")
+        if left.dtype != right.dtype:
+            raise Unsupported(f"a product of {left.dtype} with {right.dtype}")
         return T.dot(left, self._weight(right, "matrix"))
 
     def _transposition(self, node):
