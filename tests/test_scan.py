@@ -312,6 +312,16 @@ def test_products_of_integers_run_by_scan():
     compare(build, (X > 0).astype("int8"), H, in_c=False)
 
 
+def test_an_output_as_a_vector_and_as_a_column():
+    def build(scan, x, h):
+        def step(x_t, h_tm1):
+            return x_t + h_tm1, T.sum(x_t, axis=1), T.sum(x_t, axis=1, keepdims=True)
+
+        return scan(step, x, [h, None, None])
+
+    compare(build, X, H, in_c=False)
+
+
 def test_what_is_of_its_own_for_each_sample_beside_a_product_by_scan():
     results = []
     for which in (scan, own_scan):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from recurrent_layers import engine
 from recurrent_layers.engine import Dot, scalar
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.graphs import simplified
 from recurrent_layers.recurrence.lowering import Lowering
 from recurrent_layers.recurrence.step import Leaf, Reading
@@ -93,6 +94,9 @@ class Program:
             self._take(derived, [results, *([lowering.value(variable) for variable in part] for part in others)])
             self._fit_columns()
             found = self.graph.find_numbers()
+        forms_of_outputs = set(zip(self.outputs, self.are_vectors[len(self.states):]))
+        if len(forms_of_outputs) > len(set(self.outputs)):
+            raise Unsupported("the same output as a vector and as a column")
         self.forward = [*self.states, *self.outputs]
         self.backward = [gradient for taps in self.carried_on for _, gradient in taps]
         self.backward += [gradient for _, gradient in self.gradients] + [product.gradient for product in self.products]
