@@ -351,6 +351,25 @@ def test_a_number_of_each_sample_is_spread_over_as_many_columns_as_there_are():
     compare(build, X, X[:, :, 0], H)
 
 
+def test_arrays_that_are_filled():
+    """By a vector, as each sample's row, though there are as many samples as columns; and by a number of each."""
+
+    def build(number):
+        def build(scan, x, h, b):
+            def step(x_t, h_tm1):
+                column = T.sum(x_t, axis=1, keepdims=True)
+                return h_tm1 + T.alloc(b, h_tm1.shape[0], h_tm1.shape[1]), T.alloc(column, x_t.shape[0], number(x_t))
+
+            (outputs, filled), updates = scan(step, x, [h, None])
+            return [outputs, filled] + T.grad(T.sum(outputs ** 2) + T.sum(filled ** 2), [x, h, b]), updates
+
+        return build
+
+    h = np.random.randn(3, 3)
+    compare(build(lambda x_t: x_t.shape[1]), np.random.randn(2, 3, 3), h, H[0])
+    compare(build(lambda x_t: 3), np.random.randn(2, 3, 3), h, H[0], in_c=False)
+
+
 def test_a_mask_may_choose_a_number_for_all_columns():
     def build(scan, x, c, mask, h):
         outputs, updates = scan(lambda x_t, c_t, mask_t, h_tm1: T.switch(

@@ -417,12 +417,16 @@ class Reading:
         raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
 
     def _filled(self, node):
-        value, shape = self.read(node.inputs[0]), node.inputs[1:]
+        filling, shape = node.inputs[0], node.inputs[1:]
         if node.outputs[0].ndim > 2:
             raise Unsupported("more than two dimensions")
+        # The axes that it lacks are its first ones.
+        value = self.read(filling.dimshuffle("x", 0) if (filling.ndim, len(shape)) == (1, 2) else filling)
         for like in map(columns_of, shape):
             if like is not None and value.broadcastable != (False, False):
                 return words.spread(value, self.read(like))
+        if value.broadcastable == (False, True) and len(shape) == 2 and not node.outputs[0].broadcastable[1]:
+            raise Unsupported("columns, as many as it does not have from others")
         return value
 
     def _same(self, node):
