@@ -370,6 +370,14 @@ def test_arrays_that_are_filled():
     compare(build(lambda x_t: 3), np.random.randn(2, 3, 3), h, H[0], in_c=False)
 
 
+def test_a_matrix_of_one_column_may_be_said_to_be_a_column():
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1: T.tanh(engine.of_size_1(h_tm1[:, :1], 1) * x_t + h_tm1), x, h)
+        return [outputs] + T.grad(T.sum(outputs ** 2), [x, h]), updates
+
+    compare(build, X, H)
+
+
 def test_a_mask_may_choose_a_number_for_all_columns():
     def build(scan, x, c, mask, h):
         outputs, updates = scan(lambda x_t, c_t, mask_t, h_tm1: T.switch(

@@ -430,7 +430,10 @@ class Reading:
         return value
 
     def _same(self, node):
-        return self.read(node.inputs[0])
+        value, made = self.read(node.inputs[0]), node.outputs[0]
+        if made.ndim == 2 and made.broadcastable[1] and value.broadcastable == (False, False):
+            return words.cut(words.OfColumns(1)(value), 0, 1, is_column=True)
+        return value
 
     def _viewed(self, node):
         return node.op(self.read(node.inputs[0]))
