@@ -387,12 +387,18 @@ def test_a_mask_may_choose_a_number_for_all_columns():
     compare(build, X, X[:, :, 0], X[:, :, 0] > 0, H)
 
 
-def test_a_state_of_many_columns_that_gets_one_is_refused():
+def test_a_state_that_is_one_column_must_begin_as_one():
     x, h = T.tensor3(), T.matrix()
-    for which, mode in ((own_scan, BY_SCAN), (scan, IN_C)):
-        with pytest.raises(Exception, match="same recurrent state"):
-            outputs, _ = which(lambda x_t, h_tm1: T.mean(h_tm1 + x_t, axis=1, keepdims=True), x, h)
-            engine.function([x, h], outputs, mode=mode)
+    outputs, _ = scan(lambda x_t, h_tm1: T.mean(T.tanh(h_tm1 + x_t), axis=1, keepdims=True), x, h)
+    function = engine.function([x, h], [outputs] + T.grad(T.sum(outputs), [x, h]), mode=IN_C)
+    assert is_in_c(function)
+    found, _, gradient = function(X[:2, :, :1], H[:, :1])
+    first = np.tanh(X[0, :, :1] + H[:, :1])
+    second = np.tanh(X[1, :, :1] + first)
+    assert_same([found], [np.stack([first, second])])
+    assert_same([gradient], [(1 - first**2) * (2 - second**2)])
+    with pytest.raises(ValueError, match="sizes that do not fit"):
+        function(X, H)
 
 
 def test_a_loop_without_states():

@@ -13,8 +13,8 @@ from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.graphs import simplified
 from recurrent_layers.recurrence.lowering import Lowering
-from recurrent_layers.recurrence.step import Leaf, Reading
-from recurrent_layers.recurrence.values import Graph, Value
+from recurrent_layers.recurrence.step import Leaf, Reading, is_column
+from recurrent_layers.recurrence.values import Extent, Graph, Value
 
 # So cheap that computing them again is faster than storing them.
 CHEAP = (scalar.Add, scalar.Sub, scalar.Mul, scalar.Neg, scalar.Sqr,
@@ -59,6 +59,8 @@ class Program:
         How many steps back each state is looked at, the nearest first.
     depths : list of int
         How many states there must be before the first step.
+    narrowed : list of int
+        Which states are columns after a step, though nothing says so of those before: they must have been so, too.
     carried_on : list of lists of (int, Value)
         Of each state the gradients of those so many steps before.
     gradients : list of (Leaf, Value)
@@ -81,6 +83,8 @@ class Program:
         self.mask, step = step.unmasked()
         self.taps = [sorted(-tap for tap in state.taps) for state in step.states]
         self.depths = [state.depth for state in step.states]
+        self.narrowed = [k for k, state in enumerate(step.states)
+                         if is_column(state.after) and not is_column(state.before[0])]  # fmt: skip
         reading = Reading(step)
         self.dtype = reading.dtype
         derived = _Derivation(reading, len(step.states), wanted, forms)
@@ -140,6 +144,8 @@ class Program:
             for other in columns[1:]:
                 columns[0].unite(other)
             self._fit(result, columns[0])
+        for k in self.narrowed:
+            self.graph.columns_of(f"initial{k}", -1).root().extents.append(Extent(constant=1))
         for leaf, gradient in self.gradients:
             own = self.graph.find_leaf(leaf)
             if own is not None and not own.is_column:

@@ -100,7 +100,7 @@ class Step(NamedTuple):
             return None, self
         chosen = [_chosen(state.after) for state in self.states]
         for k, sequence in enumerate(self.sequences):
-            if sequence.dtype in ("bool", "int8", "uint8") and _is_column(sequence) and all(
+            if sequence.dtype in ("bool", "int8", "uint8") and is_column(sequence) and all(
                     _is_same(condition, sequence) and otherwise is state.before[state.taps.index(-1)]
                     # Else the choice is what spreads it over the columns.
                     and after.broadcastable == state.after.broadcastable
@@ -191,7 +191,7 @@ def _chosen(variable):
     return None, None, None
 
 
-def _is_column(variable):
+def is_column(variable):
     """Whether it has one number for each sample."""
     return variable.ndim == 1 or variable.broadcastable == (False, True)
 
@@ -258,8 +258,6 @@ class Reading:
         for k, state in enumerate(step.states):
             for tap, variable in zip(state.taps, state.before):
                 self._give(variable, Leaf("before", k, -tap))
-        if any(_is_column(state.after) and not _is_column(before) for state in step.states for before in state.before):
-            raise Unsupported("a state of one column, made of one that may have more")
         self.results = [self.read(result) for result in step.results]
         self.dtype = self.results[0].dtype
         for variable in [*self.results, *self.leaves]:
@@ -278,7 +276,7 @@ class Reading:
         if not isinstance(variable.type, T.TensorType) or variable.ndim not in (1, 2) or (
                 variable.ndim == 2 and variable.broadcastable[0]):  # fmt: skip
             raise Unsupported(f"steps that are given something else than vectors and matrices: {variable.type}")
-        own = T.TensorType(variable.dtype, (False, _is_column(variable)))(variable.name)
+        own = T.TensorType(variable.dtype, (False, is_column(variable)))(variable.name)
         self.leaves[own], self._read[variable] = leaf, own
 
     def _weight(self, weight, kind, is_column=False):
@@ -331,7 +329,7 @@ class Reading:
             return self._weight(variable, "number", is_column=True)
         if variable.ndim == 2 and variable.broadcastable[0]:
             return self._weight(variable, "row")
-        return self._weight(variable, "fixed", is_column=_is_column(variable))
+        return self._weight(variable, "fixed", is_column=is_column(variable))
 
     def _powers(self, variable):
         x = self.read(variable)
