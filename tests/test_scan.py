@@ -523,6 +523,19 @@ def test_states_of_integers_run_by_scan(caplog):
     assert "count runs by scan" in caplog.text
 
 
+def test_a_vector_as_the_state_of_one_sample_may_be_cut():
+    def build(scan, x, h):
+        def step(x_t, h_tm1, c_tm1):
+            z = T.concatenate([x_t, x_t]) + T.dot(h_tm1, np.concatenate([U, -U], axis=1))
+            c_t = nnet.sigmoid(z[:3]) * c_tm1 + T.tanh(z[3:])
+            return T.tanh(c_t), c_t
+
+        (outputs, _), updates = scan(step, x, [h, h])
+        return [outputs] + T.grad(T.sum(outputs), [x, h]), updates
+
+    compare(build, X[:, 0], H[0], in_c=False)
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])
 def test_states_of_other_numbers_of_axes_give_the_same(shape):
     """One state for all samples, and images for each."""

@@ -104,7 +104,7 @@ def sizes(shape):
     if isinstance(node.op, Join):
         parts = [sizes(part) for part in joined_columns(node)]
         return None if None in parts else sum(parts, [])
-    if isinstance(node.op, Subtensor):
+    if isinstance(node.op, Subtensor) and node.inputs[0].ndim == 1:
         found, (index,) = sizes(node.inputs[0]), engine.indices(node)
         bounds = [_known(bound) for bound in (index.start, index.stop, index.step)]
         return None if found is None or Variable in bounds else found[slice(*bounds)]
@@ -123,7 +123,7 @@ def size(number):
     if isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Mul):
         factors = [found for found in map(size, node.inputs) if found != 1]
         return factors[0] if len(factors) == 1 else None
-    if isinstance(node.op, Subtensor) and node.inputs[0].ndim == 1:
+    if isinstance(node.op, Subtensor) and node.inputs[0].ndim == 1 and number.ndim == 0:
         found, index = sizes(node.inputs[0]), _known(engine.indices(node)[0])
         return None if found is None or index is Variable else found[index]
     return None
