@@ -17,7 +17,9 @@ from recurrent_layers import engine
 from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.recurrence import scan
+from recurrent_layers.recurrence.errors import Unsupported
 from recurrent_layers.recurrence.loops import Loops
+from recurrent_layers.recurrence.program import Program
 
 # One of each kind, where all would take CI too long. What PyTensor reads of a step is the same C then.
 SOME = ["lstm_of_the_tutorial", "lstm_layer_normalized", "attention", "elman_of_two_taps", "lstm_with_projection",
@@ -534,6 +536,17 @@ def test_a_vector_as_the_state_of_one_sample_may_be_cut():
         return [outputs] + T.grad(T.sum(outputs), [x, h]), updates
 
     compare(build, X[:, 0], H[0], in_c=False)
+
+
+def test_very_deep_steps_are_left_to_scan():
+    def step(x_t, h_tm1):
+        for _ in range(400):
+            h_tm1 = T.tanh(x_t + h_tm1)
+        return h_tm1
+
+    outputs, _ = scan(step, T.tensor3(), T.matrix())
+    with pytest.raises(Unsupported, match="stack"):
+        Program(outputs.owner.op.step)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])

@@ -258,7 +258,10 @@ class Reading:
         for k, state in enumerate(step.states):
             for tap, variable in zip(state.taps, state.before):
                 self._give(variable, Leaf("before", k, -tap))
-        self.results = [self.read(result) for result in step.results]
+        try:
+            self.results = [self.read(result) for result in step.results]
+        except RecursionError:
+            raise Unsupported("more functions within each other than Python's stack holds") from None
         self.dtype = self.results[0].dtype
         for variable in [*self.results, *self.leaves]:
             if variable.dtype.startswith(("float", "complex")) and variable.dtype != self.dtype:
