@@ -27,10 +27,12 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 IN_C, BY_SCAN = get_mode("FAST_RUN"), get_mode("FAST_COMPILE")
 
 # What the text of a step may call.
-FUNCTIONS = {"abs": abs, "concatenate": T.concatenate, "dot": T.dot, "exp": T.exp, "hard_sigmoid": nnet.hard_sigmoid,
-             "maximum": T.maximum, "minimum": T.minimum, "relu": nnet.relu, "reshape": T.reshape,
-             "sigmoid": nnet.sigmoid, "softmax": nnet.softmax, "sqr": T.sqr, "sqrt": T.sqrt, "switch": T.switch,
-             "tanh": T.tanh, "transposed": lambda x: x.dimshuffle(1, 0, 2)}  # fmt: skip
+FUNCTIONS = {"abs": abs, "alloc": T.alloc, "concatenate": T.concatenate, "dot": T.dot, "exp": T.exp,
+             "hard_sigmoid": nnet.hard_sigmoid, "logsoftmax": nnet.logsoftmax, "maximum": T.maximum,
+             "minimum": T.minimum, "number_of": lambda truths: T.cast(T.sum(truths, axis=1, keepdims=True), "int8"),
+             "relu": nnet.relu, "reshape": T.reshape, "sigmoid": nnet.sigmoid, "softmax": nnet.softmax, "sqr": T.sqr,
+             "sqrt": T.sqrt, "switch": T.switch, "tanh": T.tanh, "transposed": lambda x: x.dimshuffle(1, 0, 2),
+             "zeros_like": T.zeros_like}  # fmt: skip
 
 
 # ---- Programs ---------------------------------------------------------------------------------------------
@@ -269,7 +271,10 @@ class Draft:
         return sequence._replace(given_width=given_width, made=text)
 
     def slice(self, value, start, stop):
-        text = f"{start or ''}:{stop if stop < value.width else ''}"
+        if self.chance(30):
+            text = f"{start - value.width}:{stop - value.width if stop < value.width else ''}"  # From the end.
+        else:
+            text = f"{start or ''}:{stop if stop < value.width else ''}"
         return self.line(f"{value.text}[:, {text}]", stop - start, value.size, value.alike)
 
     def join(self, value):
@@ -294,12 +299,26 @@ class Draft:
 
     def row(self, value):
         """One number for each sample."""
-        kinds = ["sum", "mean"] + ["max"] * (not value.alike)
+        kinds = ["sum", "mean", "number"] + ["max"] * (not value.alike)
         kind = self.one_of(kinds)
+        if kind == "number":
+            return self.line(f"0.1 * number_of({value.text} > 0.13)", 0, 1, alike=True)
         size = value.size * max(value.width**0.5, 1) if kind == "sum" else value.size
         return self.line(f"{value.text}.{kind}(axis=1, keepdims=True)", 0, size, value.alike)
 
+    def spread(self, value):
+        """A number of each sample, or a vector, in all columns."""
+        columns = self.among(0)
+        if columns and self.chance(70):
+            column = self.some(columns)
+            return self.line(f"zeros_like({value.text}) + {column.text}", value.width, column.size, alike=True)
+        filling, shape = self.weight("b", value.width), f"{value.text}.shape[0], {value.text}.shape[1]"
+        return self.line(f"{value.text} + alloc({filling}, {shape})", value.width, value.size + 0.5)
+
     def softmax(self, value):
+        if self.chance(20):
+            return self.line(f"0.3 * logsoftmax({value.text})", value.width, value.size,
+                             alike=value.alike or value.width == 1)
         if self.chance(50):
             return self.line(f"softmax({value.text})", value.width, 1, alike=value.alike or value.width == 1)
         shifted = f" - {value.text}.max(axis=1, keepdims=True)" * (not value.alike and self.chance(50))
@@ -323,7 +342,8 @@ class Draft:
         if not value.width:
             return self.one_of([self.unary, self.binary, self.with_parameter])(value)
         return self.one_of([self.unary, self.unary, self.binary, self.binary, self.with_parameter, self.cut, self.join,
-                            self.product, self.product, self.row, self.softmax, self.layer_norm])(value)  # fmt: skip
+                            self.product, self.product, self.row, self.spread, self.softmax,
+                            self.layer_norm])(value)  # fmt: skip
 
     # ---- States
 
