@@ -278,6 +278,34 @@ class TestRunning:
         assert result.stdout == f"{floatX} {floatX}\n", result.stderr
         assert len(result.stderr.splitlines()) == 1
 
+    def test_floatX_is_that_of_theano_where_nobody_has_set_it(self, flags_in_a_file, tmp_path):
+        """Arrays of NumPy's, which are of float64, go wherever they went then."""
+        result = ran(tmp_path / "script.py", source="""
+            import numpy as np
+            import theano
+            from keras.models import Sequential
+            from keras.layers.recurrent import SimpleRNN
+            model = Sequential()
+            model.add(SimpleRNN(3, 2))
+            model.compile(loss="mse", optimizer="sgd")
+            model.optimizer.lr.set_value(np.float64(0.1))
+            model.layers[0].W.set_value(np.random.rand(3, 2))
+            X = np.random.rand(4, 5, 3)
+            hidden = theano.function([model.layers[0].input], model.layers[0].get_output(train=False))
+            print(theano.config.floatX, model.predict(X).dtype, np.allclose(hidden(X), model.predict(X)))
+            """)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == "float64 float64 True\n"
+        assert "; floatX is float64, Theano's default of that time: " in result.stderr.splitlines()[0]
+
+    @pytest.mark.parametrize("where", ["flags", "file"])
+    def test_floatX_of_the_user_wins(self, where, flags_in_a_file, tmp_path):
+        if where == "file":
+            flags_in_a_file.write_text(flags_in_a_file.read_text() + "floatX = float32\n")
+        flags = {name: "floatX=float32" for name in ("THEANO_FLAGS", "PYTENSOR_FLAGS") if where == "flags"}
+        result = ran(tmp_path / "script.py", source="import theano\nprint(theano.config.floatX)", **flags)
+        assert result.stdout == "float32\n" and "floatX is" not in result.stderr
+
     def test_a_module_that_is_not_there_is_missing_by_its_name(self, tmp_path):
         result = ran(tmp_path / "script.py", source="from keras.layers.local import LocallyConnected1D",
                      options=["--keras=0.1"])  # fmt: skip
@@ -302,6 +330,7 @@ def flags_in_a_file(tmp_path, monkeypatch):
     for name in ("THEANO", "PYTENSOR"):
         monkeypatch.delenv(f"{name}_FLAGS")
         monkeypatch.setenv(f"{name}RC", str(path))
+    return path
 
 
 class TestFlagsOfAScript:
