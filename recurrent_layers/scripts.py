@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import re
 import runpy
 import sys
 import tokenize
 import traceback
-from typing import NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from recurrent_layers import engine, layers
 from recurrent_layers.layers import convolutional
@@ -69,6 +71,7 @@ def as_keras(version: str = "0.1") -> None:
     if version == "0.3":
         _check_keras()
         os.environ["KERAS_BACKEND"] = "theano"
+        _give_what_keras_calls()
     else:
         sys.meta_path.insert(0, _Finder())
         if _floatX_is_ours():
@@ -88,6 +91,33 @@ def _check_keras():
         raise ImportError(f"the Keras that is installed is {version}, not 0.3.3: {advice}")
     if engine.NAME != "Theano":
         raise ImportError(f"Keras {version} runs on Theano, not on {engine.NAME}: use Python 3.8 to 3.11")
+
+
+def _give_what_keras_calls():
+    """Let there be what Keras 0.3.3 calls of others, and they have no more."""
+    if not hasattr(inspect, "getargspec"):  # Until Python 3.10; for a Lambda, arguments of K.function, scikit-learn.
+        inspect.getargspec = _getargspec
+    with contextlib.suppress(ImportError):
+        import yaml
+
+        # Until PyYAML 5. This one, the default then, reads the tuples in a config and runs no code.
+        if inspect.signature(yaml.load).parameters["Loader"].default is inspect.Parameter.empty:
+            yaml.load = functools.partial(_load_yaml, yaml.load, yaml.FullLoader)
+
+
+class _ArgSpec(NamedTuple):
+    args: list[str]
+    varargs: str | None
+    keywords: str | None
+    defaults: tuple[Any, ...] | None
+
+
+def _getargspec(function):
+    return _ArgSpec(*inspect.getfullargspec(function)[:4])
+
+
+def _load_yaml(load, default, stream, Loader=None):
+    return load(stream, default if Loader is None else Loader)
 
 
 def _floatX_is_ours():

@@ -190,6 +190,32 @@ class TestRunning:
         assert result.stdout == "keras.models True False\n"
         assert result.stderr.startswith("recurrent_layers: keras is Keras 0.3.3 here, theano is Theano (")
 
+    @pytest.mark.skipif(not ON_THEANO, reason="Keras 0.3.3 runs on Theano only")
+    def test_keras_itself_finds_what_it_calls_of_others(self, tmp_path):
+        """Of inspect, which lost it with Python 3.11, and of PyYAML, with its version 6."""
+        result = ran(tmp_path / "script.py", HOME=str(tmp_path), source="""
+            import numpy as np
+            from keras import backend as K
+            from keras.layers.core import Dense, Lambda, Reshape
+            from keras.models import Sequential, model_from_yaml
+            from keras.wrappers.scikit_learn import KerasRegressor
+
+            def build(factor=2.0):
+                model = Sequential([Dense(2, input_dim=4), Lambda(lambda x: factor * x)])
+                model.compile("sgd", "mse")
+                return model
+
+            model, X = build(), np.ones((3, 4), "float32")
+            of_dense = K.function([model.layers[0].input], [model.layers[0].get_output(train=False)], name="dense")
+            print(np.allclose(model.predict(X), 2 * of_dense([X])[0]))
+            print(KerasRegressor(build, factor=3.0).get_params()["factor"])
+            model = Sequential([Dense(2, input_shape=(4,)), Reshape((2, 1))])
+            model.compile("sgd", "mse")
+            print([type(layer).__name__ for layer in model_from_yaml(model.to_yaml()).layers])
+            """)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines() == ["True", "3.0", "['Dense', 'Reshape']"]
+
     @pytest.mark.skipif(ON_THEANO, reason="Keras 0.3.3 runs on Theano")
     def test_without_keras_itself_it_says_what_is_needed(self, tmp_path):
         result = ran(tmp_path / "script.py", source="from keras.layers.recurrent import LSTM\nLSTM(4, input_dim=3)")
