@@ -11,7 +11,7 @@ from typing import Any, Callable
 from recurrent_layers.engine import nnet
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.typing import Named, Variable
-from recurrent_layers.utils.generic_utils import get_from_module, lookup
+from recurrent_layers.utils.generic_utils import get_from_module, lookup, put_into
 
 __all__ = [
     "get", "get_from_module", "hard_sigmoid", "linear", "relu", "sigmoid", "softmax", "softplus", "tanh",
@@ -106,4 +106,7 @@ def get(identifier: Named) -> Callable[..., Any]:
     True
     >>> layer = LSTM(3, 8, activation="tanh", inner_activation=activations.sigmoid)
     """
-    return lookup(identifier, KNOWN, "activation")
+    return lookup(identifier, {**KNOWN, **put_into(globals(), _AS_IMPORTED)}, "activation")
+
+
+_AS_IMPORTED = dict(globals())

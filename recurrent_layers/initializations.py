@@ -16,7 +16,7 @@ from recurrent_layers import engine
 from recurrent_layers.typing import ArrayLike, Named, Variable
 from recurrent_layers.utils.arguments import number, sizes
 from recurrent_layers.utils.arrays import converted
-from recurrent_layers.utils.generic_utils import get_from_module, lookup
+from recurrent_layers.utils.generic_utils import get_from_module, lookup, put_into
 from recurrent_layers.utils.theano_utils import shared_ones, shared_zeros, sharedX
 
 __all__ = [
@@ -215,4 +215,7 @@ def get(identifier: Named) -> Callable[..., Any]:
     >>> layer.W.get_value().tolist()
     [[0.25, 0.25], [0.25, 0.25], [0.25, 0.25]]
     """
-    return lookup(identifier, KNOWN, "initialization")
+    return lookup(identifier, {**KNOWN, **put_into(globals(), _AS_IMPORTED)}, "initialization")
+
+
+_AS_IMPORTED = dict(globals())

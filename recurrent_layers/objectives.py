@@ -15,7 +15,7 @@ from recurrent_layers.engine import config, nnet
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.typing import ArrayLike, Named, Variable
 from recurrent_layers.utils.arrays import pieces
-from recurrent_layers.utils.generic_utils import get_from_module, lookup
+from recurrent_layers.utils.generic_utils import get_from_module, lookup, put_into
 from recurrent_layers.warned import warn
 
 __all__ = [
@@ -143,7 +143,7 @@ def get(identifier: Named) -> Callable[..., Any]:
     >>> model = Sequential([Dense(3, 1)])
     >>> model.compile(optimizer="sgd", loss=lambda y_true, y_pred: abs(y_true - y_pred).mean(axis=-1))
     """
-    return lookup(identifier, KNOWN, "loss")
+    return lookup(identifier, {**KNOWN, **put_into(globals(), _AS_IMPORTED)}, "loss")
 
 
 def check_labels(loss: Callable[..., Any], y: ArrayLike) -> None:
@@ -177,3 +177,6 @@ def check_labels(loss: Callable[..., Any], y: ArrayLike) -> None:
     if loss in (hinge, squared_hinge) and least == 0 and all(is_0_or_1):
         warn(f"{loss.__name__} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map "
              "them to -1 and 1 by 2 * y - 1")
+
+
+_AS_IMPORTED = dict(globals())

@@ -26,10 +26,13 @@ from recurrent_layers import (
     Sequential,
     SimpleRNN,
     TimeDistributedDense,
+    activations,
     engine,
+    initializations,
     model_from_json,
     model_from_yaml,
     models,
+    objectives,
     optimizers,
 )
 from recurrent_layers.engine import tensor as T
@@ -435,6 +438,22 @@ class TestWhatScriptsDid:
             optimizers.Adam(lr=0.1, kappa=0.9)
         with pytest.raises(TypeError, match="SGD has no argument l2; it takes lr, momentum, decay, nesterov, clip"):
             optimizers.SGD(l2=0.1)
+
+    def test_what_is_put_into_a_module_is_found_by_its_name(self, monkeypatch):
+        """As in Keras 0.1, which had no custom_objects; also in the place of what is there."""
+        monkeypatch.setattr(activations, "double", lambda x: 2 * x, raising=False)
+        monkeypatch.setattr(initializations, "threes", lambda shape: np.full(shape, 3.0), raising=False)
+        monkeypatch.setattr(initializations, "one", lambda shape: np.full(shape, 4.0))
+        monkeypatch.setattr(objectives, "mse", lambda y_true, y_pred: 10 * T.sqr(y_true - y_pred).mean(axis=-1))
+        model = compiled([Dense(2, 1, init="threes", activation="double")], "mse")
+        W, _ = model.get_weights()
+        assert W.tolist() == [[3.0], [3.0]] and initializations.get("one")((1,)).tolist() == [4.0]
+        assert_allclose(model.predict(np.ones((1, 2))), [[12.0]])
+        assert_allclose(model.test_on_batch(np.ones((1, 2)), [[11.0]]), 10.0, rtol=1e-5)
+        monkeypatch.undo()
+        assert objectives.get("mse") is objectives.mean_squared_error
+        with pytest.raises(ValueError, match="unknown activation 'double'"):
+            Dense(2, 1, activation="double")
 
     def test_the_helpers_of_fit(self):
         assert models.make_batches(7, 3) == [(0, 3), (3, 6), (6, 7)] and models.make_batches(0, 3) == []

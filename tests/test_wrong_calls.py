@@ -432,7 +432,8 @@ ELSEWHERE = {
     **{f"{function}.{parameter}": UNCHECKED for function, parameters in {
         "put": ["file", "layers_weights"],
         "custom_objects_known": ["name", "objects"], "lookup": ["identifier", "known", "kind", "callables"],
-        "known_name": ["function", "known"], "instance": ["identifier", "known", "kind", "method"],
+        "known_name": ["function", "known"], "put_into": ["module", "as_imported"],
+        "instance": ["identifier", "known", "kind", "method"],
         "with_arguments": ["identifier", "kwargs", "kind"],
         "without_gradient": ["loss", "params"]}.items() for parameter in parameters},
     "get_from_module.identifier": Kind(lambda: "a", lambda value: value == "a" or not isinstance(value, str)),

@@ -103,6 +103,18 @@ def lookup(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str,
                         if _of_the_user.may_be_given else ""))
 
 
+def put_into(module: Mapping[str, Any], as_imported: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
+    """The functions that a script has put into a module, or in the place of one there: Keras 0.1 found them by name.
+
+    Parameters
+    ----------
+    module, as_imported : dict of str to object
+        What it has, and what it had at first.
+    """
+    return {name: value for name, value in module.items() if callable(value) and not inspect.isclass(value)
+            and as_imported.get(name) is not value}  # fmt: skip
+
+
 def known_name(function: object, known: Mapping[str, Callable[..., Any]]) -> str | None:
     """The name by which :func:`lookup` finds exactly this function in `known`; None if none does."""
     name = getattr(function, "__name__", None)
