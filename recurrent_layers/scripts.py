@@ -75,10 +75,12 @@ def as_keras(version: str = "0.1") -> None:
     else:
         sys.meta_path.insert(0, _Finder())
         if _floatX_is_ours():
-            engine.config.floatX = "float64"
+            engine.config.floatX = _told_floatX() or "float64"
     speed_up_scan()
     if engine.NAME == "PyTensor":
         engine.provide_theano()
+    if not any(isinstance(finder, _WithoutCuda) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _WithoutCuda())
 
 
 def _check_keras():
@@ -125,6 +127,12 @@ def _floatX_is_ours():
     return "floatX" in engine.prepare().ours
 
 
+def _told_floatX():
+    """The `floatX` in flags of the environment, those of Theano for PyTensor, too; None if there is none."""
+    flags = [os.environ.get(name, "") for name in (engine.prepare().engine.flags, "THEANO_FLAGS")]
+    return next(iter(re.findall(r"\bfloatX\s*=\s*(\w+)", " ".join(flags))), None)
+
+
 def _installed_keras():
     """The version of the Keras that is installed; empty if there is none."""
     try:
@@ -152,6 +160,24 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module):
         # The module itself, under another name too: what is imported takes it from here.
         sys.modules[module.__name__] = importlib.import_module("recurrent_layers" + module.__name__[len("keras"):])
+
+
+class _WithoutCuda(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `theano.sandbox.cuda`, by which scripts chose a GPU, though no engine has it any more."""
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name == "theano.sandbox.cuda" else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        module.cuda_available = module.cuda_enabled = False
+        module.use = _use_the_cpu
+
+
+def _use_the_cpu(device, *others, **named):
+    print(f"recurrent_layers: device={device} is passed over: all runs on the CPU.", file=sys.stderr, flush=True)
 
 
 # ---- What a script was written for ------------------------------------------------------------------------
@@ -438,7 +464,7 @@ def _prepare(path: str, tree: ast.Module, style: Style) -> None:
                          "--keras=0.3")  # fmt: skip
     what = "recurrent_layers" if style.version == "0.1" else "Keras 0.3.3"
     floatX, about_floatX = _wanted_floatX(tree), ""
-    if not floatX and style.version == "0.1" and _floatX_is_ours():
+    if not floatX and style.version == "0.1" and _floatX_is_ours() and not _told_floatX():
         about_floatX = ("; floatX is float64, Theano's default of that time: "
                         f"{engine.prepare().engine.flags}=floatX=float32 takes about half the time")
     print(f"recurrent_layers: keras is {what} here, theano is {engine.NAME} ({path} is in the style of Keras "
@@ -473,8 +499,7 @@ def _wanted_floatX(tree):
     The engine has read them before: what stands below the script's first import of it would have come too late for
     Theano, too.
     """
-    given = [os.environ.get(name) for name in {"THEANO_FLAGS", engine.prepare().engine.flags}]
-    if any(re.search(r"\bfloatX\s*=", flags or "") for flags in given):
+    if _told_floatX():
         return None
     found = None
     for statement in tree.body:

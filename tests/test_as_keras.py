@@ -347,6 +347,14 @@ class TestRunning:
             f"recurrent_layers: device={device} is passed over: all runs on the CPU."]  # fmt: skip
         assert len(result.stderr.splitlines()) == 2 and result.stderr.startswith("recurrent_layers: keras is")
 
+    @pytest.mark.parametrize("source", ["import theano.sandbox.cuda\ntheano.sandbox.cuda.use('gpu0')",
+                                        "from theano.sandbox import cuda\ncuda.use('gpu0', force=True)"])
+    def test_a_gpu_that_a_script_uses_is_passed_over_with_one_line(self, source, tmp_path):
+        source += "\nimport keras, theano.sandbox.cuda\nprint(theano.sandbox.cuda.cuda_available)"
+        result = ran(tmp_path / "script.py", source=source)
+        assert result.stdout == "False\n", result.stderr
+        assert result.stderr.splitlines()[1:] == ["recurrent_layers: device=gpu0 is passed over: all runs on the CPU."]
+
 
 @pytest.fixture
 def flags_in_a_file(tmp_path, monkeypatch):
