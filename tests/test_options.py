@@ -133,6 +133,17 @@ def test_an_encoder_begins_a_decoder():
     assert loss == sorted(loss, reverse=True)
 
 
+def test_a_decoder_may_go_both_ways():
+    encoder, h = made("GRU"), T.matrix()
+    both, alone = (rl.Bidirectional(rl.GRU(OUTPUT_DIM, OUTPUT_DIM, initial_state=state)) for state in (encoder, h))
+    model = rl.Sequential([encoder, rl.RepeatVector(2), both])
+    model.compile("sgd", "mse")
+    alone.set_weights(both.get_weights())
+    first = compiled(made("GRU"))(X, MASK)[0]
+    expected = compiled(alone, inputs=[h])(np.repeat(first[:, None], 2, axis=1), MASK, first)[0]
+    assert_allclose(model.predict(X), expected, rtol=1e-9)
+
+
 def test_states_that_do_not_fit_are_refused():
     for wrong in ("zeros", 3, T.matrix(), [T.matrix(), T.vector()], [T.matrix()] * 3, rl.GRU(2, OUTPUT_DIM),
                   rl.LSTM(2, OUTPUT_DIM + 1), [T.matrix(), engine.shared(np.ones((2, OUTPUT_DIM + 1)))]):  # fmt: skip

@@ -85,7 +85,8 @@ class Bidirectional(MaskedLayer):
             raise ValueError(f"this {type(layer).__name__} stands behind another layer: make a new one")
         self.merge = choice("merge", merge, *_MERGED)
         self.forward = self.layer = layer
-        config = dict(layer.get_config(), go_backwards=True)
+        # Of the config of an encoder there would be another one.
+        config = dict(layer.get_config(), go_backwards=True, initial_state=layer.initial_state)
         # Those of the user's own have no name by which they would be found again.
         rules = {name: getattr(layer, name, None) for name in config if name.endswith(("_regularizer", "_constraint"))}
         self.backward = type(layer).from_config({**config, **rules})
