@@ -891,7 +891,8 @@ class Sequential(containers.Sequential):
         Raises
         ------
         ValueError
-            If a function of your own has no name, as a lambda, or one that a function of this library has.
+            If a function of your own has no name, as a lambda, or one that a function of this library has; or if a
+            layer begins with the states of another one (`initial_state`).
         """
         return configs.as_json(self._config_to_store(), **options)
 

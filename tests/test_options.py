@@ -144,6 +144,16 @@ def test_a_decoder_may_go_both_ways():
     assert_allclose(model.predict(X), expected, rtol=1e-9)
 
 
+def test_json_does_not_hold_a_decoder_that_could_not_be_read():
+    for wrap in (lambda decoder: decoder, rl.Bidirectional):
+        encoder = rl.LSTM(INPUT_DIM, OUTPUT_DIM)
+        decoder = wrap(rl.LSTM(OUTPUT_DIM, OUTPUT_DIM, initial_state=encoder))
+        model = rl.Sequential([encoder, rl.RepeatVector(2), decoder])
+        for write in (model.to_json, model.to_yaml):
+            with pytest.raises(ValueError, match="JSON cannot say of LSTM.* that its first states are"):
+                write()
+
+
 def test_states_that_do_not_fit_are_refused():
     for wrong in ("zeros", 3, T.matrix(), [T.matrix(), T.vector()], [T.matrix()] * 3, rl.GRU(2, OUTPUT_DIM),
                   rl.LSTM(2, OUTPUT_DIM + 1), [T.matrix(), engine.shared(np.ones((2, OUTPUT_DIM + 1)))]):  # fmt: skip

@@ -89,7 +89,10 @@ def from_yaml(text):
 
 
 def check_name(thing):
-    """Raise if an object, or one in it, would come back from its config as one of ours, which has the same name."""
+    """Raise if an object, or one in it, would come back from its config as one of ours, which has the same name.
+
+    Or if it would not come back at all, since it begins with the states of another layer, which only Python can name.
+    """
     known = {**LAYERS, **optimizers.KNOWN, **constraints.KNOWN, **regularizers.KNOWN}
     ours = known.get(type(thing).__name__, type(thing))
     # A stack comes back as one that can be trained.
@@ -97,6 +100,9 @@ def check_name(thing):
         raise ValueError(f"your class {type(thing).__qualname__} has the name of one of this library's, which it would "
                          "be when it is read again: give it another name")
     for name, part in getattr(thing, "__dict__", {}).items():
+        if name == "initial_state" and hasattr(part, "get_config"):
+            raise ValueError(f"JSON cannot say of {shown(thing)} that its first states are those of another layer: "
+                             "keep the architecture in Python and save the weights only")
         if hasattr(part, "get_config") and (name == "forward" or name.endswith(("_regularizer", "_constraint"))):
             check_name(part)
 
