@@ -46,6 +46,18 @@ def test_settings_come_from_flags_and_files(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ENGINES.values())
+def test_names_in_files_are_replaced_as_the_engine_does(tmp_path, engine):
+    """Else the folder of what is compiled would be looked for in one that is called %(USER)s, and made there."""
+    file = tmp_path / "flags"
+    file.write_text("[global]\nbase_compiledir = %(TMPDIR)s/%(USER)s/%(PID)s%%\ncompiledir_format = %(platform)s\n"
+                    "cxx = %\n[blas]\nldflags = -L%(LSCRATCH)s/lib\n")
+    environment = {engine.files: str(file), "USER": "ann", "TMPDIR": "/tmp/10%", "LSCRATCH": "/scratch"}
+    assert setup.user_settings(engine, environment) == {
+        "base_compiledir": f"/tmp/10%/ann/{os.getpid()}%", "compiledir_format": "%(platform)s", "cxx": "%",
+        "blas.ldflags": "-L/scratch/lib"}
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
 def test_flags_that_cannot_be_read(tmp_path, engine):
     file = tmp_path / "flags"
     message = rf"the file of flags of {engine.name} \({engine.files}, .* such as \[global\]: .*{re.escape(str(file))}"

@@ -199,10 +199,16 @@ def user_settings(engine: Engine, environment) -> Dict[str, str]:
     ImportError
         If a file, or the variable, is not written as such are.
     """
+    # As both engines read them: %(USER)s stands for a user's name, and what cannot be replaced stays as it is.
+    home = os.path.basename(os.path.expanduser("~"))
+    known = {name: environment.get(name, "") for name in ("LSCRATCH", "TMPDIR", "TEMP", "TMP")}
+    known.update(USER=environment.get("USER", home), PID=str(os.getpid()))
     files = configparser.RawConfigParser()
-    names = environment.get(engine.files, engine.default_file).split(os.pathsep)
+    replaced = configparser.ConfigParser({name: value.replace("%", "%%") for name, value in known.items()})
+    names = [os.path.expanduser(name) for name in environment.get(engine.files, engine.default_file).split(os.pathsep)]
     try:
-        files.read(os.path.expanduser(name) for name in names)
+        for parser in (files, replaced):
+            parser.read(names)
     except (configparser.Error, UnicodeDecodeError) as error:
         raise ImportError(f"the file of flags of {engine.name} ({engine.files}, by default {engine.default_file}) must "
                           "have lines such as floatX = float32 in a section such as [global]: "
@@ -210,7 +216,10 @@ def user_settings(engine: Engine, environment) -> Dict[str, str]:
     settings = {}
     for section in files.sections():
         prefix = "" if section == "global" else section + "."
-        settings.update((prefix + option, value) for option, value in files.items(section))
+        for option, value in files.items(section):
+            with contextlib.suppress(configparser.InterpolationError):
+                value = replaced.get(section, option)
+            settings[prefix + option] = value
     splitter = shlex.shlex(environment.get(engine.flags, ""), posix=True)
     splitter.whitespace = ","
     splitter.whitespace_split = True
