@@ -340,6 +340,17 @@ class TestWhatScriptsDid:
         assert_allclose(W.get_value(), like.get_weights()[0], rtol=1e-5)
         assert len(model.get_weights()) == 2
 
+    def test_a_weight_of_several_layers_is_held_to_what_each_of_them_holds_it_to(self):
+        layers = [Dense(3, 3), Dense(3, 3, W_constraint="nonneg"), Dense(3, 3, W_constraint="unitnorm")]
+        for layer in layers[1:]:
+            layer.params[0] = layer.W = layers[0].W
+        layers[0].W.set_value((1 - 2 * np.eye(3)).astype(engine.config.floatX))
+        model = compiled([Sequential(layers[:2]), layers[2]])
+        model.train_on_batch(np.ones((2, 3)), np.ones((2, 3)))
+        W = layers[0].W.get_value()
+        assert W.min() >= 0
+        assert_allclose(np.sum(W ** 2, axis=1), np.ones(3), rtol=1e-6)
+
     def test_params_that_are_taken_away_before_are_not(self):
         layer = Dense(2, 3)
         layer.params = []

@@ -39,6 +39,13 @@ def _joined(attribute: str) -> Any:
     return property(lambda self: _OfLayers(item for layer in self.layers for item in getattr(layer, attribute)))
 
 
+def _one_after_the_other(constraints: list[Callable[[Variable], Variable]]) -> Callable[[Variable], Variable]:
+    """The constraint that is all of these."""
+    if len(constraints) < 2:
+        return constraints[0] if constraints else unchanged
+    return lambda value: functools.reduce(lambda held, constraint: constraint(held), constraints, value)
+
+
 class Container(Layer):
     """A layer that is made of others: the params, penalties, weights and so on of its `layers` are its own.
 
@@ -60,14 +67,16 @@ class Container(Layer):
     def get_params(self) -> Params:
         """All that training needs, of the layers that are `trainable`; see :meth:`Layer.get_params`.
 
-        A weight that several of them have is there once.
+        A weight that several of them have is there once, held to what each of them holds it to.
         """
         parts = [self._params_of(layer) for layer in self.layers if layer.trainable]
         params, regularizers, constraints, updates = ([item for part in parts for item in part[k]] for k in range(4))
-        constraint_of: dict[Variable, Callable[[Variable], Variable]] = {}
+        constraints_of: dict[Variable, list[Callable[[Variable], Variable]]] = {}
         for param, constraint in zip(params, constraints):
-            constraint_of.setdefault(param, constraint)
-        return list(constraint_of), regularizers, list(constraint_of.values()), updates
+            known = constraints_of.setdefault(param, [])
+            if constraint is not unchanged and constraint not in known:
+                known.append(constraint)
+        return list(constraints_of), regularizers, list(map(_one_after_the_other, constraints_of.values())), updates
 
     def _params_of(self, layer: Layer) -> Params:
         return layer.get_params()
