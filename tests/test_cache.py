@@ -3,10 +3,13 @@
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import pytest
 
@@ -105,6 +108,26 @@ def test_what_was_cut_off_is_compiled_again(share, compiled, tmp_path):
     for pattern in LIBRARIES:
         assert all(cache.is_whole(str(path)) for path in folder.glob(pattern))
     assert all(headers._is_whole(str(path)) for path in folder.glob("precompiled_headers_*/*.h"))
+
+
+@pytest.mark.skipif(cache.fcntl is None, reason="there are no locks of files")
+def test_the_child_of_a_fork_keeps_nobody_waiting_who_compiles(tmp_path):
+    """Another thread may fork while this one compiles; such as a worker, which lives longer than that takes."""
+    children, path = [], str(tmp_path / cache.FILLED)
+
+    def compile_and_fork(maker):
+        children.append(os.fork())
+        if not children[0]:
+            time.sleep(60)
+            os._exit(0)
+
+    cache._in_turn(compile_and_fork, path, threading.local())(None)
+    try:
+        with open(path, "ab") as filled:
+            cache.fcntl.flock(filled, cache.fcntl.LOCK_EX | cache.fcntl.LOCK_NB)
+    finally:
+        os.kill(children[0], signal.SIGKILL)
+        os.waitpid(children[0], 0)
 
 
 def test_what_is_whole(compiled, tmp_path):

@@ -170,9 +170,13 @@ def _in_turn(method, path: str, within):
                 made = method(maker, *arguments, **named)
                 if made is not None and any(getattr(one, "update", None) is not None for one in maker.inputs):
                     filled.write(b"1")
+                    filled.flush()
                 return made
             finally:
                 within.held = False
+                # Closed here, the file may still be open in the child of a fork, which would keep the lock.
+                with contextlib.suppress(OSError):
+                    fcntl.flock(filled, fcntl.LOCK_UN)
 
     in_turn.filled = path
     return in_turn
