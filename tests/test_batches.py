@@ -426,6 +426,7 @@ class TestByLength:
         (lambda: [rl.TimeDistributedDense(2, 2), rl.Masking(), rl.TimeDistributedDense(2, 2)], "Dense makes none"),
         (lambda: [rl.Masking(), WithMask(lambda mask: None)], "the outputs have steps, and no mask"),
         (lambda: [rl.Masking(), WithMask(lambda mask: mask[:, ::2])], r"shape of the input, \(12, 9\), but .*12, 5\)"),
+        (lambda: [rl.Masking(), rl.PReLU((9, 2)), Mean()], r"PReLU\(\(9, 2\)\) has weights for each of them"),
         (lambda: [rl.Masking(), WithMask(T.ones_like), Mean()], "for WithMask, which has another mask, there are real"),
         (lambda: [rl.Masking(), WithMask(lambda mask: mask * T.eq(T.cumsum(mask, axis=1), 1))],
          "the mask of the outputs is not that of the inputs"),

@@ -5,6 +5,7 @@ import numpy as np
 from recurrent_layers import engine
 from recurrent_layers.layers.wrappers import Bidirectional
 from recurrent_layers.training.data import rows
+from recurrent_layers.utils.arguments import shown
 from recurrent_layers.utils.arrays import slices
 from recurrent_layers.warned import warn
 
@@ -53,7 +54,7 @@ class Steps:
     ------
     ValueError
         If that layer makes no mask, or the outputs have steps but no mask: steps that are cut off would count in the
-        loss.
+        loss. Or if a layer has weights for each step, such as PReLU((timesteps, n)).
     """
 
     def __init__(self, model):
@@ -75,6 +76,9 @@ class Steps:
         self.labels_have_steps = of_output is not None
         self._layers, masks = [first], [mask]
         for layer in model._all_layers():
+            if len(getattr(layer, "sample_shape", ())) > 1:
+                raise ValueError(f"by_length cuts off steps, but {shown(layer)} has weights for each of them: leave "
+                                 "by_length out")
             if layer is not first and layer.get_output_mask(False) is not None:
                 self._layers.append(layer)
                 masks.append(layer.get_output_mask(False))
