@@ -5,6 +5,7 @@ import functools
 import inspect
 import json
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -142,6 +143,18 @@ def test_a_decoder_may_go_both_ways():
     first = compiled(made("GRU"))(X, MASK)[0]
     expected = compiled(alone, inputs=[h])(np.repeat(first[:, None], 2, axis=1), MASK, first)[0]
     assert_allclose(model.predict(X), expected, rtol=1e-9)
+
+
+def test_an_encoder_beside_the_model_is_not_trained_and_said():
+    below, beside = rl.TimeDistributedDense(INPUT_DIM, 3), rl.GRU(3, 4)
+    beside.set_previous(below)
+    for decoder in (rl.GRU(3, 4, initial_state=beside), rl.Bidirectional(rl.GRU(3, 4, initial_state=beside))):
+        with pytest.warns(UserWarning, match=r"begins with the states of GRU\(3, 4\), which is no layer of the model"):
+            rl.Sequential([copy.copy(below), decoder]).compile("sgd", "mse")
+    both = rl.Bidirectional(rl.GRU(3, 4, return_sequences=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        rl.Sequential([below, both, rl.GRU(8, 4, initial_state=both.forward)]).compile("sgd", "mse")
 
 
 def test_json_does_not_hold_a_decoder_that_could_not_be_read():

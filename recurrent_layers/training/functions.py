@@ -13,6 +13,7 @@ import numpy as np
 from recurrent_layers import engine, objectives, optimizers
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.engine.turns import begun_anew_by_a_child
+from recurrent_layers.layers.base import Layer
 from recurrent_layers.layers.carrying import GoingOn, in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.training import parts
@@ -65,6 +66,7 @@ class Functions:
         for name in graphs:
             self.going_on.add(name, [one for train, one in carried if one.goes_on and train == (name == "train")])
         _check_that_all_go_on(model, self.going_on.functions["predict"])
+        _warn_of_states_of_others(model)
 
         steps = _steps(model, optimizer, params, constraints, mean_loss) if params else []
         graphs["train"][2].extend(_checked_updates("updates of layers", steps + updates))
@@ -186,6 +188,17 @@ def _check_that_all_go_on(model, carried):
         if getattr(layer, "stateful", False) and not isinstance(layer, Container) and layer not in layers:
             raise ValueError(f"{type(layer).__name__}(stateful=True) has a loop of its own, which begins each batch "
                              "anew: only the loop of Recurrent goes on")
+
+
+def _warn_of_states_of_others(model):
+    """Warn if a layer begins with the states of one that is no part of the model, but reads something of it."""
+    weights = set(model.weights)
+    for layer in model._all_layers():
+        # Of a Bidirectional both begin with the same.
+        other = getattr(getattr(layer, "forward", layer), "initial_state", None)
+        if isinstance(other, Layer) and hasattr(other, "previous") and not weights.issuperset(other.weights):
+            warn(f"{type(layer).__name__} begins with the states of {shown(other)}, which is no layer of the model: it "
+                 "computes with its weights, but neither trains nor saves them")
 
 
 def _checked_penalty(regularizer, penalized):
