@@ -306,6 +306,21 @@ def test_a_decoder_begins_with_the_states_of_the_encoder_at_each_step():
         assert_allclose(model.step(X[:, t]), model.predict(X[:, :t + 1]), rtol=1e-10)
 
 
+def test_a_layer_within_one_of_ones_own_goes_on_from_step_to_step():
+    def within(inner):
+        layer = Within(inner)
+        layer.stepwise = True
+        return layer
+
+    model = compiled(within(rl.GRU(3, 5, return_sequences=True)), rl.LSTM(5, 4), rl.RepeatVector(2),
+                     Within(rl.GRU(4, 2)))  # fmt: skip
+    for t in range(3):
+        assert_allclose(model.step(X[:, t]), model.predict(X[:, :t + 1]), rtol=1e-10)
+    for inner in (rl.GRU(3, 5, return_sequences=True, go_backwards=True), rl.GRU(3, 5)):
+        with pytest.raises(ValueError, match="cannot be computed one step at a time: GRU may need others"):
+            compiled(within(inner)).step(X[:, 0])
+
+
 def test_steps_of_integers():
     model = compiled(rl.Embedding(9, 3, mask_zero=True), rl.GRU(3, 5))
     words = np.array([[1, 2, 0, 8], [0, 3, 4, 0]])

@@ -127,19 +127,35 @@ def in_time(model, carried):
     ValueError
         If what is computed at a step needs more than that step and what has been before.
     """
-    found, of_layer = [], {one.layer: one for one in carried}
-    for layer in model._all_layers():
+    found, of_layer, layers = [], {one.layer: one for one in carried}, model._all_layers()
+    for layer in layers:
         is_recurrent = hasattr(layer, "return_sequences")
-        if (not _is_stepwise(layer) or is_recurrent and layer not in of_layer
-                or isinstance(getattr(layer, "initial_state", None), Layer)):  # fmt: skip
-            raise ValueError(f"the model cannot be computed one step at a time: {type(layer).__name__} may need others "
-                             "than those that have been. If it does not, but is a layer of your own or has a function "
-                             "of your own, set its `stepwise` to True; a cell's `inputs` may take `steps_before`")
+        _check_is_stepwise(layer)
+        if is_recurrent and layer not in of_layer:
+            raise _needs_others(layer)
         if is_recurrent:
             found.append(of_layer[layer])
             if not layer.return_sequences:
                 break
-    return found
+    # Those within layers of one's own go on, too. All come after what they read.
+    ends = found and not found[-1].layer.return_sequences
+    within = [one for one in (carried[:carried.index(found[-1])] if ends else carried) if one.layer not in layers]
+    for one in within:
+        _check_is_stepwise(one.layer)
+        if not one.layer.return_sequences:
+            raise _needs_others(one.layer)
+    return sorted(found + within, key=carried.index)
+
+
+def _check_is_stepwise(layer):
+    if not _is_stepwise(layer) or isinstance(getattr(layer, "initial_state", None), Layer):
+        raise _needs_others(layer)
+
+
+def _needs_others(layer):
+    return ValueError(f"the model cannot be computed one step at a time: {type(layer).__name__} may need others than "
+                      "those that have been. If it does not, but is a layer of your own or has a function of your own, "
+                      "set its `stepwise` to True; a cell's `inputs` may take `steps_before`")
 
 
 def _is_stepwise(layer):
