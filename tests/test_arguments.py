@@ -1,5 +1,7 @@
 """What an argument may be: the same everywhere, and the same number whatever type it comes in."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from engines import change_flags
@@ -409,3 +411,15 @@ def test_padding_and_classes_are_held():
         with pytest.raises(ValueError, match="needs integer classes|classes cannot be held|classes must be numbers"):
             to_categorical(classes)
     assert to_categorical([[0, 2], [1, 1]]).tolist() == [[[1, 0, 0], [0, 0, 1]], [[0, 1, 0], [0, 1, 0]]]
+
+
+def test_a_long_text_is_shown_on_one_line_with_little_memory():
+    text = "one two\n" * 500000
+    tracemalloc.start()
+    try:
+        shown = arguments.shown(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert shown.startswith(r"'one two\none two\n") and shown.endswith("... (of type str)") and len(shown) < 230
+    assert peak < 4 * len(text)  # As one text; its words take some twenty times that.

@@ -19,10 +19,13 @@ def shown(value: object) -> str:
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of {value.dtype} and shape {value.shape}"
     try:
-        one_line = " ".join(repr(value).split())
+        text = repr(value)
     except Exception:  # Whatever an object's own code raises; also integers of thousands of digits have no text.
-        one_line = object.__repr__(value)
-    return one_line if len(one_line) <= 200 else f"{one_line[:200]}... (of type {type(value).__name__})"
+        text = object.__repr__(value)
+    one_line = " ".join(text[:1000].split())  # The words of a long text would take many times its memory.
+    if len(text) <= 1000 and len(one_line) <= 200:
+        return one_line
+    return f"{one_line[:200]}... (of type {type(value).__name__})"
 
 
 def call_of(thing: Any) -> str:
