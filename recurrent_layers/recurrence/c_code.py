@@ -246,15 +246,14 @@ class _Code:
             step += ["products::in_shares(division.shares, [&](products::Share share) {", *indented(level), "});"]
         step = ["watch.pass(work_of_step);", *step]
         lines += [*begin, loop + " {", *indented(step), "}", *end]
-        names = ", ".join("&" + name for name in sorted(writer.packed))
+        names = ", ".join("&" + name for name in writer.packed)
         self.lines += ["{", "    WithoutPython released;", f"    products::pack(division.threads, {{{names}}});",
                        "    parts::run(division.parts, division.parts, [&](long part) {",
                        *indented(indented(lines)), "    }, [&] { released.heed(); });", "}"]  # fmt: skip
 
     def _division(self, writer):
         """Who does what, the packed weights, and the rooms."""
-        packed = sorted(writer.packed.items())
-        sizes = [f"weight{weight}.dim(0) * weight{weight}.dim(1)" for _, (weight, _) in packed]
+        sizes = [f"weight{weight}.dim(0) * weight{weight}.dim(1)" for weight, _ in writer.packed.values()]
         lines = [f"const double work = {' + '.join(['0.0', *sizes])};",
                  "const parts::Mask mask{" + self._mask() + "};",
                  f"const parts::Division division(threads, batch, steps, work, {self._c(not writer.has_rows)});",
@@ -263,10 +262,10 @@ class _Code:
                  "const long ahead = products::steps_at_once(rows_of_part);",
                  "const long reads = products::reads(steps, rows_of_part);",
                  "const long reads_of_inputs = products::reads(steps / ahead + 1, ahead * rows_of_part);"]
-        for name, (weight, is_transposed) in packed:
+        for name, (weight, is_transposed) in writer.packed.items():
             array, (rows, columns) = f"weight{weight}", (1, 0) if is_transposed else (0, 1)
             reads = "reads_of_inputs" if name in writer.packed_of_inputs else "reads"
-            lines.append(f"const products::Weight {name}(scratch, {array}.data(), {array}.stride({rows}), "
+            lines.append(f"products::Weight {name}(scratch, {array}.data(), {array}.stride({rows}), "
                          f"{array}.stride({columns}), {array}.dim({rows}), {array}.dim({columns}), {reads});")
         return lines + [f"real* const {name} = scratch.get({size});" for name, size in writer.rooms]
 

@@ -19,6 +19,8 @@ constexpr long VECTOR_BYTES = 32, TILE_ROWS = 6, TILE_VECTORS = 2;
 typedef real vector __attribute__((vector_size(VECTOR_BYTES)));
 typedef real unaligned_vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 constexpr long LANES = VECTOR_BYTES / sizeof(real), WIDTH = TILE_VECTORS * LANES;
+// What a cache fetches at once.
+constexpr long LINE = 64 / sizeof(real);
 // A tile of few rows is wider, so that there are enough sums for the processor to be always at work.
 constexpr long panels_of(long rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
 constexpr long TOGETHER = 4;
@@ -127,11 +129,17 @@ struct Taken {
     }
 };
 
+// What is read next: a tile lets the cache fetch a line of it for each row of its own.
+struct Ahead {
+    const real* line;
+    long row;
+};
+
 // c = a . b, or c += a . b. Element k of a row of a is k * a_step after its first. The vectors of a row of b lie in
 // panels, b_panel apart; the next row is b_row after it.
 template <int ROWS, int VECTORS, int PANELS>
 void tile(long depth, const real* a, Rows a_rows, long a_step, const real* b, long b_row, long b_panel, real* c,
-          Rows c_rows, bool add) {
+          Rows c_rows, bool add, Ahead ahead) {
     vector sum[ROWS][PANELS * VECTORS];
     const real* left[ROWS];
     for (int i = 0; i < ROWS; ++i) {
@@ -140,6 +148,7 @@ void tile(long depth, const real* a, Rows a_rows, long a_step, const real* b, lo
             sum[i][v] = add ? *reinterpret_cast<const unaligned_vector*>(c + c_rows[i] + v * LANES) : vector{};
     }
     for (long k = 0; k < depth; ++k, b += b_row) {
+        if (PANELS == 1) __builtin_prefetch(ahead.line + k * ahead.row, 0, 2);
         vector right[PANELS * VECTORS];
         for (int v = 0; v < PANELS * VECTORS; ++v)
             right[v] = *reinterpret_cast<const unaligned_vector*>(b + v / VECTORS * b_panel + v % VECTORS * LANES);
@@ -154,7 +163,7 @@ void tile(long depth, const real* a, Rows a_rows, long a_step, const real* b, lo
             *reinterpret_cast<unaligned_vector*>(c + c_rows[i] + v * LANES) = sum[i][v];
 }
 
-typedef void (*Tile)(long, const real*, Rows, long, const real*, long, long, real*, Rows, bool);
+typedef void (*Tile)(long, const real*, Rows, long, const real*, long, long, real*, Rows, bool, Ahead);
 
 template <int VECTORS>
 Tile narrow(long rows) {
@@ -211,8 +220,20 @@ class Weight {
     const long b_row, b_column;
     long from;  // The first column that is packed.
     real* panels;
+    const Weight* next = this;  // What is read after it.
 
-    const real* panels_from(long j) const { return panels + (j - from) * depth; }
+    const real* panel(long j) const { return j < from ? b + j : panels + (j - from) * depth; }
+    long row(long j) const { return j < from ? b_row : padded(std::min(WIDTH, columns - j)); }
+    Ahead here(long j) const { return {panel(j), row(j)}; }
+    // What is fetched of the panel after this one by a tile of this one, after so many others. The weights of a large
+    // layer are more than a processor's own cache holds.
+    Ahead after(long j, Share share, long tiles) const {
+        if (tiles * LINE >= WIDTH) return here(j);
+        const bool is_last = j + WIDTH >= share.end(columns);
+        const Weight& other = is_last ? *next : *this;
+        const long first = is_last ? share.begin(other.columns) : j + WIDTH;
+        return {other.panel(first) + tiles * LINE, other.row(first)};
+    }
 
 public:
     const long depth, columns;
@@ -228,38 +249,42 @@ public:
         pack_panel(depth, b, b_row, b_column, j, std::min(j + WIDTH, columns), panels + panel * WIDTH * depth);
     }
 
+    void then(const Weight& other) { next = &other; }
+
     // c = a . this, or c += a . this, for a share of the columns. Rows of c have room for padded(columns).
     ONCE void multiply(long rows, const real* a, Rows a_rows, real* c, Rows c_rows, bool add, Share share) const {
         const long end = share.end(columns);
-        const auto by_tiles = [&](long i, long number, long j, long panels) {
-            const bool is_packed = j >= from;
-            const long width = std::min(WIDTH, columns - j);
-            const Tile tile = panels > 1 ? wide(number) : narrow(number, padded(width) / LANES);
-            tile(depth, a, a_rows.from(i), 1, is_packed ? panels_from(j) : b + j, is_packed ? padded(width) : b_row,
-                 is_packed ? depth * WIDTH : WIDTH, c + j, c_rows.from(i), add);
+        const auto by_tiles = [&](long i, long number, long j, long panels, Ahead ahead) {
+            const Tile tile = panels > 1 ? wide(number) : narrow(number, padded(std::min(WIDTH, columns - j)) / LANES);
+            tile(depth, a, a_rows.from(i), 1, panel(j), row(j), j < from ? WIDTH : depth * WIDTH, c + j,
+                 c_rows.from(i), add, ahead);
         };
         for (long j = share.begin(columns), next; j < end; j = next) {
             next = std::min({j + TOGETHER * WIDTH, j < from ? from : end, end});
             long i = 0;
             // A panel is in the cache while many rows pass by, and few rows while many panels do.
-            for (long panel = j; panel < next; panel += WIDTH)
-                for (i = 0; rows - i > 4; i += tile_rows(rows - i)) by_tiles(i, tile_rows(rows - i), panel, 1);
+            for (long at = j; at < next; at += WIDTH)
+                for (long tiles = i = 0; rows - i > 4; i += tile_rows(rows - i), ++tiles)
+                    by_tiles(i, tile_rows(rows - i), at, 1, after(at, share, tiles));
             for (long number; i < rows; i += number) {
                 number = tile_rows(rows - i);
-                for (long panel = j, panels; panel < next; panel += panels * WIDTH) {
-                    panels = next - panel >= panels_of(number) * WIDTH ? panels_of(number) : 1;
-                    by_tiles(i, number, panel, panels);
+                for (long at = j, panels; at < next; at += panels * WIDTH) {
+                    panels = next - at >= panels_of(number) * WIDTH ? panels_of(number) : 1;
+                    by_tiles(i, number, at, panels, here(at));
                 }
             }
         }
     }
 };
 
-// Pack matrices, with so many threads.
-ONCE inline void pack(long threads, std::initializer_list<const Weight*> weights) {
+// Pack matrices, with so many threads. Each step reads them in this order.
+ONCE inline void pack(long threads, std::initializer_list<Weight*> weights) {
     constexpr long AT_ONCE = 8;
     long panels = 0;
-    for (const Weight* weight : weights) panels += weight->to_pack();
+    for (auto weight = weights.begin(); weight != weights.end(); ++weight) {
+        panels += (*weight)->to_pack();
+        (*weight)->then(weight + 1 == weights.end() ? **weights.begin() : *weight[1]);
+    }
     parts::run(threads, (panels + AT_ONCE - 1) / AT_ONCE, [&](long job) {
         long first = job * AT_ONCE, last = first + AT_ONCE;
         for (const Weight* weight : weights) {
@@ -311,7 +336,7 @@ ONCE inline void multiply_transposed(long rows, long depth, const real* a, Rows 
                     const long panel_width = std::min(WIDTH, width - j);
                     narrow(number, panel_width / LANES)(
                         chunk, gathered + block * CHUNK * TILE_ROWS, {order, 1}, number, panels + j * CHUNK,
-                        panel_width, 0, sum + (i + block * number) * width + j, {order, width}, true);
+                        panel_width, 0, sum + (i + block * number) * width + j, {order, width}, true, {panels + j * CHUNK, panel_width});
                 }
         }
     }

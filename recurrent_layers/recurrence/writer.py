@@ -208,7 +208,7 @@ class StepWriter:
     rooms : list of (str, str)
         C names and sizes of what it needs room for.
     packed : dict
-        The packed weights that the step needs: name to (weight, is transposed).
+        The packed weights that the step needs, in the order in which it reads them: name to (weight, is transposed).
     packed_of_inputs : dict
         Those that are multiplied with a sequence: name to the sequence's position.
     has_rows : bool
@@ -386,6 +386,10 @@ class StepWriter:
                 if its_level == level:
                     lines += _LoopWriter(self, loop).lines()
             self.levels_of_lines.append(lines)
+        # Those of sequences come first, in the order of the sequences.
+        first = [name for sequence in self.input_lines for name, position in self.packed_of_inputs.items()
+                 if position == sequence]  # fmt: skip
+        self.packed = {name: self.packed[name] for name in dict.fromkeys([*first, *self.packed])}
 
     def _product(self, value, begun):
         weight, is_transposed = value.detail
