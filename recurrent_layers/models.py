@@ -726,6 +726,10 @@ class Sequential(containers.Sequential):
         """
         if self._functions is not None:
             self._functions.going_on.reset()
+            return
+        for layer in self.layers:  # They may go on as part of another model.
+            if hasattr(layer, "reset_states"):
+                layer.reset_states()
 
     def predict_proba(self, X: ArrayLike, batch_size: int = 128, verbose: int = 1) -> Array:
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""
