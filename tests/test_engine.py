@@ -183,7 +183,7 @@ def test_slow_reasons():
 
 @pytest.mark.parametrize("environment, expected", [
     ({}, None), ({"OMP_NUM_THREADS": "3"}, 3), ({"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "1"}, 1),
-    ({"OMP_NUM_THREADS": "4,2"}, None), ({"OPENBLAS_NUM_THREADS": "999"}, 4),
+    ({"OMP_NUM_THREADS": "2,4"}, 2), ({"OMP_NUM_THREADS": ",2"}, None), ({"OPENBLAS_NUM_THREADS": "999"}, 4),
     ({"OPENBLAS_NUM_THREADS": "\u00b2", "OMP_NUM_THREADS": "2"}, 2), ({"OPENBLAS_NUM_THREADS": "9" * 5000}, 4),
     ({"OMP_NUM_THREADS": "0"}, None), ({"OMP_NUM_THREADS": "-3"}, None),
     ({"MPI_LOCALNRANKS": "2"}, 2), ({"OMPI_COMM_WORLD_LOCAL_SIZE": "3"}, 1), ({"MPI_LOCALNRANKS": "9"}, 1),

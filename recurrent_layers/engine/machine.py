@@ -134,7 +134,7 @@ def number_of_threads() -> int:
     """
     processors = usable_processors()
     for name in THREADS_VARIABLES:
-        value = os.environ.get(name, "")
+        value = os.environ.get(name, "").partition(",")[0].strip()  # Those after it are for threads within threads.
         with contextlib.suppress(ValueError):  # Python refuses thousands of digits, too.
             if value.isdecimal() and int(value) > 0:
                 return min(int(value), processors)
