@@ -365,7 +365,7 @@ class Monitor(Callback):
     monitor : str
         A name in the `logs` of an epoch.
     mode : {"auto", "min", "max"}
-        Whether the value shall fall or rise; "auto" is "max" for an accuracy, else "min".
+        Whether the value shall fall or rise; "auto" is "max" for what has "acc" in its name, else "min".
 
     Raises
     ------
@@ -387,7 +387,7 @@ class Monitor(Callback):
     @property
     def rises(self) -> bool:
         """Whether more is better."""
-        return self.mode == "max" or (self.mode == "auto" and self.monitor.split("_")[-1] in ("acc", "accuracy"))
+        return self.mode == "max" or (self.mode == "auto" and "acc" in self.monitor)
 
     def begin_anew(self) -> None:
         """Forget the best value."""

@@ -522,6 +522,7 @@ class TestCallbacks:
     @pytest.mark.parametrize("monitor, mode, values, best", [
         ("val_acc", "auto", ACCURACIES[:4], 1), ("acc", "auto", ACCURACIES, 4), ("val_loss", "auto", LOSSES[:4], 1),
         ("val_loss", "max", LOSSES, 0), ("acc", "min", ACCURACIES, 0), ("f1_of_ones_own", "max", ACCURACIES, 4),
+        ("val_acc_top5", "auto", ACCURACIES, 4),
     ])  # fmt: skip
     def test_what_is_better(self, monitor, mode, values, best, tmp_path):
         model = classifier()
