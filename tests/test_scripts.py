@@ -79,11 +79,12 @@ def run(datasets, tmp_path):
     def run(command, *options, in_c=False, packages=""):
         name, *arguments = command.split()
         shutil.copy(SCRIPTS / name, folder)
-        # In the type that a user has, and with what is compiled where it always is.
-        flags = f",floatX=float32,base_compiledir={engine.config.base_compiledir}"
+        # In the type that a user has, who sets none, and with what is compiled where it always is.
+        flags = f",base_compiledir={engine.config.base_compiledir}"
         environment = dict(os.environ, HOME=str(home), OPENBLAS_NUM_THREADS="2",
                            PYTHONPATH=os.pathsep.join([str(pathlib.Path(rl.__file__).parents[1]), str(packages)]))
         for variable, cxxflags in (("THEANO_FLAGS", "gcc.cxxflags"), ("PYTENSOR_FLAGS", "gcc__cxxflags")):
+            environment[variable] = re.sub(r"\bfloatX=\w+,", "", environment[variable])
             environment[variable] += flags + (f",mode=FAST_RUN,{cxxflags}=-O0" if in_c else "")
         environment.pop("KERAS_BACKEND", None)
         return subprocess.run([sys.executable, "-m", "recurrent_layers", *options, name, *arguments],

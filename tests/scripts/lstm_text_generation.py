@@ -58,9 +58,10 @@ model.optimizer.lr.set_value(0.01)
 
 # helper function to sample an index from a probability array
 def sample(a, temperature=1.0):
-    a = np.log(np.asarray(a, dtype='float64') + 1e-10) / temperature
+    # helper function to sample an index from a probability array
+    a = np.log(a) / temperature
     a = np.exp(a) / np.sum(np.exp(a))
-    return np.argmax(np.random.multinomial(1, a / a.sum() * (1 - 1e-9), 1))
+    return np.argmax(np.random.multinomial(1, a, 1))
 
 
 # train the model, output generated text after each iteration
