@@ -249,7 +249,7 @@ class Draft:
         start = self.one_of([0, value.width - size, (value.width - size) // 2])
         if self.chance(50) and any(width < value.width for width in self.widths):
             size, start = self.one_of([width for width in self.widths if width < value.width]), 0
-        return self.slice(value, start, start + size)
+        return self.slice(value, start, start + size, from_end=self.chance(15))
 
     def made(self, sequence):
         """The sequence, made of something that is given, as people do before they call scan."""
@@ -270,9 +270,9 @@ class Draft:
             text = form.format(x=x, W=W, b=self.weight("b", width) if "{b}" in form else "", dot=f"dot({x}, {W})")
         return sequence._replace(given_width=given_width, made=text)
 
-    def slice(self, value, start, stop):
-        if self.chance(30):
-            text = f"{start - value.width}:{stop - value.width if stop < value.width else ''}"  # From the end.
+    def slice(self, value, start, stop, from_end=False):
+        if from_end:
+            text = f"{start - value.width}:{stop - value.width if stop < value.width else ''}"
         else:
             text = f"{start or ''}:{stop if stop < value.width else ''}"
         return self.line(f"{value.text}[:, {text}]", stop - start, value.size, value.alike)

@@ -487,5 +487,5 @@ def test_wrong_arguments(evolve, monkeypatch, capsys, wrong):
 
 def test_what_is_missing_is_said_in_one_line(evolve, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(SystemExit, match=r'pip install "recurrent-layers\[sweep\]"'):
+    with pytest.raises(SystemExit, match=r'pip install -e ".\[sweep\]"'):
         evolve.workers("local").__enter__()

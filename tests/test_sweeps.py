@@ -381,7 +381,7 @@ class TestClusters:
     def test_without_dask(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "distributed", None)
         assert rl.sweep(trainings.noting, [], "local") == []
-        with pytest.raises(ImportError, match=r'pip install "recurrent-layers\[sweep\]"'):
+        with pytest.raises(ImportError, match=r"pip install .dask\[distributed\]. threadpoolctl"):
             rl.sweep(trainings.noting, FOUR, "local")
 
 
