@@ -265,5 +265,9 @@ def _softmax(x):
     return tensor.special.softmax(x, axis=-1)
 
 
-nnet = types.SimpleNamespace(sigmoid=tensor.sigmoid, softplus=tensor.softplus, softmax=_softmax, relu=_relu,
-                             hard_sigmoid=_hard_sigmoid, binary_crossentropy=_binary_crossentropy)
+def _logsoftmax(x):
+    return tensor.special.log_softmax(x, axis=-1)
+
+
+nnet = types.SimpleNamespace(sigmoid=tensor.sigmoid, softplus=tensor.softplus, softmax=_softmax, logsoftmax=_logsoftmax,
+                             relu=_relu, hard_sigmoid=_hard_sigmoid, binary_crossentropy=_binary_crossentropy)
