@@ -261,10 +261,12 @@ class Draft:
             W, b = self.weight("W", given_width, width), self.weight("b", width)
             return f"reshape(dot(reshape({x}, (-1, {given_width})), {W}) + {b}, (-1, {x}.shape[1], {width}))"
 
+        if width == 1 and form in ("{rows}", "{joined}"):
+            form = "{dot}"  # What is reshaped to one column is broadcastable: Theano's scan refuses a state of that.
         if form == "{rows}":
             text = rows(width)
         elif form == "{joined}":
-            text = f"concatenate([{rows(width - width // 2)}, {rows(width // 2)}], axis=2)" if width > 1 else rows(1)
+            text = f"concatenate([{rows(width - width // 2)}, {rows(width // 2)}], axis=2)"
         else:
             W = self.weight("W", given_width, width)
             text = form.format(x=x, W=W, b=self.weight("b", width) if "{b}" in form else "", dot=f"dot({x}, {W})")
