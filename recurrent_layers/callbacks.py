@@ -92,6 +92,11 @@ class Callback:
         ----------
         state : dict
             With lists for tuples. Empty if that training had no such callback.
+
+        Raises
+        ------
+        ValueError
+            If it is no such state, as in a file that is damaged; then nothing has changed.
         """
 
     def _set_params(self, params: dict[str, Any]) -> None:
@@ -281,7 +286,11 @@ class History(Callback):
         return {"epoch": self.epoch, "history": self.history}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.epoch, self.history = state.get("epoch", []), state.get("history", {})
+        epochs, history = items("the epochs of a history", state.get("epoch", []), "integers"), state.get("history", {})
+        epochs = [integer("an epoch of a history", epoch, least=0) for epoch in epochs]
+        if not isinstance(history, dict) or not all(isinstance(values, list) for values in history.values()):
+            raise ValueError(f"a history must be lists of values by their names, got {shown(history)}")
+        self.epoch, self.history = epochs, history
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         self.epoch.append(epoch)
@@ -397,7 +406,10 @@ class Monitor(Callback):
         return {"best": self.best}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.best = state.get("best", self.best)
+        best = state.get("best", self.best)
+        if not isinstance(best, numbers.Real) and np.shape(best) != (1,):
+            raise ValueError(f"the best value that {type(self).__name__} remembers must be a number, got {shown(best)}")
+        self.best = best
 
     def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         if self.params is not None and self.monitor not in self._measured():
@@ -586,8 +598,13 @@ class EarlyStopping(Monitor):
         return dict(super().get_state(), wait=self.wait, best_weights=self.best_weights)
 
     def set_state(self, state: dict[str, Any]) -> None:
+        wait = integer("the epochs that EarlyStopping has waited", state.get("wait", self.wait), least=0)
+        weights = state.get("best_weights", self.best_weights)
+        if weights is not None:
+            weights = items("the weights that EarlyStopping remembers", weights, "arrays")
+            self.model.match_weights(weights)
         super().set_state(state)
-        self.wait, self.best_weights = state.get("wait", self.wait), state.get("best_weights", self.best_weights)
+        self.wait, self.best_weights = wait, weights
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
         current = self._current(logs)

@@ -1,9 +1,12 @@
 """Trainings that go on in another process, from the file of a whole training, to the bits of uninterrupted ones."""
 
+import functools
+import itertools
 import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import time
 
@@ -336,6 +339,35 @@ def test_a_damaged_file_gives_a_clean_error(written, reader, data, tmp_path_fact
         trained(reader, path, nb_epoch=3, resume=path)
     except ValueError:
         assert_same((reader.get_weights(),), (before,))
+
+
+def test_what_callbacks_remember_is_checked(written, reader, tmp_path):
+    """Each piece of it, in the place of which there is something else."""
+    path, before = tmp_path / "training.h5", reader.get_weights()
+    others = [None, -3, "mine", {}, [[1]], np.zeros(3), {"array": 32, "$type": "<f8"}]
+
+    def places(state, within=()):
+        for key in sorted(state) if isinstance(state, dict) else range(len(state)):
+            yield (*within, key)
+            if isinstance(state[key], (dict, list)):
+                yield from places(state[key], (*within, key))
+
+    shutil.copy(written, path)
+    found = list(places(training_files.read(path)["callbacks"]))
+    assert len(found) > 20 and ("EarlyStopping 1", "best_weights", 0) in found, found
+    said_so = set()
+    for (*within, key), other in itertools.product(found, others):
+        shutil.copy(written, path)
+        state = training_files.read(path)
+        functools.reduce(lambda part, name: part[name], within, state["callbacks"])[key] = other
+        training_files.write(path, [layer.get_weights() for layer in reader.layers], state)
+        try:
+            trained(reader, path, nb_epoch=3, resume=path)
+        except ValueError:
+            said_so.add((*within, key))
+            assert_same((reader.get_weights(),), (before,))
+        reader.set_weights(before)
+    assert len(said_so) > len(found) / 2
 
 
 def test_a_monitor_that_was_not_there_begins_anew():
