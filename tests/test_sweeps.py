@@ -308,6 +308,9 @@ class TestClusters:
             with ended_at_last(several), pytest.raises(ValueError, match="workers must have one thread.*--nthreads 1"):
                 rl.sweep(trainings.noting, within(folder), address, path="kept", verbose=0)
             assert noted(folder) == []
+            # The scheduler may not have heard of the end of that one yet.
+            with distributed.Client(address, set_as_default=False) as client:
+                wait_until(lambda: not client.nthreads())
 
             workers = []
             later = threading.Thread(target=lambda: (
