@@ -61,13 +61,14 @@ class Lowering:
             return self.graph.constant(variable.data.reshape(()).item(), variable.dtype)
         if node is None:
             raise Unsupported(f"the constant {variable}")
-        values = [self._values[argument] for argument in _arguments(variable)]
+        read = self.whole if isinstance(node.op, _OF_COLUMNS) else self._values.__getitem__
+        values = [read(argument) for argument in _arguments(variable)]
         for kind, way in self.WAYS:
             if isinstance(node.op, kind):
                 return way(self, node, *values)
         function, axes = engine.reduction(node) or (None, None)
         if isinstance(function, scalar.Add) and axes in (1, (1,), [1]):
-            return self._sum(node, *values)
+            return self._sum(node, self.whole(node.inputs[0]))
         raise Unsupported(f"{node.op}, which is neither elementwise nor a product")
 
     def _map(self, node, *values):
@@ -93,7 +94,6 @@ class Lowering:
         return value
 
     def _cut(self, node, value):
-        value = self.whole(node.inputs[0])
         return self.graph.cut(value, *_bounds(node.op, value), node.op.is_column)
 
     def _of_columns(self, node, value):
@@ -102,7 +102,6 @@ class Lowering:
         return value
 
     def _placed(self, node, columns, like):
-        columns, like = map(self.whole, node.inputs)
         begin, end = _bounds(node.op, like)
         zero = self.graph.constant(0.0, columns.dtype)
         placed = self.graph.join([(zero, begin), (columns, end - begin), (zero, like.extent - end)])
@@ -111,12 +110,10 @@ class Lowering:
         return placed
 
     def _joined(self, node, *parts):
-        parts = map(self.whole, node.inputs)
         return self.graph.join([(part, _extent(part)) for part in parts])
 
     def _part(self, node, value, *parts):
         number = node.op.number
-        value, *parts = map(self.whole, node.inputs)
         begin = Extent()
         for part in parts[:number]:
             begin = begin + _extent(part)
@@ -125,18 +122,22 @@ class Lowering:
         return self.graph.cut(value, begin, begin + _extent(parts[number]), parts[number].is_column)
 
     def _sum(self, node, value):
-        return self.graph.reduce("sum", self.whole(node.inputs[0]))
+        return self.graph.reduce("sum", value)
 
     def _max(self, node, value):
         return self.graph.reduce("max", value)
 
     def _count(self, node, value):
-        return self.graph.count(self.whole(node.inputs[0]), node.outputs[0].dtype)
+        return self.graph.count(value, node.outputs[0].dtype)
 
     WAYS = [(Elemwise, _map), (Dot, _product), (words.Cut, _cut), (words.Placed, _placed), (words.Joined, _joined),
             (words.Part, _part), (words.OfColumns, _of_columns),
             (words.RowSum, _sum), (words.RowMax, _max), (words.Count, _count),
             ((DimShuffle, Alloc, ViewOp, words.Spread, words.Held), _same)]  # fmt: skip
+
+
+#: Where it matters how many columns there are, though all have the same number.
+_OF_COLUMNS = (words.Cut, words.Placed, words.Joined, words.Part, words.RowSum, words.Count)
 
 
 def _arguments(variable):
