@@ -10,7 +10,7 @@ from recurrent_layers.engine import Variable
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.exchange.copies import PortableState
 from recurrent_layers.typing import Config, Named
-from recurrent_layers.utils.arguments import call_of, number, shown
+from recurrent_layers.utils.arguments import call_of, kept, number, shown
 from recurrent_layers.utils.building import output_of
 from recurrent_layers.utils.generic_utils import get_from_module, instance, with_arguments
 
@@ -67,10 +67,7 @@ class Regularizer(PortableState):
         config: Config = {"name": type(self).__name__}
         for argument, parameter in inspect.signature(type(self)).parameters.items():
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                if not hasattr(self, argument):
-                    raise AttributeError(f"the config of {type(self).__name__} needs all arguments of its __init__, "
-                                         f"but it has not kept {argument}: let it set self.{argument}")
-                config[argument] = getattr(self, argument)
+                config[argument] = kept(self, argument)
         return config
 
 

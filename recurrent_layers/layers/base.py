@@ -24,7 +24,7 @@ from recurrent_layers.typing import (
     Variable,
     Weights,
 )
-from recurrent_layers.utils.arguments import call_of, flag, items, shown, sizes, text
+from recurrent_layers.utils.arguments import call_of, flag, items, kept, shown, sizes, text
 from recurrent_layers.utils.arrays import (
     array_of_numbers,
     check_integers,
@@ -615,10 +615,7 @@ class Layer(PortableState):
         config = {"name": _config_name(type(self))}
         for argument in inspect.signature(type(self).__init__).parameters:
             if argument not in ("self", "weights", "name"):
-                if not hasattr(self, argument):
-                    raise AttributeError(f"the config of {type(self).__name__} needs all arguments of its __init__, "
-                                         f"but it has not kept {argument}: let it set self.{argument}")
-                config[argument] = _config_value(getattr(self, argument))
+                config[argument] = _config_value(kept(self, argument))
         return config
 
     @classmethod

@@ -56,6 +56,20 @@ def call_of(thing: Any) -> str:
         return object.__repr__(thing)
 
 
+def kept(thing: Any, argument: str) -> Any:
+    """What a thing has kept of an argument of its `__init__`, for its config.
+
+    Raises
+    ------
+    AttributeError
+        If it has no attribute of this name.
+    """
+    if not hasattr(thing, argument):
+        raise AttributeError(f"the config of {type(thing).__name__} needs all arguments of its __init__, but it has "
+                             f"not kept {argument}: let it set self.{argument}")
+    return getattr(thing, argument)
+
+
 def _argument(thing: Any, name: str, value: Any) -> Any:
     """What `value` stands for in a config."""
     given = getattr(thing, name, None)
