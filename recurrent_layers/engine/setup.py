@@ -18,7 +18,7 @@ import sys
 import warnings
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from recurrent_layers.engine import cache, headers, machine, threads
+from recurrent_layers.engine import cache, headers, machine, side_by_side, threads
 from recurrent_layers.engine.machine import Blas, Compiler
 from recurrent_layers.warned import warn
 
@@ -31,6 +31,7 @@ class Engine(NamedTuple):
     name: str
     module: str
     compiling: str
+    linking: str
     making: str
     flags: str
     files: str
@@ -47,6 +48,11 @@ class Engine(NamedTuple):
     def cmodule(self):
         """Its module that calls the compiler."""
         return importlib.import_module(f"{self.module}.{self.compiling}")
+
+    @property
+    def clinker(self):
+        """Its module that writes C code."""
+        return importlib.import_module(f"{self.module}.{self.linking}")
 
     @property
     def maker(self):
@@ -73,10 +79,10 @@ class Engine(NamedTuple):
 
 
 ENGINES = {
-    "theano": Engine("Theano", "theano", "gof.cmodule", "compile.function_module", "THEANO_FLAGS", "THEANORC",
+    "theano": Engine("Theano", "theano", "gof.cmodule", "gof.cc", "compile.function_module", "THEANO_FLAGS", "THEANORC",
                      "~/.theanorc", ".", "pip install Theano==1.0.5 'numpy<1.24'"),
-    "pytensor": Engine("PyTensor", "pytensor", "link.c.cmodule", "compile.maker", "PYTENSOR_FLAGS", "PYTENSORRC",
-                       "~/.pytensorrc", "__", "pip install 'pytensor>=3.3,<3.4'"),
+    "pytensor": Engine("PyTensor", "pytensor", "link.c.cmodule", "link.c.basic", "compile.maker", "PYTENSOR_FLAGS",
+                       "PYTENSORRC", "~/.pytensorrc", "__", "pip install 'pytensor>=3.3,<3.4'"),
 }
 
 
@@ -133,6 +139,7 @@ def prepare() -> Setup:
         complaint = f"{complaint} {complaint_about_machine(engine, user, compiler, blas)}".strip()
     engine.fixes.apply()
     headers.precompile(engine)
+    side_by_side.compile_side_by_side(engine)
     cache.compile_again_what_is_broken(engine)
     machine.keep_freed_memory(os.environ)
     library = share_threads(engine, compiler, blas)

@@ -1,0 +1,142 @@
+"""The compiler works on all operations of a function at once."""
+
+import _thread
+import math
+import tempfile
+import threading
+
+import numpy as np
+import pytest
+from compiled import IN_C, compiled_quickly
+
+from recurrent_layers import engine
+from recurrent_layers.engine import machine
+from recurrent_layers.engine import tensor as T
+
+CMODULE = engine.prepare().engine.cmodule
+
+
+@pytest.fixture(autouse=True)
+def two_processors(monkeypatch):
+    monkeypatch.setattr(machine, "usable_processors", lambda: 2)
+    monkeypatch.setattr(machine, "available_memory", lambda: math.inf)
+
+
+@pytest.fixture(autouse=True)
+def quickly():
+    with compiled_quickly():
+        yield
+
+
+@pytest.fixture
+def compilers(monkeypatch):
+    """The names of the threads in which the compiler has run; `before` is called first, with the call's number."""
+
+    class Compilers:
+        threads, before = [], staticmethod(lambda number: None)
+
+    def run(*arguments, **named):
+        Compilers.threads.append(threading.current_thread().name)
+        Compilers.before(len(Compilers.threads))
+        return original(*arguments, **named)
+
+    original = CMODULE.output_subprocess_Popen
+    monkeypatch.setattr(CMODULE, "output_subprocess_Popen", run)
+    return Compilers
+
+
+TURN = np.array([[0.6, 0.8], [-0.8, 0.6]])
+
+
+def never_compiled(number):
+    """So many elementwise functions that no other run has, with a product after each, and what all of them give."""
+    x = y = T.dmatrix()
+    functions = np.random.RandomState().choice(["tanh", "sin", "cos", "arctan"], (number, 20))
+    for several in functions:
+        for name in several:
+            y = getattr(T, name)(y)
+        y = T.dot(y, TURN)
+
+    def expected(given):
+        for several in functions:
+            for name in several:
+                given = getattr(np, name)(given)
+            given = given @ TURN
+        return given
+
+    return x, y, expected
+
+
+def compute(x, y):
+    return engine.function([x], y, mode=IN_C)(np.array([[0.1, 0.2], [-0.3, 0.4]]))
+
+
+def test_operations_are_compiled_at_once(compilers):
+    meeting = threading.Barrier(2, timeout=60)
+
+    def meet(number):
+        if threading.current_thread() is not threading.main_thread():
+            meeting.wait()  # Raises, if only one compiler runs.
+
+    compilers.before = meet
+    x, y, expected = never_compiled(5)
+    np.testing.assert_allclose(compute(x, y), expected(np.array([[0.1, 0.2], [-0.3, 0.4]])), rtol=1e-14)
+    assert len(set(compilers.threads)) == 3, "the first one, and then two at once"
+    del compilers.threads[:]
+    compute(x, y)
+    assert compilers.threads == [], "all is there now"
+
+
+def test_each_is_compiled_once(compilers):
+    stats = engine.prepare().engine.clinker.get_module_cache().stats
+    before = stats[2]
+    compute(*never_compiled(4)[:2])
+    assert len(compilers.threads) == stats[2] - before >= 4
+
+
+def test_one_processor_compiles_one_after_the_other(compilers, monkeypatch):
+    monkeypatch.setattr(machine, "usable_processors", lambda: 1)
+    compute(*never_compiled(3)[:2])
+    assert set(compilers.threads) == {threading.main_thread().name}
+
+
+def test_without_memory_for_two_compilers_there_is_one(compilers, monkeypatch):
+    monkeypatch.setattr(machine, "available_memory", lambda: 700 << 20)
+    compute(*never_compiled(3)[:2])
+    assert set(compilers.threads) == {threading.main_thread().name}
+
+
+def fails(*arguments, **named):
+    return b"", b"no such thing", 1
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_what_cannot_be_compiled_is_said_by_who_asks(first, compilers, monkeypatch, tmp_path, capfd):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    original = CMODULE.output_subprocess_Popen
+    monkeypatch.setattr(CMODULE, "output_subprocess_Popen", lambda *given, **named: (
+        fails if len(compilers.threads) >= first - 1 else original)(*given, **named))
+    with pytest.raises(Exception, match="(?s)Compilation failed.*no such thing"):
+        compute(*never_compiled(4)[:2])
+    capfd.readouterr()
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+    monkeypatch.setattr(CMODULE, "output_subprocess_Popen", original)
+    x, y, expected = never_compiled(2)
+    np.testing.assert_allclose(compute(x, y), expected(np.array([[0.1, 0.2], [-0.3, 0.4]])), rtol=1e-14)
+
+
+def test_whoever_is_interrupted_leaves_nothing(compilers, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    began = []
+
+    def interrupt(number):
+        if threading.current_thread() is not threading.main_thread():
+            began.append(number)
+            if len(began) == 1:
+                _thread.interrupt_main()
+
+    compilers.before = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        compute(*never_compiled(20)[:2])
+    assert list(tmp_path.iterdir()) == []
+    assert len(began) < 19, "what had not begun was not begun"
