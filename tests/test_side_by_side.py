@@ -140,3 +140,18 @@ def test_whoever_is_interrupted_leaves_nothing(compilers, monkeypatch, tmp_path)
         compute(*never_compiled(20)[:2])
     assert list(tmp_path.iterdir()) == []
     assert len(began) < 19, "what had not begun was not begun"
+
+
+def test_whoever_is_interrupted_can_compile_again(monkeypatch):
+    cache = engine.prepare().engine.clinker.get_module_cache()
+
+    def interrupt(*arguments, **named):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache, "check_key", interrupt)
+    x, y, expected = never_compiled(2)
+    with pytest.raises(KeyboardInterrupt):
+        compute(x, y)
+    np.testing.assert_allclose(compute(x, y), expected(np.array([[0.1, 0.2], [-0.3, 0.4]])), rtol=1e-14)
+    cache.refresh()

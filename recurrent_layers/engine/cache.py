@@ -119,7 +119,7 @@ def _is_broken(path: str) -> bool:
 
 
 def compile_again_what_is_broken(engine) -> None:
-    """Let the engine compile again what it finds cut off among its modules, as after a full disk.
+    """Let the engine compile again what it finds cut off among its modules, as after a full disk or Ctrl-C.
 
     Parameters
     ----------
@@ -133,6 +133,9 @@ def compile_again_what_is_broken(engine) -> None:
             if path not in seen and _is_broken(path):
                 os.remove(path)
             seen.add(path)
+        # What Ctrl-C has left half entered would be an error each time.
+        for name in set(self.module_from_name).difference(self.entry_from_key.values()):
+            del self.module_from_name[name]
         return original(self, *arguments, **named)
 
     seen = set()
