@@ -20,6 +20,7 @@ import time
 from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
+import of_theano
 from cases import BIDIRECTIONAL, DROPOUT_U, JZS, OWN_CELL, OWN_CELL_COMPILED, SIZES, Case, sized
 from measuring import difference_of, times_in_turns
 from processes import HERE, Workers
@@ -112,7 +113,7 @@ def measured(chosen, options, directory):
     """What was found of each row, as dicts; and what the workers say about themselves."""
     pythons = {peer: getattr(options, peer) for peer in PEERS}
     settings = argparse.Namespace(out=directory, cache=directory, peers=options.peers.absolute(), pythons=pythons)
-    found, about = [], {}
+    found, about = [], {"products": speed_of_products()}
     with Workers(settings) as workers:
         for name in dict.fromkeys(name for row in chosen for name in ("ours", row.peer)):
             about.update(dict(about_of(workers, name)))
@@ -123,11 +124,35 @@ def measured(chosen, options, directory):
             result = {"what": row.what, "over": row.over, "kind": row.ours.kind, "limit": row.limit}
             try:
                 result.update(times_of(row, workers, options.rounds, compiling))
+                result["least"] = operations(row.ours) / about["products"] / result["theirs"]
             except Exception as error:
                 result["failure"] = str(error).strip().splitlines()[-1]
                 tqdm.write(f"failed: {row.what} over {row.over}: {error}", file=sys.stderr)
             found.append(result)
     return found, about
+
+
+def speed_of_products():
+    """The additions and multiplications of numbers that BLAS does in a second, of large matrices, on all processors."""
+    size, seconds = 2048, []
+    a, b = np.random.RandomState(0).uniform(-1, 1, (2, size, size)).astype("float32")
+    for _ in range(10):
+        began = time.perf_counter()
+        np.dot(a, b)
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / min(seconds)
+
+
+def operations(case):
+    """The additions and multiplications that the products of a case take at least, each matrix being in one of them.
+
+    Those of a training step are three times as many, but for what sees the input, whose gradient nobody asks for.
+    """
+    layer = of_theano.Ours().layer(case)
+    sizes = {weight.name: weight.get_value().size for weight in layer.weights if weight.ndim == 2}
+    forward = sum(sizes.values())
+    backward = forward + sum(size for name, size in sizes.items() if name[0] not in "WP")
+    return 2 * case.batch * case.steps * (forward + backward * (case.kind == "train"))
 
 
 def about_of(workers, name):
@@ -192,7 +217,9 @@ def as_text(found, about):
     if cells:
         order = list(itertools.product(CELL_SIZES, KINDS))
         parts += ["## Over torchrecurrent",
-                  f"The ratio (ours / theirs, ms); the limit is {CELL_LIMIT}. Sizes are (batch, timesteps, input, "
+                  f"The ratio (ours / theirs, ms); the limit is {CELL_LIMIT}. After ≥ stands what it would be if there "
+                  "were nothing but the products of each step, as fast as BLAS multiplies large matrices on this "
+                  f"machine, {about['products'] / 1e9:.0f} GFLOP/s. Sizes are (batch, timesteps, input, "
                   f"output): {', '.join(f'{size} {SIZES[size]}' for size in CELL_SIZES)}; IntersectionRNN, which needs "
                   "as many inputs as outputs, has 512 of both where it is large. The seconds are those of the first "
                   "call, nothing compiled, forward / train.",
@@ -218,6 +245,9 @@ def verdict(found):
                         ("Not measured", [row for row in found if "failure" in row])):  # fmt: skip
         names = "; ".join(f"{row['what']}, {row['kind']}, over {row['over']} ({why(row)})" for row in named)
         parts += [f"{text}: {names}."] if names else []
+    bound = sum("failure" not in row and not met(row) and row["least"] > row["limit"] for row in limited)
+    if bound:
+        parts.append(f"{bound} of these are out of reach here: the products alone would take longer.")
     return " ".join(parts)
 
 
@@ -234,8 +264,8 @@ def in_short(row):
     if row is None or "failure" in row:
         return "" if row is None else "failed"
     ratio = f"{row['ratio']:.2f}"
-    return (f"{ratio if met(row) else f'**{ratio}**'} ({milliseconds(row['ours'])} / {milliseconds(row['theirs'])})"
-            + disturbed(row))  # fmt: skip
+    return (f"{ratio if met(row) else f'**{ratio}**'} ({milliseconds(row['ours'])} / {milliseconds(row['theirs'])}) "
+            f"≥ {row['least']:.2f}{disturbed(row)}")  # fmt: skip
 
 
 def first_calls(rows):

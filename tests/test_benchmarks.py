@@ -217,7 +217,7 @@ def test_targets_of_padding_and_of_forward_passes():
 def cell(what, kind, ours, theirs, limit=0.4, over="torchrecurrent", **others):
     """A row of `cells.py`, made up."""
     return {"what": what, "over": over, "kind": kind, "limit": limit, "ours": ours, "theirs": theirs, "busy": 0.0,
-            "ratio": ours / theirs, "compiling": [1.25, 0.5], **others}  # fmt: skip
+            "ratio": ours / theirs, "least": 0.0421, "compiling": [1.25, 0.5], **others}  # fmt: skip
 
 
 def test_the_tables_of_cells():
@@ -229,19 +229,41 @@ def test_the_tables_of_cells():
              {"what": "own cell", "over": "torch.compile of it", "kind": "train", "limit": 0.3,
               "failure": "not compiled in 10 minutes"},
              cell("model.step", "step", 0.00001, 0.000008, 1.0, "ONNX Runtime", compiling=[2.0, None])]  # fmt: skip
-    text = cells.as_text(found, {"processor": "A processor", "torch": "2.13", "ctypes": "1"})
+    text = cells.as_text(found, {"processor": "A processor", "torch": "2.13", "ctypes": "1", "products": 2.5e11})
+    assert "on this machine, 250 GFLOP/s." in text and "out of reach" not in text
     assert "A processor; torch 2.13; 2" in text
     assert "2 of 5 limits are met. Not met: MGU, small, train, over torchrecurrent (0.50, limit 0.4); model" in text
     assert "Not measured: own cell, train, over torch.compile of it (not compiled in 10 minutes)." in text
-    assert ("| MGU | 0.10 (1.00 / 10.0) | **0.50** (5.00 / 10.0) |  | 0.30 (30.0 / 100) (others were busy) "
-            "| 1.2 / 1.2 |") in text  # fmt: skip
+    assert ("| MGU | 0.10 (1.00 / 10.0) ≥ 0.04 | **0.50** (5.00 / 10.0) ≥ 0.04 |  "
+            "| 0.30 (30.0 / 100) ≥ 0.04 (others were busy) | 1.2 / 1.2 |") in text  # fmt: skip
     assert "| own cell | train | 20.0 | a loop in PyTorch | 200 | 0.10 |  |  | 1.2 | 0.5 |" in text
     assert "| torch.compile of it |  | not compiled in 10 minutes | 0.3 | not measured |  |  |" in text
     assert "| model.step | step | 0.0100 | ONNX Runtime | 0.0080 | 1.25 | 1.0 | **not met** | 2.0 |  |" in text
     broken = {"what": "MGU, small", "over": "torchrecurrent", "kind": "train", "limit": 0.4, "failure": "it broke"}
-    text = cells.as_text([broken], {"processor": "A processor"})
+    text = cells.as_text([broken], {"processor": "A processor", "products": 2.5e11})
     assert "0 of 1 limits are met. Not measured: MGU, small, train, over torchrecurrent (it broke)." in text
     assert "| MGU |  | failed |" in text and "## Others" not in text
+
+
+def test_limits_below_what_products_take_are_out_of_reach():
+    import cells
+
+    found = [cell("MGU, large", "train", 0.05, 0.1, least=least) for least in (0.3, 0.41, 0.45)]
+    found.append(cell("ATR, large", "train", 0.039, 0.1, least=0.38))
+    text = cells.verdict(found)
+    assert text.startswith("1 of 4 limits are met.")
+    assert text.endswith(" 2 of these are out of reach here: the products alone would take longer.")
+
+
+def test_the_operations_of_cells():
+    """Of an LSTM, (n + m) * 4m multiplications a step and sample, as many additions; backwards, twice but for x."""
+    import cases
+    import cells
+
+    case = cases.Case("LSTM", 2, 3, 5, 7, "forward", "torch")
+    assert cells.operations(case) == 2 * 2 * 3 * (5 + 7) * 4 * 7
+    assert cells.operations(case._replace(kind="train")) == 2 * 2 * 3 * (2 * 5 + 3 * 7) * 4 * 7
+    assert cells.operations(case._replace(layer="IndRNN")) == 2 * 2 * 3 * 5 * 7
 
 
 def test_the_rows_of_cells():
