@@ -111,6 +111,18 @@ def test_test_values_are_computed_by_scan():
         np.testing.assert_allclose(output.tag.test_value, value, rtol=1e-10)
 
 
+def test_the_lock_is_given_back_after_an_error():
+    from theano.gof import compilelock
+
+    with compilelock.lock_ctx():
+        before, folder = compilelock.get_lock.n_lock, compilelock.get_lock.lock_dir
+    assert not os.path.exists(folder)
+    with pytest.raises(KeyboardInterrupt), compilelock.lock_ctx():
+        assert compilelock.get_lock.n_lock == before
+        raise KeyboardInterrupt
+    assert compilelock.get_lock.n_lock == before - 1 and not os.path.exists(folder)
+
+
 @pytest.mark.parametrize("of_the_user, longest", [(5, 0.2), (7, 14)])
 def test_who_waits_for_a_process_that_compiles_looks_often(tmp_path, monkeypatch, of_the_user, longest):
     from theano import config

@@ -133,13 +133,18 @@ def compile_again_what_is_broken(engine) -> None:
             if path not in seen and _is_broken(path):
                 os.remove(path)
             seen.add(path)
-        # What Ctrl-C has left half entered would be an error each time.
+        # What Ctrl-C has left half noted would be an error each time.
         for name in set(self.module_from_name).difference(self.entry_from_key.values()):
             del self.module_from_name[name]
         return original(self, *arguments, **named)
 
-    seen = set()
-    engine.cmodule.ModuleCache.refresh = refresh
+    @functools.wraps(engine.cmodule.KeyData.add_key)
+    def add_key(self, key, *arguments, **named):
+        self.keys.discard(key)
+        return add_key_once(self, key, *arguments, **named)
+
+    seen, add_key_once = set(), engine.cmodule.KeyData.add_key
+    engine.cmodule.ModuleCache.refresh, engine.cmodule.KeyData.add_key = refresh, add_key
 
 
 def fill_in_turns(engine) -> None:

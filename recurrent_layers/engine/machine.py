@@ -165,16 +165,23 @@ def usable_processors(process: int = 0) -> int:
     return len(os.sched_getaffinity(process)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+# The limit of a container's memory, what is used of it, and of what: of both kinds of control groups.
+CGROUPS = (("memory.max", "memory.current", "memory.stat"),
+           ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"))  # fmt: skip
+
+
 def available_memory() -> float:
     """Bytes that may still be taken, on this machine and in the container that this runs in; infinite if not known."""
     found = []
     with contextlib.suppress(OSError, AttributeError):
         kilobytes = re.search(r"^MemAvailable:\s*(\d+) kB", _read("/proc/meminfo"), re.MULTILINE)[1]
         found.append(1024 * int(kilobytes))
-    for limit, used in (("memory.max", "memory.current"),
-                        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    for names in CGROUPS:
         with contextlib.suppress(OSError, ValueError):  # Where there is no limit, it is "max".
-            found.append(int(_read("/sys/fs/cgroup/" + limit)) - int(_read("/sys/fs/cgroup/" + used)))
+            limit, used, statistics = (_read("/sys/fs/cgroup/" + name) for name in names)
+            # What is kept of files that were read is given back when it is needed.
+            files = re.findall(r"^(?:total_)?inactive_file (\d+)", statistics, re.MULTILINE)
+            found.append(int(limit) - int(used) + max(map(int, files), default=0))
     return min(found, default=math.inf)
 
 

@@ -1,7 +1,8 @@
 """Lets the compiler work on all operations of a function at once; an engine asks for one after the other.
 
 What a function needs is mostly there from last time. When the first of its operations is not, and has been compiled,
-the compiler is started for all others that are not, on all processors; who asks for one of these waits for it.
+the compiler is started for all others that are not, with as many at work as there may be threads; who asks for one of
+these waits for it.
 """
 
 import concurrent.futures
@@ -42,6 +43,8 @@ def compile_side_by_side(engine) -> None:
 
     @functools.wraps(create)
     def create_with_many(maker, *arguments, **named):
+        if not hasattr(maker.linker, "make_vm"):  # Others make one module of all operations, or none.
+            return create(maker, *arguments, **named)
         outer = getattr(here, "function", None)  # A loop is a function within another.
         try:
             with _Function(engine, maker.fgraph, compile_str) as here.function:
@@ -77,12 +80,13 @@ class _Function:
     def __init__(self, engine, graph, compile_str):
         self._engine, self._graph, self._compile_str = engine, graph, compile_str
         self._started: Dict[Source, concurrent.futures.Future] = {}
-        self._is_first, self._closing = True, contextlib.ExitStack()
+        self._is_first, self._is_over, self._closing = True, False, contextlib.ExitStack()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
+        self._is_over = True
         for result in self._started.values():
             result.cancel()
         self._closing.close()
@@ -92,7 +96,10 @@ class _Function:
         if self._is_first:
             self._is_first = False
             module = self._compile(source, location, py_module=True)
-            self._start(source)  # If it could be compiled: otherwise others would fail alike.
+            # It could be compiled: otherwise others would fail alike. Those that cannot be started now, as when Python
+            # ends, are compiled when they are asked for.
+            with contextlib.suppress(Exception):
+                self._start(source)
             return module
         if source in self._started:
             with contextlib.suppress(Exception):  # That it fails is said by who is asked for it.
@@ -108,7 +115,7 @@ class _Function:
         return self._compile_str(*source[:2], location, *map(list, source[2:]), py_module=py_module)
 
     def _start(self, done):
-        number = int(min(machine.usable_processors(), machine.available_memory() // BYTES_OF_A_COMPILER))
+        number = int(min(machine.number_of_threads(), machine.available_memory() / BYTES_OF_A_COMPILER))
         sources = {self._source(node) for node in self._graph.toposort()} - {None, done} if number > 1 else ()
         if len(sources) > 1:
             scratch = self._closing.enter_context(tempfile.TemporaryDirectory())
@@ -117,6 +124,8 @@ class _Function:
                 self._started[source] = compilers.submit(self._compile_into, scratch, source)
 
     def _compile_into(self, scratch, source):
+        if self._is_over:
+            raise concurrent.futures.CancelledError
         folder = tempfile.mkdtemp(dir=scratch)
         self._compile(source, folder, py_module=False)
         return folder
@@ -127,8 +136,6 @@ class _Function:
         cache = clinker.get_module_cache()
         try:
             linker = clinker.CLinker().accept(type(self._graph)(node.inputs, node.outputs))
-            for one in linker.node_order:
-                one.op.prepare_node(one, None, None, "c")
             key = linker.cmodule_key()
             if key in cache.entry_from_key:
                 return None

@@ -4,6 +4,7 @@
 works the same without it, only slower or, for scan on Python 3.11, not at all.
 """
 
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -29,6 +30,7 @@ def apply():
     find_ops_of_c_files_in_the_cache()
     draw_random_numbers_with_vectors()
     look_often_whether_others_have_compiled()
+    let_others_compile_after_an_error()
     turns.one_compiles_at_a_time("theano.compile.function_module")
     layouts.take_any_layout("theano.tensor.type")
 
@@ -50,6 +52,25 @@ def look_often_whether_others_have_compiled():
         return original(tmp_dir, *arguments, **{**(SHORT_WAIT if is_left_to_theano else {}), **named})
 
     compilelock.lock = lock
+
+
+def let_others_compile_after_an_error():
+    """Let Theano give its lock back also if what it compiles fails, or Ctrl-C comes.
+
+    It keeps it until Python ends; other processes take it away from it after two minutes, and from each other then.
+    """
+    from theano.gof import compilelock
+
+    @contextlib.contextmanager
+    def lock_ctx(lock_dir=None, keep_lock=False, **named):
+        compilelock.get_lock(lock_dir=lock_dir, **named)
+        try:
+            yield
+        finally:
+            if not keep_lock:
+                compilelock.release_lock()
+
+    compilelock.lock_ctx = lock_ctx
 
 
 def loop_in_python_where_c_does_not_compile():

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 from typing import NamedTuple
 
@@ -25,7 +26,11 @@ class Library(NamedTuple):
 
     @property
     def path(self) -> str:
-        return os.path.join(self.directory, f"lib{self.name}.so")
+        return os.path.join(self.directory, self.file)
+
+    @property
+    def file(self) -> str:
+        return f"lib{self.name}.{'dylib' if sys.platform == 'darwin' else 'so'}"
 
 
 def build(compiler: str, version: str, directory: str, blas_directory: str = "") -> Library:
@@ -56,6 +61,8 @@ def build(compiler: str, version: str, directory: str, blas_directory: str = "")
         # Other processes may do the same now: each writes a file of its own, and then puts it in place.
         with tempfile.TemporaryDirectory(dir=directory) as scratch:
             written = os.path.join(scratch, "library.so")
+            if sys.platform == "darwin":  # Else what is linked with it looks for it where it was written.
+                flags.append(f"-Wl,-install_name,@rpath/{library.file}")
             # Libraries are looked for in what stands before them.
             subprocess.run([compiler, str(SOURCE), *flags, "-o", written], stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)  # fmt: skip
