@@ -415,16 +415,16 @@ class Monitor(Callback):
         if self.params is not None and self.monitor not in self._measured():
             self._warn(self._measured())
 
-    def _current(self, logs: dict[str, Any]) -> Any:
+    def _current(self, logs: dict[str, Any]) -> float | None:
         """The value of this epoch, or None and a warning."""
         if self.monitor not in logs:
             self._warn(logs)
             return None
-        value = logs[self.monitor]
-        if not isinstance(value, numbers.Real) and np.shape(value) != (1,):
+        value = np.asarray(logs[self.monitor])
+        if value.size != 1 or value.dtype.kind not in "biuf":
             raise ValueError(f"{type(self).__name__} watches {self.monitor}, which must be a number, got "
-                             f"{shown(value)}")
-        return value
+                             f"{shown(logs[self.monitor])}")
+        return value.item()
 
     def _is_best(self, value: float | None) -> bool:
         """Whether a value is better than all before, and remember it then."""
@@ -442,6 +442,11 @@ class Monitor(Callback):
         warn("{} watches {}, but there is only {}; pass validation data to fit, or show_accuracy=True"
              .format(type(self).__name__, self.monitor, ", ".join(sorted(names)) or "nothing"),
              RuntimeWarning)  # fmt: skip
+
+
+class _OfAnyFormat:
+    def __format__(self, specification: str) -> str:
+        return "0"
 
 
 class ModelCheckpoint(Monitor):
@@ -509,13 +514,14 @@ class ModelCheckpoint(Monitor):
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"ModelCheckpoint may not write in {folder}")
 
-    def _trial_logs(self) -> dict[str, float]:
-        """Logs such as an epoch may have, to try the name with."""
+    def _trial_logs(self) -> dict[str, Any]:
+        """Logs such as an epoch may have, to try the name with; what others may put there goes with any format."""
         if not (self.params or {}).get("logs_may_grow"):
             return dict.fromkeys(self._measured(), 0.0)
         with contextlib.suppress(ValueError):
             fields = [field for _, field, _, _ in string.Formatter().parse(self.filepath) if field]
-            return dict.fromkeys([*self._measured(), *(set(fields) - {"epoch", *MEASURES})], 0.0)
+            others = dict.fromkeys(set(fields) - {"epoch", *MEASURES}, _OfAnyFormat())
+            return {**others, **dict.fromkeys(self._measured(), 0.0)}
         return {}
 
     def _filepath(self, epoch: int, logs: dict[str, Any]) -> str:
@@ -581,6 +587,10 @@ class EarlyStopping(Monitor):
     3 True
     """
 
+    # Also if a subclass has an `on_train_begin` of its own, which has always been empty here.
+    wait = 0
+    best_weights: Weights | None = None
+
     def __init__(self, monitor: str = 'val_loss', patience: int = 0, verbose: int = 0, mode: Mode = "auto",
                  restore_best_weights: bool = False) -> None:
         super().__init__(monitor, mode)
@@ -591,8 +601,7 @@ class EarlyStopping(Monitor):
     def on_train_begin(self, logs: dict[str, Any] = {}) -> None:
         super().on_train_begin()
         self.begin_anew()
-        self.wait = 0
-        self.best_weights: Weights | None = None
+        self.wait, self.best_weights = 0, None
 
     def get_state(self) -> dict[str, Any]:
         return dict(super().get_state(), wait=self.wait, best_weights=self.best_weights)

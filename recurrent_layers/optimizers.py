@@ -355,7 +355,9 @@ class Optimizer(PortableState):
         passed_on = [name for name in self._passed_on if name not in ("clipnorm", "clipvalue") and hasattr(self, name)]
         for name in [*_own_arguments(type(self).__init__), *passed_on]:
             value = getattr(self, name)
-            config[name] = value if isinstance(value, (bool, int, float)) else float(value.get_value())
+            if hasattr(value, "get_value"):
+                value = value.get_value()
+            config[name] = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
         for name in ("clipnorm", "clipvalue"):
             if getattr(self, name) > 0:
                 config[name] = getattr(self, name)

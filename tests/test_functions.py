@@ -1,6 +1,7 @@
 """Activations, initializations, objectives and optimizers: the named functions."""
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -302,6 +303,14 @@ class TestOptimizers:
         assert mom.get_config() == {"name": "Mom", "mass": 2.0, "lr": 0.5, "nesterov": True, "clipvalue": 1.0}
         assert repr(mom) == "Mom(mass=2.0, lr=0.5, nesterov=True, clipvalue=1.0)"
         assert Ahead(clipnorm=3.0).get_config() == {"name": "Ahead", "lr": 0.25, "clipnorm": 3.0}
+
+        class Drawing(optimizers.Optimizer):
+            def __init__(self, kind="gauss", rate=0.5, **clipping):
+                super().__init__(**clipping)
+                self.kind, self.rate = kind, rate
+
+        expected = {"name": "Drawing", "kind": "flat", "rate": 0.25}
+        assert json.loads(json.dumps(Drawing("flat", np.float32(0.25)).get_config())) == expected
         for optimizer in (mom, Ahead(0.5), pickle.loads(pickle.dumps(optimizers.SGD(momentum=0.5)))):
             arguments = dict(optimizer.get_config())
             del arguments["name"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from engines import Mode, VM_Linker
 from numpy.testing import assert_allclose
+from other_processes import said
 
 import recurrent_layers as rl
 from recurrent_layers import (
@@ -312,6 +313,14 @@ class TestLossAndAccuracy:
         found = model.train_on_batch(X, y, class_weight={0: 0.5, 1: 3.0}, sample_weight=of_samples)
         assert_allclose(found, expected, rtol=1e-10)
 
+    def test_the_accuracy_weighs_samples_as_the_loss_does(self):
+        X, y = data(20)
+        model, weights = classifier(), np.arange(20.0)
+        _, accuracy = model.test_on_batch(X, y, accuracy=True, sample_weight=weights)
+        hits = model.predict_classes(X, verbose=0) == y.argmax(axis=1)
+        assert 0 < hits.sum() < 20
+        assert_allclose(accuracy, np.average(hits, weights=weights))
+
     def test_train_and_test_on_batch(self):
         X, y = data(20)
         model = classifier(optimizer=optimizers.SGD(lr=0.0))
@@ -438,6 +447,15 @@ class TestCallbacks:
             stopped.append(stopper.model.stop_training)
         assert stopped == [False] * 5 + [True]
 
+    def test_early_stopping_begins_anew_with_each_training(self):
+        stopper = callbacks.EarlyStopping()
+        stopper.model = Sequential()
+        for losses in ([1.0, 2.0], [5.0, 4.0]):
+            stopper.on_train_begin()
+            for epoch, loss in enumerate(losses):
+                stopper.on_epoch_end(epoch, {"val_loss": loss})
+        assert stopper.best == 4.0 and stopper.wait == 0
+
     def test_watching_what_is_not_there_warns(self):
         with pytest.warns(RuntimeWarning, match="EarlyStopping watches val_acc, but there is only loss, val_loss"):
             _, history = self.fit(callbacks.EarlyStopping(monitor="val_acc"))
@@ -451,6 +469,26 @@ class TestCallbacks:
 
         with pytest.raises(ValueError, match="EarlyStopping watches mine, which must be a number, got 'better'"):
             self.fit(Text(), callbacks.EarlyStopping("mine"))
+
+    @pytest.mark.filterwarnings("ignore:EarlyStopping watches mine")
+    @pytest.mark.parametrize("kind", [float, np.float32, np.array, lambda value: np.array([value])])
+    def test_a_number_may_be_an_array(self, kind, capsys):
+        """A compiled function gives one without axes."""
+        class Adds(callbacks.Callback):
+            def on_epoch_end(self, epoch, logs={}):
+                logs["mine"] = kind(epoch + 0.5)
+
+        _, history = self.fit(Adds(), callbacks.EarlyStopping("mine", patience=1, verbose=1))
+        assert len(history.epoch) == 3 and "mine has not fallen below 0.5000, stopped" in capsys.readouterr().out
+
+    def test_a_stopper_of_ones_own_need_not_begin_as_ours_does(self):
+        class Mine(callbacks.EarlyStopping):
+            def on_train_begin(self, logs={}):
+                self.began = True
+
+        stopper = Mine("loss")
+        _, history = self.fit(stopper)
+        assert stopper.began and len(history.epoch) > 1
 
     def test_methods_of_a_callback_take_what_fit_gives(self):
         """Which is found out before an epoch has been trained."""
@@ -566,10 +604,10 @@ class TestCallbacks:
     def test_a_name_with_what_another_callback_adds(self, tmp_path):
         class Adds(callbacks.Callback):
             def on_epoch_end(self, epoch, logs={}):
-                logs["mine"] = 7
+                logs.update(mine=7, word="best")
 
-        self.fit(Adds(), callbacks.ModelCheckpoint(str(tmp_path / "{mine}.h5")))
-        assert [path.name for path in tmp_path.iterdir()] == ["7.h5"]
+        self.fit(Adds(), callbacks.ModelCheckpoint(str(tmp_path / "{mine:03d}{word:>5}.h5")))
+        assert [path.name for path in tmp_path.iterdir()] == ["007 best.h5"]
 
 
 def ones(shape):
@@ -793,8 +831,10 @@ class TestCompileErrors:
 
 def test_stacks_of_recurrent_layers_are_connected_in_no_time():
     """The time doubled with each layer: thirty of them took hours."""
-    model = Sequential([SimpleRNN(2, 2, return_sequences=True) for _ in range(40)])
-    assert model.output_shape == (None, None, 2)
+    assert said("""
+    from recurrent_layers import Sequential, SimpleRNN
+    print(Sequential([SimpleRNN(2, 2, return_sequences=True) for _ in range(40)]).output_shape)
+    """, timeout=600) == "(None, None, 2)"
 
 
 @pytest.mark.parametrize("interrupted", [0, 1, 3])

@@ -31,6 +31,9 @@ def load(path, origin, nb_words, skip_top, maxlen, test_split, seed, start_char,
     X = [start + [word + index_from for word in words] for words in X]
     if maxlen:
         kept = [n for n, words in enumerate(X) if len(words) < maxlen]
+        if X and not kept:
+            raise ValueError(f"maxlen={maxlen} keeps only sequences of fewer numbers, and the shortest has "
+                             f"{min(map(len, X))}")
         X, labels = [X[n] for n in kept], [labels[n] for n in kept]
     nb_words = nb_words or max((max(words) for words in X if words), default=0)
     if oov_char is None:

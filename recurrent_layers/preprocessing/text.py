@@ -296,7 +296,8 @@ class Tokenizer:
         Notes
         -----
         Numbers of `nb_words` and more have no column, and are left out; they count in the length. Keras 0.1 meant to
-        leave them out, and crashed. "tfidf" is the formula of Keras 0.1, which is not that of any textbook.
+        leave them out, and crashed. "tfidf" is the formula of Keras 0.1 on Python 3, which is not that of any textbook;
+        on Python 2 the inner quotient was rounded down, to 0.
         """
         mode = choice("mode", mode, "binary", "count", "freq", "tfidf")
         sequences = self._sequences(sequences)
