@@ -137,7 +137,9 @@ def test_labels_of_a_hinge_are_judged_as_a_whole(small_pieces, last, warns):
             rl.objectives.check_labels(rl.objectives.hinge, y)
     y[:40], y[40:] = [[1.0]], -1.0
     y[::3] = [[0.0]]
-    rl.objectives.check_labels(rl.objectives.hinge, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rl.objectives.check_labels(rl.objectives.hinge, y)
 
 
 @pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 4), (6, 4, 1)])

@@ -68,6 +68,7 @@ def test_in_float32(tmp_path):
     alone, both = (run(ranks, tmp_path / str(ranks), "masks_and_weights", **flags)["masks_and_weights"]
                    for ranks in (1, 2))  # fmt: skip
     assert both[0] == both[1]
+    assert all((np.float32(weight) == weight).all() for weight in both[0]["weights"])
     for name, values in alone[0]["history"].items():
         np.testing.assert_allclose(both[0]["history"][name], values, rtol=1e-6)
 
@@ -76,7 +77,7 @@ def test_after_the_death_of_a_rank_the_training_goes_on(tmp_path):
     expected = run(2, tmp_path / "whole", "resumed")["resumed"]
     process = run(2, tmp_path / "died", "killed", check=False)
     assert process.returncode != 0 and (tmp_path / "died" / "now").exists()
-    assert not list((tmp_path / "died").glob("*.json"))
+    assert not list((tmp_path / "died").glob("*.json")) and (tmp_path / "died" / "training.h5").exists()
     found = run(2, tmp_path / "died", "resumed")["resumed"]
     assert found[0] == found[1]
     assert found[0] == expected[0]

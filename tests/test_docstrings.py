@@ -9,6 +9,7 @@ import pytest
 from test_wrong_calls import PUBLIC
 
 from recurrent_layers import Recurrent
+from recurrent_layers.recurrence import scan
 
 # `Recurrent` is defined in a room of its own.
 MODULES = [importlib.import_module(f"recurrent_layers.{name}") for name in [*PUBLIC, "layers.iteration"]]
@@ -21,6 +22,8 @@ EXAMPLES = {
     found.name: found for module in MODULES
     for found in doctest.DocTestFinder().find(module, globs={"__name__": "__main__"}) if found.examples
 }  # fmt: skip
+# Not `speed_up_scan` beside it, which changes the whole process.
+EXAMPLES["scan"], = doctest.DocTestFinder(recurse=False).find(scan, "scan")
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))

@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from compiled import IN_C
+from compiled import IN_C, is_in_c
 from conftest import DATA
 from engines import change_flags
 from numpy.testing import assert_allclose
@@ -650,6 +650,7 @@ def test_in_c_all_of_them_give_the_same():
     in_c = copy.deepcopy(model)
     in_c.compile("sgd", "mse", theano_mode=IN_C)
     assert_allclose(in_c.predict(X), model.predict(X), rtol=1e-9)
+    assert is_in_c(in_c._functions.get("predict"))
     assert np.isfinite(train(in_c, X, y)).all()
     # From the same weights and without noise, which is another one in a copy.
     in_c.set_weights(model.get_weights())

@@ -530,4 +530,5 @@ def test_graphs_can_be_pickled():
 
 def test_every_layer_of_a_kind_shares_the_compiled_code():
     first, second = (functions(rl.GRU(3, n), modes=[IN_C])[0] for n in (4, 5))
+    assert is_in_c(first) and is_in_c(second)
     assert [node.op for node in ops(first, Loops)] == [node.op for node in ops(second, Loops)]

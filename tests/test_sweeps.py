@@ -15,7 +15,10 @@ import subprocess
 import sys
 import threading
 
+import dask
+import distributed
 import numpy as np
+import pandas
 import pytest
 import trainings
 from other_processes import compiling, said
@@ -23,10 +26,6 @@ from trainings import noted, wait_until
 
 import recurrent_layers as rl
 from recurrent_layers.engine import cache
-
-dask = pytest.importorskip("dask")
-distributed = pytest.importorskip("distributed")
-pandas = pytest.importorskip("pandas")
 
 TESTS = pathlib.Path(__file__).parent
 PATHS = os.pathsep.join([str(TESTS), str(TESTS.parent)])
@@ -322,10 +321,12 @@ class TestClusters:
                 assert results(rows) == TENFOLD
                 row, = rl.sweep(trainings.surroundings, [{"number": 1}], address, verbose=0)
                 assert (row["threads"], row["most"]) == (1, 1), "whatever the worker was started with"
+                timeout = "distributed.comm.timeouts.connect"
                 end = threading.Thread(target=lambda: (
-                    wait_until(lambda: "begun 3" in "\n".join(noted(folder))), os.killpg(scheduler.pid, 9)))
+                    wait_until(lambda: "begun 3" in "\n".join(noted(folder))), dask.config.set({timeout: "1s"}),
+                    os.killpg(scheduler.pid, 9)))
                 end.start()
-                with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(
+                with dask.config.set({timeout: "30s"}), pytest.raises(
                         ConnectionError, match="does not answer any more.*What has finished is kept"):  # fmt: skip
                     rl.sweep(trainings.stopping, within(folder), address, path="others", verbose=0)
                 end.join()

@@ -126,13 +126,12 @@ def test_what_was_stopped_within_an_epoch_goes_on_from_its_beginning(tmp_path):
 
 
 def test_more_epochs_are_trained_later(tmp_path):
-    path = tmp_path / "training.h5"
-    model, again = model_of(), model_of(seed=77)
-    trained(model, path, nb_epoch=2)
+    path, again = tmp_path / "training.h5", model_of(seed=77)
+    trained(model_of(), path, nb_epoch=2)
     trained(again, path, nb_epoch=2, resume=path)
     assert again.history.epoch == [0, 1]
     assert_same(all_of(trained(again, path, nb_epoch=4, resume=path)),
-                all_of(trained(model, path, nb_epoch=4, resume=path)))  # fmt: skip
+                all_of(trained(model_of(), tmp_path / "other.h5", nb_epoch=4)))  # fmt: skip
 
 
 def test_the_file_is_a_weight_file(tmp_path):
@@ -220,13 +219,14 @@ def killed_after(epochs, seconds, model, path):
             trained(model, path, Waits(permits, tell), nb_epoch=45, patience=99, resume=path)
         finally:
             os._exit(0)
+    os.close(tell)  # So that reading ends with the child.
     os.write(permit, b"." * (epochs + 1))
     for _ in range(epochs):
-        os.read(told, 1)
+        assert os.read(told, 1)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    for end in (permits, permit, told, tell):
+    for end in (permits, permit, told):
         os.close(end)
 
 
