@@ -313,13 +313,19 @@ class TestLossAndAccuracy:
         found = model.train_on_batch(X, y, class_weight={0: 0.5, 1: 3.0}, sample_weight=of_samples)
         assert_allclose(found, expected, rtol=1e-10)
 
-    def test_the_accuracy_weighs_samples_as_the_loss_does(self):
+    @pytest.mark.parametrize("batch_size", [20, 6])
+    def test_the_accuracy_counts_samples_alike(self, batch_size):
+        """But not those of weight 0, such as padding."""
         X, y = data(20)
-        model, weights = classifier(), np.arange(20.0)
-        _, accuracy = model.test_on_batch(X, y, accuracy=True, sample_weight=weights)
+        model, weights = classifier(optimizer=optimizers.SGD(lr=0.0)), np.arange(20.0)
         hits = model.predict_classes(X, verbose=0) == y.argmax(axis=1)
         assert 0 < hits.sum() < 20
-        assert_allclose(accuracy, np.average(hits, weights=weights))
+        _, accuracy = model.evaluate(X, y, batch_size, show_accuracy=True, verbose=0, sample_weight=weights)
+        assert_allclose(accuracy, hits[1:].mean())
+        history = model.fit(X, y, batch_size, 1, verbose=0, show_accuracy=True, class_weight={0: 9.0, 1: 0.5})
+        assert_allclose(history.history["acc"], [hits.mean()])
+        assert np.isclose(history.history["loss"][0], model.evaluate(X, y, verbose=0, sample_weight=np.where(
+            y[:, 0] == 1, 9.0, 0.5)))  # fmt: skip
 
     def test_train_and_test_on_batch(self):
         X, y = data(20)

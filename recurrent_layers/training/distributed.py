@@ -166,22 +166,22 @@ class _Step:
     def __call__(self, *inputs):
         self._align_if_changed()
         nb_samples = len(inputs[0])
-        counts = self._counts(*inputs).astype("float64")
+        counts = np.array(self._counts(*inputs), "float64")  # In the loss, and in the accuracy.
         parts = np.array_split(np.arange(nb_samples), self._ranks.size)
         # Who has no sample takes the first for nothing: it draws the same random numbers as the others then.
         part = parts[self._ranks.rank]
         rows = slice(part[0], part[-1] + 1) if len(part) else slice(0, 1)
-        total, factor = counts.sum(), len(part) / nb_samples
-        share = counts[rows].sum() / total if len(part) and total > 0 else 0.0
+        totals, factor = counts.sum(axis=1), len(part) / nb_samples
+        of_loss, of_accuracy = counts[:, rows].sum(axis=1) / np.where(totals > 0, totals, 1.0) * (len(part) > 0)
         loss, accuracy, *gradients = self._gradients(*(array[rows] for array in inputs), rows.start, nb_samples,
-                                                     share / factor if factor else 0.0, factor)  # fmt: skip
+                                                     of_loss / factor if factor else 0.0, factor)  # fmt: skip
         for view, gradient in zip(self._views, gradients):
             view[...] = gradient
-        self._buffer[-2:] = loss, share * accuracy
+        self._buffer[-2:] = loss, of_accuracy * accuracy
         self._ranks.add_up(self._buffer)
         self._update(*self._views)
         self._remember()
-        return [*self._buffer[-2:], total]
+        return [*self._buffer[-2:], *totals]
 
     def align(self):
         """Give all ranks the values of the first."""

@@ -281,7 +281,7 @@ def evaluate(test, batches, verbose=0, ranks=distributed.ALONE):
     mine = ranks.mine(batches.epoch())
     for inputs in _progress(mine, lambda inputs: len(inputs[0]), batches.nb_samples, "evaluate", verbose):
         mean.add(test(*inputs))
-    mean.sums, mean.total = ranks.sum(mean.sums), ranks.sum(mean.total)
+    mean.sums, mean.totals = ranks.sum(mean.sums), ranks.sum(mean.totals)
     return mean.values()
 
 
@@ -301,18 +301,18 @@ def predict(function, inputs, batch_size, verbose=0):
 
 
 class _RunningMean:
-    """The mean loss and accuracy over batches, each with its weight."""
+    """The mean loss and accuracy over batches, each with what counts of a batch."""
 
     def __init__(self):
-        self.sums, self.total = np.zeros(2), 0.0
+        self.sums, self.totals = np.zeros(2), np.zeros(2)
 
     def add(self, outputs):
-        loss, accuracy, weight = map(float, outputs)
-        self.sums += np.multiply((loss, accuracy), weight)
-        self.total += weight
+        loss, accuracy, *counts = map(float, outputs)
+        self.sums += np.multiply((loss, accuracy), counts)
+        self.totals += counts
 
     def values(self):
-        return list(map(float, self.sums / (self.total or 1.0)))
+        return (self.sums / np.where(self.totals == 0, 1.0, self.totals)).tolist()
 
 
 def _progress(items, size, nb_samples, title, verbose):

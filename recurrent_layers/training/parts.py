@@ -62,7 +62,8 @@ def graphs(graph_of_step, of_training, mask):
     dict
         Inputs, outputs and updates of three functions:
 
-        - "counts", from the inputs and weights of a batch to what each of its samples weighs in the loss;
+        - "counts", from the inputs and weights of a batch to what each of its samples weighs in the loss, and how much
+          of it counts in the accuracy;
         - "gradients", from some samples of a batch as a step takes them, the index of the first of them, how many
           samples the batch has, `factor_of_data` and `factor`, to this part of the loss, the accuracy of these samples,
           and the gradients of that;
@@ -73,7 +74,7 @@ def graphs(graph_of_step, of_training, mask):
     ValueError
         If a part cannot be computed by itself.
     """
-    inputs, (with_penalties, accuracy, _), _ = graph_of_step
+    inputs, (with_penalties, accuracy, *_), _ = graph_of_step
     if of_training.updates or hasattr(of_training.loss.tag, "of_all_rows"):
         name = "the loss gives one number for"
         if of_training.updates:
@@ -89,7 +90,8 @@ def graphs(graph_of_step, of_training, mask):
     counts = counted(weights, mask)
     gradients = [param.type(f"gradient_{k}") for k, param in enumerate(of_training.params, 1)]
     return {
-        "counts": (inputs, counts.sum(axis=1) if counts.ndim > 1 else counts, []),
+        "counts": (inputs, [one.sum(axis=1) if one.ndim > 1 else one
+                            for one in (counts, T.cast(T.gt(counts, 0), counts.dtype))], []),
         "gradients": ([*inputs, first, nb_samples, factor_of_data, factor],
                       [loss, accuracy, *T.grad(loss, of_training.params)], states),
         "update": (gradients, [], of_training.steps_for(gradients)),
