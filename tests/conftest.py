@@ -22,7 +22,7 @@ from compiled import compiled_quickly
 import recurrent_layers as rl
 
 # What is asked in these is what becomes of a step, and so the compiler may optimize nothing, which takes half the time.
-# That its optimizations change no numbers is asked in others, of all layers.
+# That its optimizations change no numbers is asked in others, of all layers; and on Theano, since both have the same C.
 QUICKLY = ["test_docs.py", "test_drawn_steps.py", "test_in_keras.py", "test_keras_in_c.py", "test_layers.py",
            "test_options.py", "test_origins.py", "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
 # Of these, only those that ask for numbers are compiled as for a user.
@@ -32,7 +32,7 @@ FOR_NUMBERS = {"test_recurrence.py": (
 # Of one engine only, or of the Keras that runs on it.
 ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
 # Of the longest, those that ask nothing of the engine that others do not: they run on Theano.
-ON_ONE = {"test_evolve.py": ("test_a_search_that_was_killed",), "test_trials.py": ("test_what_memory_grows",),
+ON_ONE = {**dict.fromkeys(["test_benchmarks.py", "test_datasets.py", "test_evolve.py", "test_trials.py"], ("test_",)),
           "test_examples.py": ("test_jozefowicz_resumes", "test_memory_tells", "test_text_generation_reads",
                                "test_a_stream_is_learned", "test_forecast_is_better")}  # fmt: skip
 collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO
@@ -74,7 +74,8 @@ def seed():
 @pytest.fixture(autouse=True)
 def compiled_as_it_must_be(request):
     file, test = request.node.path.name, request.node.name
-    is_quick = file in QUICKLY or file in FOR_NUMBERS and not test.startswith(FOR_NUMBERS[file])
+    is_quick = (rl.engine.NAME != "Theano" or file in QUICKLY
+                or file in FOR_NUMBERS and not test.startswith(FOR_NUMBERS[file]))  # fmt: skip
     with compiled_quickly() if is_quick else contextlib.nullcontext():
         yield
 
