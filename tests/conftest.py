@@ -33,6 +33,8 @@ FOR_NUMBERS = {"test_recurrence.py": (
 ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
 # Of the longest, those that ask nothing of the engine that others do not: they run on Theano.
 ON_ONE = {**dict.fromkeys(["test_benchmarks.py", "test_datasets.py", "test_evolve.py", "test_trials.py"], ("test_",)),
+          # Those of the others stay: scan alone computes them, and PyTensor takes a minute for each.
+          "test_recurrence.py": tuple(f"test_of_sequences[{name}]" for name in ("GRU", "LSTM", "JZS2", "JZS3")),
           "test_examples.py": ("test_jozefowicz_resumes", "test_memory_tells", "test_text_generation_reads",
                                "test_a_stream_is_learned", "test_forecast_is_better")}  # fmt: skip
 collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO
