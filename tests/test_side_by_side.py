@@ -48,6 +48,7 @@ def compilers(monkeypatch):
 
 
 TURN = np.array([[0.6, 0.8], [-0.8, 0.6]])
+X = np.array([[0.1, 0.2], [-0.3, 0.4]])
 
 
 def never_compiled(number):
@@ -70,7 +71,7 @@ def never_compiled(number):
 
 
 def compute(x, y):
-    return engine.function([x], y, mode=IN_C)(np.array([[0.1, 0.2], [-0.3, 0.4]]))
+    return engine.function([x], y, mode=IN_C)(X)
 
 
 def test_operations_are_compiled_at_once(compilers):
@@ -83,7 +84,7 @@ def test_operations_are_compiled_at_once(compilers):
 
     compilers.before = meet
     x, y, expected = never_compiled(5)
-    np.testing.assert_allclose(compute(x, y), expected(np.array([[0.1, 0.2], [-0.3, 0.4]])), rtol=1e-14)
+    np.testing.assert_allclose(compute(x, y), expected(X), rtol=1e-14)
     assert len(met) == 2, "two at once, after the first one"
     del compilers.threads[:]
     compute(x, y)
@@ -117,7 +118,7 @@ def test_where_none_can_be_started_one_compiles_after_the_other(compilers, monke
 
     monkeypatch.setattr(concurrent.futures.ThreadPoolExecutor, "submit", submit)
     x, y, expected = never_compiled(3)
-    np.testing.assert_allclose(compute(x, y), expected(np.array([[0.1, 0.2], [-0.3, 0.4]])), rtol=1e-14)
+    np.testing.assert_allclose(compute(x, y), expected(X), rtol=1e-14)
     assert set(compilers.threads) == {threading.main_thread().name}
 
 
@@ -137,7 +138,7 @@ def test_what_cannot_be_compiled_is_said_by_who_asks(first, compilers, monkeypat
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
     monkeypatch.setattr(CMODULE, "output_subprocess_Popen", original)
     x, y, expected = never_compiled(2)
-    np.testing.assert_allclose(compute(x, y), expected(np.array([[0.1, 0.2], [-0.3, 0.4]])), rtol=1e-14)
+    np.testing.assert_allclose(compute(x, y), expected(X), rtol=1e-14)
 
 
 def test_whoever_is_interrupted_leaves_nothing(compilers, monkeypatch, tmp_path):
@@ -172,7 +173,7 @@ def test_whoever_is_interrupted_can_compile_again(monkeypatch):
     x, y, expected = never_compiled(2)
     with pytest.raises(KeyboardInterrupt):
         compute(x, y)
-    np.testing.assert_allclose(compute(x, y), expected(np.array([[0.1, 0.2], [-0.3, 0.4]])), rtol=1e-14)
+    np.testing.assert_allclose(compute(x, y), expected(X), rtol=1e-14)
     cache.refresh()
 
 

@@ -86,9 +86,7 @@ class _Function:
         return self
 
     def __exit__(self, *error):
-        self._is_over = True
-        for result in self._started.values():
-            result.cancel()
+        self._is_over = True  # What has not begun ends at once.
         self._closing.close()
 
     def module(self, source, location):

@@ -457,9 +457,9 @@ def _graphs(model, loss, class_mode):
         mean_loss = _weighted_mean(values, seen)
         if values.ndim == 0:
             mean_loss.tag.of_all_rows = True
-        counted = T.cast(T.gt(counts, 0), counts.dtype)
-        accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), counted)
-        graphs[name] = ([*_inputs_of(model, train), y, weights], [mean_loss, accuracy, counts.sum(), counted.sum()], [])
+        alike = parts.counted_alike(counts)
+        accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), alike)
+        graphs[name] = ([*_inputs_of(model, train), y, weights], [mean_loss, accuracy, counts.sum(), alike.sum()], [])
     return graphs, mean_loss
 
 

@@ -46,6 +46,11 @@ def counted(weights, mask):
     return weights if mask is None else weights * T.shape_padright(mask, weights.ndim - 2)
 
 
+def counted_alike(counts):
+    """How much of what weighs this counts in the accuracy, where weights do not matter."""
+    return T.cast(T.gt(counts, 0), counts.dtype)
+
+
 def graphs(graph_of_step, of_training, mask):
     """What is compiled.
 
@@ -91,7 +96,7 @@ def graphs(graph_of_step, of_training, mask):
     gradients = [param.type(f"gradient_{k}") for k, param in enumerate(of_training.params, 1)]
     return {
         "counts": (inputs, [one.sum(axis=1) if one.ndim > 1 else one
-                            for one in (counts, T.cast(T.gt(counts, 0), counts.dtype))], []),
+                            for one in (counts, counted_alike(counts))], []),
         "gradients": ([*inputs, first, nb_samples, factor_of_data, factor],
                       [loss, accuracy, *T.grad(loss, of_training.params)], states),
         "update": (gradients, [], of_training.steps_for(gradients)),
