@@ -1,8 +1,12 @@
 """How compiled functions run, and whether they give the same."""
 
-import numpy as np
-from engines import CXXFLAGS, Scan, change_flags, get_mode
+import contextlib
 
+import numpy as np
+import pytest
+from engines import CXXFLAGS, COp, Scan, change_flags, get_mode
+
+from recurrent_layers.engine import side_by_side
 from recurrent_layers.recurrence.loops import Loops
 
 IN_C = get_mode("FAST_RUN")
@@ -14,9 +18,25 @@ def ops(function, kind):
     return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, kind)]
 
 
-def compiled_quickly():
+def unoptimized():
     """Within this, the compiler optimizes nothing: it takes half the time, for what runs once."""
     return change_flags(**{CXXFLAGS: "-O0"})
+
+
+@contextlib.contextmanager
+def ours_alone():
+    """Within this, what is compiled are our operations, not the engine's, which Python does."""
+    make_thunk = COp.make_thunk
+
+    def by_python(op, node, storage_map, compute_map, no_recycling, impl=None):
+        is_ours = type(op).__module__.startswith("recurrent_layers")
+        is_large = len(node.inputs) + len(node.outputs) > 31  # NumPy has no functions of more.
+        return make_thunk(op, node, storage_map, compute_map, no_recycling, impl if is_ours or is_large else "py")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(COp, "make_thunk", by_python)
+        patch.setattr(side_by_side._Function, "_start", lambda function, done: None)
+        yield
 
 
 def is_in_c(function):

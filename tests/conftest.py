@@ -12,31 +12,40 @@ for variable, limit in (("THEANO_FLAGS", "traceback.limit"), ("PYTENSOR_FLAGS", 
     os.environ[variable] = flags
 
 import contextlib
+import functools
+import gc
 import json
 import pathlib
 
 import numpy as np
 import pytest
-from compiled import compiled_quickly
+from compiled import ours_alone, unoptimized
 
 import recurrent_layers as rl
 
-# What is asked in these is what becomes of a step, and so the compiler may optimize nothing, which takes half the time.
-# That its optimizations change no numbers is asked in others, of all layers; and on Theano, since both have the same C.
+# What is asked in these is what becomes of a step: the compiler may optimize nothing, and what is not ours is left to
+# Python, which together takes a third of the time. That optimizations change no numbers is asked in others, of all
+# layers; and on Theano, since both engines have the same C.
 QUICKLY = ["test_docs.py", "test_drawn_steps.py", "test_in_keras.py", "test_keras_in_c.py", "test_layers.py",
-           "test_options.py", "test_origins.py", "test_scan.py", "test_stateful.py", "test_zoo.py"]  # fmt: skip
+           "test_options.py", "test_origins.py", "test_scan.py", "test_stateful.py", "test_steps_of_keras.py",
+           "test_zoo.py"]  # fmt: skip
 # Of these, only those that ask for numbers are compiled as for a user.
 FOR_NUMBERS = {"test_recurrence.py": (
-    "test_outputs", "test_masks_truncation", "test_all_sizes", "test_sums", "test_elementwise", "test_functions",
-    "test_activations_of_whole_rows", "test_nan", "test_views", "test_the_number_of_threads")}  # fmt: skip
+    "test_outputs_and_gradients_are_those_of_scan_in_float32", "test_all_sizes", "test_sums", "test_elementwise",
+    "test_functions", "test_activations_of_whole_rows", "test_nan", "test_views", "test_the_number_of_threads"),
+    "test_updates.py": ("test_each_optimizer_makes_the_steps_that_theano_makes[adam",)}  # fmt: skip
+# What these ask is what the engine itself compiles.
+OF_THE_ENGINE = ["test_cache.py", "test_engine.py", "test_pytensor.py", "test_side_by_side.py", "test_updates.py"]
 # Of one engine only, or of the Keras that runs on it.
 ON_THEANO = ["test_theano_fixes.py", "test_in_keras.py", "test_keras_in_c.py"]
 # Of the longest, those that ask nothing of the engine that others do not: they run on Theano.
 ON_ONE = {**dict.fromkeys(["test_benchmarks.py", "test_datasets.py", "test_evolve.py", "test_trials.py"], ("test_",)),
           # Those of the others stay: scan alone computes them, and PyTensor takes a minute for each.
           "test_recurrence.py": tuple(f"test_of_sequences[{name}]" for name in ("GRU", "LSTM", "JZS2", "JZS3")),
-          "test_examples.py": ("test_jozefowicz_resumes", "test_memory_tells", "test_text_generation_reads",
-                               "test_a_stream_is_learned", "test_forecast_is_better")}  # fmt: skip
+          "test_distributed.py": ("test_what_callbacks_did", "test_in_float32", "test_after_the_death",
+                                  "test_what_cannot_be_trained", "test_a_failure_of_one"),
+          "test_examples.py": ("test_jozefowicz_resumes", "test_memory_tells", "test_text_generation", "test_addition",
+                               "test_a_stream_is_learned", "test_forecast_is_better", "test_padding")}  # fmt: skip
 collect_ignore = ["test_pytensor.py"] if rl.engine.NAME == "Theano" else ON_THEANO
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -78,13 +87,34 @@ def compiled_as_it_must_be(request):
     file, test = request.node.path.name, request.node.name
     is_quick = (rl.engine.NAME != "Theano" or file in QUICKLY
                 or file in FOR_NUMBERS and not test.startswith(FOR_NUMBERS[file]))  # fmt: skip
-    with compiled_quickly() if is_quick else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if is_quick:
+            stack.enter_context(unoptimized())
+            if file not in OF_THE_ENGINE:
+                stack.enter_context(ours_alone())
         yield
+
+
+class WhenCalled:
+    """A function of Keras, which is compiled when it is called first: a model makes five, and few tests call all."""
+
+    mode = None  # The engine's own.
+
+    def __init__(self, inputs, outputs, updates=()):
+        self._make = functools.partial(rl.engine.function, inputs, outputs, updates=updates, mode=self.mode,
+                                       allow_input_downcast=True)  # fmt: skip
+
+    @functools.cached_property
+    def function(self):
+        return self._make()
+
+    def __call__(self, inputs):
+        return self.function(*inputs)
 
 
 @pytest.fixture(scope="session")
 def keras(tmp_path_factory):
-    """Keras, which reads its settings from the home directory when it is imported."""
+    """Keras, which reads its settings from the home directory when it is imported; its functions wait until called."""
     home = tmp_path_factory.mktemp("home")
     (home / ".keras").mkdir()
     settings = {"floatx": rl.engine.config.floatX, "epsilon": 1e-7, "backend": "theano"}
@@ -99,6 +129,7 @@ def keras(tmp_path_factory):
         import keras.models
         import keras.optimizers
     assert "site-packages" in os.path.dirname(keras.__file__)
+    keras.backend.function = WhenCalled
     return keras
 
 
@@ -125,6 +156,13 @@ def masked_input(layer, mask_variable):
 def pytest_addoption(parser):
     parser.addoption("--peers", metavar="PYTHON",
                      help="a Python with torch, keras 3 and ziglang, for the tests marked `peers`")
+
+
+def pytest_collection_finish():
+    """Look seldom for garbage: graphs make much that is not, and this takes a sixth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 50)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -9,14 +9,15 @@ import sys
 import numpy as np
 import pytest
 
+from recurrent_layers import engine
 from recurrent_layers.training import distributed
 
 HERE = pathlib.Path(__file__).parent
 MPIEXEC = pathlib.Path(sys.executable).with_name("mpiexec")
-CASES = {1: ["masks_and_weights", "a_batch_without_weight", "words_by_length", "two_inputs", "meddled_with",
-             "stopped_early"]}  # fmt: skip
-CASES[2] = CASES[1]
-CASES[3] = ["masks_and_weights", "words_by_length"]
+CASES = {3: ["masks_and_weights", "words_by_length"]}
+CASES[1] = CASES[2] = CASES[3] + ["a_batch_without_weight", "two_inputs", "meddled_with", "stopped_early"]
+if engine.NAME != "Theano":  # What ranks tell each other is no matter of the engine.
+    CASES = {1: CASES[3], 2: CASES[3]}
 
 
 def run(ranks, folder, *cases, check=True, **environment):
@@ -50,7 +51,7 @@ def assert_close(found, expected, tolerance):
             np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("ranks, case", [(ranks, case) for ranks in (2, 3) for case in CASES[ranks]])
+@pytest.mark.parametrize("ranks, case", [(ranks, case) for ranks in (2, 3) for case in CASES.get(ranks, [])])
 def test_ranks_train_as_one_process_does(results, ranks, case):
     first, *others = results[ranks][case]
     assert all(other == first for other in others), "not the same bits"

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import json
 import os
 import pathlib
 import random
@@ -303,18 +304,43 @@ def test_the_gallery_shows_each_example():
         assert_picture(EXAMPLES / "pictures" / f"{name}.png")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_help_and_errors(tmp_path, name):
-    done = run(name, tmp_path, "--help")
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """What each example says of itself, and of a layer that there is not: (code, output, errors); in one process."""
+    code = """
+import contextlib, io, json, runpy, sys
+for path in sys.argv[1:]:
+    for arguments in (["--help"], ["--layer", "Transformer"]):
+        sys.argv, output, errors, code = [path, *arguments], io.StringIO(), io.StringIO(), None
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                runpy.run_path(path, run_name="__main__")
+            except SystemExit as end:
+                code = end.code
+        print(json.dumps([code, output.getvalue(), errors.getvalue()]))
+"""
+    directory = tmp_path_factory.mktemp("said")
+    done = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(EXAMPLES)!r})\n{code}",
+                           *(str(EXAMPLES / f"{name}.py") for name in NAMES)], cwd=directory,
+                          env=dict(os.environ, **flags(directory), PYTHONIOENCODING="utf-8"),
+                          stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for option in ("--layer", "--seed", "--output"):
-        assert option in done.stdout
-    assert f"python examples/{name}.py" in done.stdout
+    lines = list(map(json.loads, done.stdout.splitlines()))
+    return dict(zip(NAMES, zip(lines[::2], lines[1::2])))
 
-    done = run(name, tmp_path, "--layer", "Transformer")
-    assert done.returncode == 2
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_and_errors(said, name):
+    (code, output, errors), of_wrong = said[name]
+    assert code == 0, errors
+    for option in ("--layer", "--seed", "--output"):
+        assert option in output
+    assert f"python examples/{name}.py" in output
+
+    code, output, errors = of_wrong
+    assert code == 2, errors
     for layer in LAYERS:
-        assert layer in done.stderr.splitlines()[-1]
+        assert layer in errors.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name, blocked", [("by_hand", "matplotlib"), ("digits", "sklearn"),

@@ -49,7 +49,7 @@ def test_everywhere_in_a_model_of_keras(keras, name, place, tmp_path):
     cls = getattr(rl, name)
     model = build(keras, place, lambda n, m, sequences: cls(n, m, return_sequences=sequences))
     X, y = data(model, place)
-    history = model.fit(X, y, batch_size=4, nb_epoch=30, verbose=0).history
+    history = model.fit(X, y, batch_size=4, nb_epoch=8, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     loss, _ = model.evaluate(X, y, verbose=0, show_accuracy=True)
     assert_allclose(loss, np.mean((model.predict(X) - y) ** 2), rtol=1e-6)

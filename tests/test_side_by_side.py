@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-from compiled import IN_C, compiled_quickly
+from compiled import IN_C, unoptimized
 
 from recurrent_layers import engine
 from recurrent_layers.engine import machine
@@ -26,7 +26,7 @@ def two_processors(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def quickly():
-    with compiled_quickly():
+    with unoptimized():
         yield
 
 
