@@ -20,7 +20,7 @@ TRUNCATION = {"NUMBA": 2, **({"JAX": -1} if importlib.util.find_spec("jax") else
 
 @pytest.mark.parametrize("mode", TRUNCATION)
 def test_other_linkers_run_layers_by_scan(mode):
-    layer = rl.GRU(3, 1, return_sequences=True, truncate_gradient=TRUNCATION[mode])
+    layer = rl.SimpleRNN(3, 1, return_sequences=True, truncate_gradient=TRUNCATION[mode])
     layer.input = T.tensor3(shape=(2, 4, 3))
     y = layer.get_output()
     outputs = [y, *T.grad(T.sqr(y).sum(), layer.params)]
