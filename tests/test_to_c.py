@@ -1,5 +1,6 @@
 """Models as C: compiled by gcc with all its warnings, and run with its sanitizers, beside what they predict."""
 
+import operator
 import os
 import subprocess
 
@@ -344,6 +345,13 @@ def test_parts_of_the_timesteps(function, least, tmp_path):
 TABLE = np.random.RandomState(1).randn(10, 4)
 
 
+def test_a_matrix_on_the_right_of_all_timesteps(tmp_path):
+    W, multiply = engine.shared(np.random.randn(6, 5)), T.dot if engine.NAME == "Theano" else operator.matmul
+    assert_as_predicted([rl.TimeDistributedDense(4, 6), rl.Lambda(lambda x: multiply(x, W) + T.constant(TABLE[0, 0])),
+                         rl.TimeDistributedDense(5, 2)], tmp_path)  # fmt: skip
+    assert_as_predicted([rl.TimeDistributedDense(4, 6), rl.Lambda(lambda x: multiply(x, W[:, 0]))], tmp_path)
+
+
 @pytest.mark.parametrize("function, least, most", [
     (lambda x: x + T.constant(TABLE)[:x.shape[1]], 1, 10), (lambda x: x * T.constant(TABLE)[10 - x.shape[1]:], 1, 10),
     (lambda x: x[:, x.shape[1] - 5:], 5, 30), (lambda x: x[:, x.shape[1] - 5], 5, 30),
@@ -462,6 +470,24 @@ class TestFiles:
         assert f"recurrent_layers {rl.__version__}" in source and "Shifted(4, 6" in header
         assert "#define SOME_NAME_INPUT 4\n" in header and "} some_name_state;" in header
         assert max(map(len, (source + header).splitlines())) <= 200
+
+    def test_a_header_and_a_source_of_two_models_are_no_program(self, tmp_path):
+        rl.Sequential([rl.SimpleRNN(4, 6)]).to_c(tmp_path / "net.c")
+        of_another = (tmp_path / "net.h").read_text()
+        rl.Sequential([rl.SimpleRNN(4, 5)]).to_c(tmp_path / "net.c")
+        compiled = [*GCC, "-c", tmp_path / "net.c", "-o", tmp_path / "net.o"]
+        subprocess.run(compiled, check=True)
+        (tmp_path / "net.h").write_text(of_another)
+        process = subprocess.run(compiled, capture_output=True, text=True)
+        assert process.returncode and "net.h is of another model than net.c: write both again" in process.stderr
+
+    def test_it_is_called_from_another_language(self, tmp_path):
+        rl.Sequential([rl.SimpleRNN(4, 6)]).to_c(tmp_path / "net.c")
+        (tmp_path / "main.cpp").write_text('#include "net.h"\nint main() { static net_state s; net_reset(&s); }\n')
+        subprocess.run([*GCC, "-c", tmp_path / "net.c", "-o", tmp_path / "net.o"], check=True)
+        subprocess.run(["g++", "-Wall", "-Werror", "-pedantic", tmp_path / "main.cpp", tmp_path / "net.o", "-o",
+                        tmp_path / "net"], check=True)  # fmt: skip
+        subprocess.run([tmp_path / "net"], check=True)
 
     def test_the_type_is_floatX_unless_it_is_said(self, tmp_path):
         model = rl.Sequential([rl.SimpleRNN(4, 6)])

@@ -466,17 +466,18 @@ class ToC(Translation):
         if not left.is_real and not right.is_real:
             self.refuse("a product of whole numbers")
         left, right = self.reals(left), self.reals(right)
+        if right.rank > 2 or any(size != ONE for size in left.shape[:-2]):
+            self.refuse("a product of many matrices")
         if right.name is None:
             right = self.stored(right, "right")
-        left_rank, right_rank = left.rank, right.rank
-        rows = left.shape[0] if left_rank == 2 else ONE
-        columns = right.shape[1] if right_rank == 2 else ONE
+        rows = left.shape[-2] if left.rank > 1 else ONE
+        columns = right.shape[1] if right.rank == 2 else ONE
         inner = self.same(left.shape[-1], right.shape[0])
         is_one_row = rows == ONE and left.row is not None
         if not is_one_row and left.name is None:
             left = self.stored(left, "left")
         pointer = left.row(*[Code("0")] * (left.rank - 1)) if is_one_row else left.name
-        shape = (rows,) * (left_rank == 2) + (columns,) * (right_rank == 2)
+        shape = left.shape[:-1] + right.shape[1:]
         variable = self._node.outputs[0]
         name = variable.name or "_".join([_short(right.name), *_names_in(pointer)[-1:]])
         block = innermost([left, right])

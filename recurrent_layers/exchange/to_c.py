@@ -3,6 +3,7 @@
 `c_graphs` says what the model computes; here that becomes functions, with a header, the weights and a test.
 """
 
+import hashlib
 import inspect
 import itertools
 import os
@@ -28,6 +29,13 @@ _HEADER = """\
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* Which {name}.c this is of. */
+#define {NAME}_FILE {digest}
+
 /* How many numbers x has{of_each}. */
 #define {NAME}_INPUT {input}
 {step}
@@ -37,6 +45,10 @@ _HEADER = """\
 
 {explained}
 int {name}_predict({timesteps}const {type_of_x} x[], {real} y[], {real} scratch[]);
+
+#ifdef __cplusplus
+}}
+#endif
 
 #endif
 """
@@ -62,6 +74,10 @@ _SOURCE = """\
 {title}
 
 #include "{name}.h"
+
+#if {NAME}_FILE != {digest}
+#error "{name}.h is of another model than {name}.c: write both again"
+#endif
 
 #include <math.h>
 
@@ -91,6 +107,9 @@ int main(void) {{
 }}
 #endif
 """
+
+#: What stands for the digest of both files in them until they are written.
+_DIGEST = "<digest>"
 
 _TEST_OF_STEP = """\
     static {name}_state state;
@@ -196,6 +215,7 @@ class _Written:
         self.timesteps = self.shape[1] if self.has_timesteps else 1
         self.words = {"name": name, "NAME": name.upper(), "real": {"float32": "float", "float64": "double"}[dtype],
                       "suffix": self.file.suffix, "timesteps": "long timesteps, " * self.has_timesteps}  # fmt: skip
+        self.words["digest"] = _DIGEST
         self.words["type_of_x"] = self.words["real"] if self.is_of_numbers else "int32_t"
 
     def texts(self):
@@ -207,7 +227,9 @@ class _Written:
             self.timesteps = found.number
             whole = self._translated(self.whole, self.timesteps, explained=step is None)
         functions = "\n".join([*([self._reset(), self._of_step(step)] if step else []), self._of_whole(whole)])
-        return self._header(step, whole), self._source(whole, functions)
+        texts = self._header(step, whole), self._source(whole, functions)
+        digest = hashlib.sha256("".join(texts).encode()).hexdigest()[:8]
+        return tuple(text.replace(_DIGEST, f"0x{digest}") for text in texts)
 
     # ---- what is translated -----------------------------------------------------------------
 
