@@ -335,6 +335,17 @@ def test_directions_that_are_merged(op, merge, tmp_path):
     assert_allclose(predicted(model, X), by_runtime(path, X), rtol=1e-5, atol=1e-6)
 
 
+def test_indices_that_are_turned_round(tmp_path):
+    """What is looked up of them is, too."""
+    made, X = Made("samples", "steps", dtype=TensorProto.INT64), np.random.randint(0, 7, (3, 6))
+    x = made.node("Gather", drawn(7, 4), made.node("Slice", "x", [-1], [-2**63 + 1], [1], [-1]), axis=0)
+    _, h, _ = made.recurrent("LSTM", made.node("Transpose", x, perm=[1, 0, 2]), 4, 5)
+    path = made.save(tmp_path / "made.onnx", made.node("Squeeze", h, [0]))
+    model = from_onnx(path)
+    assert model.layers[1].go_backwards
+    assert_allclose(predicted(model, X), by_runtime(path, X), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("op", ["LSTM", "GRU", "RNN"])
 def test_layout_1(op, tmp_path):
     """ONNX Runtime has it not: the numbers are those of the same weights in layout 0."""

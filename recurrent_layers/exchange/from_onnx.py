@@ -598,7 +598,7 @@ class _Graph:
                              "integers")
         if len(at.axes) != 2:
             raise ValueError("an Embedding reads (nb_samples, timesteps)")
-        return _Data((_Lookup(table),), (*at.axes, (_Axis(table.shape[1]),)))
+        return _Data((_Lookup(table),), (*at.axes, (_Axis(table.shape[1]),)), at.turned)
 
     def slice(self, node, value, starts=None, ends=None, axes=None, steps=None):
         starts, ends = (node.attribute(name) if given is None else self.integers(given, name)
