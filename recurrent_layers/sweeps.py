@@ -168,7 +168,7 @@ def _named(what: str, values: dict[str, Any]) -> dict[str, Any]:
     for name in values:
         if not isinstance(name, str) or not name.isprintable() or not name:
             raise ValueError(f"a name in {what} must be a string that can be printed, got {shown(name)}")
-        if name in OWN or name.startswith("sweep_"):
+        if _lower(name) in OWN or _lower(name).startswith("sweep_"):
             raise ValueError(f"{what} has the name {name!r}, which is a column of the sweep's own: choose another one")
         if seen.setdefault(_lower(name), name) != name:
             raise ValueError(f"{what} has the names {seen[_lower(name)]!r} and {name!r}, which are the same to SQLite: "
@@ -252,7 +252,7 @@ def _outcome(train: Callable[..., Any], text: str) -> _Outcome:
     try:
         returned = train(**json.loads(text))
     except (Exception, SystemExit):
-        return _Outcome({}, traceback.format_exc(), worker, time.monotonic() - began)
+        return _Outcome({}, _traceback(), worker, time.monotonic() - began)
     finally:
         set_random_state(before)
     seconds = time.monotonic() - began
@@ -394,6 +394,11 @@ def _workers(client: Any) -> dict[str, int]:
     return threads
 
 
+def _traceback() -> str:
+    """That of the error at hand, as SQLite takes it: a path that is no UTF-8 may be in it."""
+    return traceback.format_exc().encode("utf-8", "backslashreplace").decode()
+
+
 def _gathered(future: Any, worker: str) -> _Outcome:
     """What came of a training, if its worker could still tell."""
     import asyncio
@@ -402,7 +407,7 @@ def _gathered(future: Any, worker: str) -> _Outcome:
         try:
             return future.result(timeout=TRANSFER)
         except (Exception, asyncio.CancelledError):  # Of Dask, such as that the worker cannot import `train`.
-            return _Outcome({}, traceback.format_exc(), worker)
+            return _Outcome({}, _traceback(), worker)
     future.cancel()
     return _Outcome({}, f"the worker {worker} died while it trained, as after kill -9 or out of memory", worker)
 

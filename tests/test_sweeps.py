@@ -204,7 +204,8 @@ class TestResults:
 
 class TestFailures:
     @pytest.mark.parametrize("on_cluster", [False, True])
-    @pytest.mark.parametrize("how, said", [("raise", "ArithmeticError: it is the third"), ("exit", "SystemExit: has")])
+    @pytest.mark.parametrize("how, said", [("raise", "ArithmeticError: it is the third"), ("exit", "SystemExit: has"),
+                                           ("path", r"OSError: \udcff.npz")])  # fmt: skip
     def test_one_that_fails_is_tried_three_times(self, client, folder, capfd, on_cluster, how, said):
         settings = within(folder, times=3, how=how)
         with pytest.warns(RuntimeWarning, match="1 of 4 trainings failed"):
@@ -444,6 +445,7 @@ class TestCompilingInTurns:
     ({1: 2}, "a name in setting 1 must be a string that can be printed, got 1"),
     ({"a\0": 1}, "a name in setting 1"), ({"": 1}, "a name in setting 1"), ({"error": 1}, "has the name 'error'"),
     ({"sweep_seed": 1}, "setting 1 has the name 'sweep_seed', which is a column of the sweep's own"),
+    ({"Error": 1}, "has the name 'Error'"), ({"SWEEP_setting": 1}, "has the name 'SWEEP_setting'"),
     ({"W": 1, "w": 2}, "setting 1 has the names 'W' and 'w', which are the same to SQLite"),
     ([1], r"settings must be a list of dicts, .* but setting 1 is \[1\]"),
 ])  # fmt: skip

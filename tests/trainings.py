@@ -74,6 +74,8 @@ def failing(folder, number, times, how="raise"):
     if number == 3 and noted(folder).count("3") <= times:
         if how == "exit":
             raise SystemExit("has left")
+        if how == "path":
+            raise OSError("\udcff.npz")  # Of a name that is no UTF-8.
         raise ArithmeticError("it is the third")
     return {"tenfold": 10 * number}
 
