@@ -134,6 +134,15 @@ def test_a_crash_while_saving_leaves_the_old_file_whole(X, tmp_path):
     assert_allclose(again.predict(X), model.predict(X), rtol=1e-12)
 
 
+def test_of_what_lies_beside_only_what_a_dead_process_left_is_removed(tmp_path):
+    left = tmp_path / "weights.h5.0123abcd.tmp"
+    others = [tmp_path / f"weights.h5.{name}.tmp" for name in ("2015", "old", "0123abcd.old", "0123ABCD")]
+    for path in (left, *others):
+        path.touch()
+    gru_model().save_weights(tmp_path / "weights.h5")
+    assert not left.exists() and all(path.exists() for path in others)
+
+
 def test_an_error_while_saving_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     model, path = gru_model(), tmp_path / "weights.h5"
     model.save_weights(path)

@@ -62,7 +62,7 @@ def _unfinished(filepath, what):
     if len(os.fsencode(name)) > 200:  # A name has 255 bytes at the most.
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     beginning = os.path.join(folder, name)
-    for path in glob.glob(glob.escape(beginning) + ".*.tmp") if fcntl else ():
+    for path in glob.glob(glob.escape(beginning) + "." + "[0-9a-f]" * 8 + ".tmp") if fcntl else ():
         with contextlib.suppress(OSError), open(path, "rb") as stream:
             # Who writes holds a lock until its end, be it by a kill.
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
