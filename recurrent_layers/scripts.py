@@ -70,6 +70,7 @@ def as_keras(version: str = "0.1") -> None:
         raise RuntimeError(f"{sys.modules['keras']!r} was imported as keras before; call as_keras first")
     if version == "0.3":
         _check_keras()
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
         os.environ["KERAS_BACKEND"] = "theano"
         _give_what_keras_calls()
     else:

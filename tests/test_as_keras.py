@@ -442,6 +442,16 @@ class TestAsKeras:
         print(recurrent is recurrent_layers.layers.recurrent, keras is recurrent_layers, layer.output_dim)
         """) == "True True 3"
 
+    @pytest.mark.skipif(not ON_THEANO, reason="Keras 0.3.3 runs on Theano only")
+    def test_another_version_after_all(self):
+        assert said("""
+        import recurrent_layers
+        recurrent_layers.as_keras()
+        recurrent_layers.as_keras("0.3")
+        import keras
+        print(keras.__version__, keras is recurrent_layers)
+        """).splitlines()[-1] == "0.3.3 False"
+
     def test_import_of_all(self):
         assert said("""
         import recurrent_layers
