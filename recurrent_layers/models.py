@@ -805,7 +805,9 @@ class Sequential(containers.Sequential):
         Files of Keras 1 and later say nothing of layers without weights; those with weights must be, in this order,
         LSTM, GRU, SimpleRNN (also those for cuDNN), Bidirectional, Embedding, Dense (also within TimeDistributed),
         MaxoutDense, BatchNormalization, PReLU or ParametricSoftplus, as here. A GRU with `reset_after` there is one
-        here; biases that it has not there are 0; BatchNormalization has its epsilon of 0.001 from there.
+        here; biases that it has not there are 0; BatchNormalization has its epsilon from there, which is 0.001 where
+        the file does not say it. Where a whole model says that a recurrent layer has other activations, or another
+        direction, there is a warning.
 
         Parameters
         ----------
@@ -822,8 +824,8 @@ class Sequential(containers.Sequential):
 
         Notes
         -----
-        No weight file says which activations there were. What Keras up to 2 calls hard_sigmoid is ours, 0.2 x + 0.5
-        between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. The default `inner_activation` is
+        No file of weights alone says which activations there were. What Keras up to 2 calls hard_sigmoid is ours,
+        0.2 x + 0.5 between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. The default `inner_activation` is
         hard_sigmoid up to Keras 2.2, as here, and sigmoid from 2.3 on; `activation` has been tanh since 0.3, also in
         SimpleRNN and GRU, which have sigmoid here. So for Keras 1 to 2.2 write ``LSTM(...)``,
         ``GRU(..., activation="tanh")`` and ``SimpleRNN(..., activation="tanh")``; from 2.3 on add

@@ -1,6 +1,7 @@
 """Weight files and whole models of Keras 1 to 3, written by the real ones."""
 
 import gzip
+import json
 
 import h5py
 import numpy as np
@@ -111,6 +112,74 @@ def test_other_layers_and_those_without_a_bias(tmp_path):
     model.load_weights(written(tmp_path / "weights.h5", *weights))
     expected = [*weights[0], *weights[2], *weights[3], np.zeros(2)]
     assert all(map(np.allclose, model.get_weights(), expected)) and len(model.get_weights()) == len(expected)
+
+
+class TestWhatAWholeModelSays:
+    @pytest.fixture
+    def saying(self, unpacked):
+        """A whole model of Keras 2.3.1 of which this is changed, in its layers of a kind."""
+        def change(kind, **changes):
+            path = unpacked("keras-2.3.1-whole")
+            with h5py.File(path, "r+") as file:
+                config = json.loads(file.attrs["model_config"])
+                for layer in config["config"]["layers"]:
+                    for one in (layer, layer["config"].get("layer", {})):
+                        if one.get("class_name") == kind:
+                            one["config"].update(changes)
+                file.attrs["model_config"] = json.dumps(config).encode()
+            return path
+
+        return change
+
+    @pytest.mark.parametrize("kind, changes, warning", [
+        ("LSTM", {"recurrent_activation": "hard_sigmoid"},
+         "bidirectional_1 has recurrent_activation='hard_sigmoid', and LSTM inner_activation='sigmoid'$"),
+        ("LSTM", {"activation": "relu", "go_backwards": True}, "activation='relu', and LSTM activation='tanh'; "
+         "bidirectional_1 has go_backwards=True, and LSTM go_backwards=False$"),
+        ("Bidirectional", {"merge_mode": "sum"}, "merge_mode='sum', and Bidirectional merge='concat'$"),
+    ])  # fmt: skip
+    def test_another_layer_is_warned_of(self, kind, changes, warning, saying):
+        path, model, plain = saying(kind, **changes), whole(), whole()
+        with pytest.warns(UserWarning, match=warning) as warned:
+            model.load_weights(path)
+        assert len(warned) == 1 and str(path) in str(warned[0].message) and warned[0].filename == __file__
+        plain.load_weights(saying(kind))
+        assert all(map(np.array_equal, model.get_weights(), plain.get_weights()))
+
+    def test_hard_sigmoid_of_keras_3(self, saying):
+        path = saying("LSTM", recurrent_activation="hard_sigmoid")
+        with h5py.File(path, "r+") as file:
+            file.attrs["keras_version"] = "3.15.1"
+        model = Sequential([Embedding(20, 5, mask_zero=True), Bidirectional(LSTM(5, 3)), BatchNormalization((6,)),
+                            Dense(6, 1, activation="sigmoid")])  # fmt: skip
+        with pytest.warns(UserWarning, match=r"recurrent_activation='hard_sigmoid \(x / 6 \+ 0.5\)', and LSTM inner_"):
+            model.load_weights(path)
+
+    @pytest.mark.parametrize("epsilon", [0, 1e-5, 0.1])
+    def test_its_epsilon_counts(self, epsilon, saying):
+        path, model = saying("BatchNormalization", epsilon=epsilon), whole()
+        model.load_weights(path)
+        with h5py.File(path, "r") as file:
+            group = file["model_weights/batch_normalization_1"]
+            variance = group[group.attrs["weight_names"][-1]][()]
+        layer = model.layers[2]
+        assert_allclose(layer.running_std.get_value() + layer.epsilon, np.sqrt(variance + epsilon), rtol=1e-6)
+
+    @pytest.mark.parametrize("epsilon", ["small", -1.0, np.nan, True])
+    def test_no_number(self, epsilon, saying):
+        path, model = saying("BatchNormalization", epsilon=epsilon), whole()
+        before = model.get_weights()
+        with pytest.raises(ValueError, match="the layer batch_normalization_1 .*: epsilon is"):
+            model.load_weights(path)
+        assert all(map(np.array_equal, before, model.get_weights()))
+
+    @pytest.mark.parametrize("text", ["{", "[" * 60000, "3", b"\xff", '{"config": {"name": 3}}'])
+    def test_what_cannot_be_read_says_nothing(self, text, unpacked):
+        path, model = unpacked("keras-2.3.1-whole"), whole()
+        with h5py.File(path, "r+") as file:
+            del file.attrs["model_config"]
+            file.attrs["model_config"] = text
+        model.load_weights(path)
 
 
 class TestWrongFiles:

@@ -2,11 +2,13 @@
 
 The root, or in a whole model the group ``model_weights``, has an attribute ``layer_names``, and each layer a group of
 its name, whose attribute ``weight_names`` says where the weights are in it. Layers without weights have no names. A
-long list is in several attributes, ``weight_names0`` and so on.
+long list is in several attributes, ``weight_names0`` and so on. A whole model says in ``model_config``, as JSON, what
+its layers are.
 """
 
 import contextlib
 import itertools
+import json
 import math
 
 import h5py
@@ -21,10 +23,14 @@ from recurrent_layers.layers.embeddings import Embedding
 from recurrent_layers.layers.normalization import BatchNormalization
 from recurrent_layers.layers.recurrent import GRU, LSTM, SimpleRNN
 from recurrent_layers.layers.wrappers import Bidirectional
+from recurrent_layers.warned import warn
 
 _MODEL = "model_weights"
-#: What Keras 1 to 3 adds to the variance in BatchNormalization, unless it is told otherwise.
+#: What Keras from 1.2 on adds to the variance in BatchNormalization, unless it is told otherwise; before it was less.
 _EPSILON = 1e-3
+#: What makes other numbers of the same weights: the names of ours, and those in files.
+_SAID = {"activation": ["activation"], "inner_activation": ["recurrent_activation", "inner_activation"],
+         "go_backwards": ["go_backwards"], "merge": ["merge_mode"]}  # fmt: skip
 
 
 def is_one(filepath):
@@ -38,6 +44,8 @@ def is_one(filepath):
 
 def matched(filepath, layers):
     """Pair what a file holds with the variables that it is meant for; see :meth:`Sequential.load_weights`.
+
+    It warns where a whole model says that its recurrent layers compute something else with them.
 
     Parameters
     ----------
@@ -54,15 +62,59 @@ def matched(filepath, layers):
         If it is damaged, or holds the weights of another architecture.
     """
     with hdf5.opened(filepath) as file:
+        said = _said(file)
         try:
             stored = _stored(file)
         except DAMAGED as error:
             raise ValueError(f"{filepath} is not a whole file of Keras 1 to 3, which has an attribute layer_names and "
                              f"for each layer a group with weight_names: {error}") from error
-        return _matched(stored, filepath, [layer for layer in layers if layer.weights])
+        layers = [layer for layer in layers if layer.weights]
+        pairs = _matched(stored, said, filepath, layers)
+        others = [other for layer, (name, _) in zip(layers, stored)
+                  for other in _others(layer, said.get(name, {}), name)]  # fmt: skip
+        if others:
+            warn(f"other numbers than those of {filepath} are computed with its weights: {'; '.join(others)}")
+        return pairs
 
 
-def _matched(stored, filepath, layers):
+def _said(file):
+    """What a whole model says of its layers, by their names; nothing in a file of weights alone."""
+    said = {}
+
+    def look(at):
+        for one in at if isinstance(at, list) else at.values() if isinstance(at, dict) else []:
+            look(one)
+        config = at.get("config") if isinstance(at, dict) else None
+        if isinstance(config, dict) and isinstance(config.get("name"), str):
+            said[config["name"]] = config
+
+    with contextlib.suppress(*DAMAGED, RecursionError):
+        look(json.loads(file.attrs["model_config"]))
+        version = file.attrs.get("keras_version", "")
+        is_3 = (version.decode() if isinstance(version, bytes) else str(version)).startswith("3.")
+        for config in said.values():
+            for key, value in config.items():
+                if is_3 and value == "hard_sigmoid":
+                    config[key] = "hard_sigmoid (x / 6 + 0.5)"
+    return said
+
+
+def _others(layer, said, name):
+    """In what a recurrent layer is said to be another one than this."""
+    if not isinstance(layer, (Bidirectional, LSTM, GRU, SimpleRNN)):
+        return
+    ours = {"merge": layer.merge} if isinstance(layer, Bidirectional) else layer.get_config()
+    for key, keys in _SAID.items():
+        for of_keras in keys:
+            value = said.get(of_keras)
+            if key in ours and isinstance(value, (str, bool)) and value != ours[key]:
+                yield f"{name} has {of_keras}={value!r}, and {type(layer).__name__} {key}={ours[key]!r}"
+    inner = said.get("layer")
+    if isinstance(layer, Bidirectional) and isinstance(inner, dict) and isinstance(inner.get("config"), dict):
+        yield from _others(layer.forward, inner["config"], name)
+
+
+def _matched(stored, said, filepath, layers):
     if len(stored) != len(layers):
         found = ", ".join(f"{name} ({len(arrays)})" for name, arrays in stored[:50]) or "none"
         raise ValueError(f"{filepath} holds the weights of {len(stored)} layers (with so many arrays): {found}; the "
@@ -70,7 +122,7 @@ def _matched(stored, filepath, layers):
     pairs = []
     for layer, (name, arrays) in zip(layers, stored):
         try:
-            pairs += _of_layer(layer, arrays)
+            pairs += _of_layer(layer, arrays, said.get(name, {}))
         except (ValueError, OSError) as error:
             raise ValueError(f"the layer {name} in {filepath}, for {type(layer).__name__}: {error}") from error
     return pairs
@@ -109,7 +161,7 @@ def _at(group, path):
     return numbers(group, name)
 
 
-def _of_layer(layer, arrays):
+def _of_layer(layer, arrays, said):
     """Pairs of a layer's variables and what is in the file, which is not read before its shape is right."""
     names, arrays = list(arrays), list(arrays.values())
     if type(layer) is Bidirectional:
@@ -117,7 +169,7 @@ def _of_layer(layer, arrays):
         if len(arrays) % 2:
             raise ValueError(f"expected those of two layers, one for each direction, found {_described(names, arrays)}")
         return [pair for one, part in ((layer.forward, slice(half)), (layer.backward, slice(half, None)))
-                for pair in _of_layer(one, dict(zip(names[part], arrays[part])))]  # fmt: skip
+                for pair in _of_layer(one, dict(zip(names[part], arrays[part])), {})]  # fmt: skip
     if type(layer) in (LSTM, GRU, SimpleRNN):
         return _of_recurrent(layer, names, arrays)
     if type(layer) not in (Dense, TimeDistributedDense, Embedding, MaxoutDense, BatchNormalization, PReLU,
@@ -131,8 +183,11 @@ def _of_layer(layer, arrays):
         variance = pairs[-1][1]
         if (variance < 0).any():
             raise ValueError("the variance is negative")
+        epsilon = said.get("epsilon", _EPSILON)
+        if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)) or not 0 <= epsilon < math.inf:
+            raise ValueError(f"epsilon is {epsilon!r}")
         # There the square root is taken of the variance and epsilon, here epsilon is added to the root.
-        pairs[-1] = (pairs[-1][0], np.maximum(np.sqrt(variance + _EPSILON) - layer.epsilon, 0).astype(variance.dtype))
+        pairs[-1] = (pairs[-1][0], np.maximum(np.sqrt(variance + epsilon) - layer.epsilon, 0).astype(variance.dtype))
     return pairs
 
 
