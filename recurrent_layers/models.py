@@ -825,9 +825,9 @@ class Sequential(containers.Sequential):
         Notes
         -----
         No file of weights alone says which activations there were. What Keras up to 2 calls hard_sigmoid is ours,
-        0.2 x + 0.5 between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. The default `inner_activation` is
-        hard_sigmoid up to Keras 2.2, as here, and sigmoid from 2.3 on; `activation` has been tanh since 0.3, also in
-        SimpleRNN and GRU, which have sigmoid here. So for Keras 1 to 2.2 write ``LSTM(...)``,
+        0.2 x + 0.5 between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. The default
+        `inner_activation` is hard_sigmoid up to Keras 2.2, as here, and sigmoid from 2.3 on; `activation` has been tanh
+        since 0.3, also in SimpleRNN and GRU, which have sigmoid here. So for Keras 1 to 2.2 write ``LSTM(...)``,
         ``GRU(..., activation="tanh")`` and ``SimpleRNN(..., activation="tanh")``; from 2.3 on add
         ``inner_activation="sigmoid"`` to LSTM and GRU.
 

@@ -609,3 +609,142 @@ def test_what_falls_to_scan_falls_to_the_own_scan(sped_up):
     outputs, _ = others()[0].scan(lambda x_t, h_tm1: elman(x_t, T.sort(h_tm1, axis=1)), x, h)
     function = engine.function([x, h], outputs, mode=IN_C)
     assert ops(function, Scan) and function(X, H).shape == X.shape
+
+
+# ---- Sums of products ------------------------------------------------------------------------------------------
+
+
+def shared(*shape, seed=0):
+    return engine.shared(np.random.RandomState(seed + sum(shape)).uniform(-1, 1, shape).astype(engine.config.floatX))
+
+
+FIRST, SECOND = (np.random.RandomState(k).randn(4, 3, 5) for k in (1, 2))
+BEFORE = np.random.RandomState(3).randn(3, 6)
+
+
+def of_two_sequences(sums):
+    """A loop over two sequences; `sums(a_t, b_t)` are the arguments of a tanh and of a sigmoid."""
+    def build(scan, a, b, h):
+        U = [shared(6, 6, seed=k) for k in (7, 8)]
+
+        def step(a_t, b_t, h_tm1, *_):
+            one, other = sums(a_t, b_t)
+            return T.tanh(one + T.dot(h_tm1, U[0])) * engine.nnet.sigmoid(other + T.dot(h_tm1, U[1]))
+
+        outputs, updates = scan(step, sequences=[a, b], outputs_info=h)
+        return [outputs, *T.grad(T.sum(T.sqr(outputs)), [a, b, h, *U])], updates
+
+    return build
+
+
+@pytest.mark.parametrize("sums", [
+    lambda a, b, W: (T.dot(a, W[0]) + T.dot(b, W[1]), T.dot(b, W[2]) + T.dot(a, W[3])),
+    lambda a, b, W: (T.dot(b, W[1]) + T.dot(a, W[0]), T.dot(a, W[3]) + T.dot(b, W[2])),
+    lambda a, b, W: (T.dot(a, W[0]) + T.dot(b, W[0]), T.dot(b, W[1]) + T.dot(a, W[0])),
+], ids=["one order and the other", "the other and one", "by one weight"])  # fmt: skip
+def test_two_sequences_are_multiplied_in_the_step(sums):
+    W = [shared(5, 6, seed=k) for k in range(4)]
+    compare(of_two_sequences(lambda a, b: sums(a, b, W)), FIRST, SECOND, BEFORE)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_gradients_that_are_one_column_for_products_of_several_widths(first):
+    """They are the same, but for how many columns there are."""
+    weights = [shared(6, 2), shared(6, 21)]
+
+    def build(scan, x, h):
+        def step(x_t, h_tm1, *_):
+            sums = [T.sum(T.dot(h_tm1, weight), axis=1, keepdims=True) for weight in weights]
+            return T.tanh(x_t + sums[first] + sums[1 - first])
+
+        outputs, updates = scan(step, sequences=x, outputs_info=h)
+        return [outputs, *T.grad(T.sum(T.sqr(outputs)), [x, h, *weights])], updates
+
+    compare(build, np.random.RandomState(4).randn(4, 3, 6), BEFORE)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("wanted", [["b"], ["h"], ["b", "h"], ["each"], ["U", "b"]])
+def test_gradients_of_some_only(wanted, dtype):
+    """What is added up over the steps is not what the last of them has."""
+    def build(scan, x, h, each):
+        given = {"U": shared(6, 24), "b": shared(24), "each": each, "h": h}
+
+        def step(x_t, h_tm1, each, U, b):
+            z = x_t + each + T.dot(h_tm1, U) + b
+            i, f, o = (engine.nnet.sigmoid(z[:, 6 * k:6 * (k + 1)]) for k in range(3))
+            return o * T.tanh(f * h_tm1 + i * T.tanh(z[:, 18:]))
+
+        outputs, updates = scan(step, x, h, [each, given["U"], given["b"]])
+        return [outputs, *T.grad(T.sum(T.sqr(outputs)), [given[name] for name in wanted])], updates
+
+    rng = np.random.RandomState(5)
+    with change_flags(floatX=dtype):
+        compare(build, *(array.astype(dtype) for array in (rng.randn(4, 3, 24), BEFORE, rng.randn(3, 24))))
+
+
+def test_a_state_of_one_column_beside_wide_ones():
+    """With a product for it alone: whichever thread has made that goes on with it."""
+    n = 512
+    U, V, v = shared(n, n), shared(1, n), shared(n, 1)
+
+    def build(scan, x, h, m):
+        def step(x_t, h_tm1, m_tm1, *_):
+            h_t = T.tanh(x_t + T.dot(h_tm1, U) / 20 + T.dot(m_tm1, V))
+            return h_t, 0.9 * m_tm1 + T.dot(h_tm1, v) / 100 + 0.1 * x_t[:, :1]
+
+        outputs, updates = scan(step, sequences=x, outputs_info=[h, m])
+        return [*outputs, *T.grad(sum(T.sum(T.sqr(one)) for one in outputs), [x, h, m, U, V, v])], updates
+
+    rng = np.random.RandomState(6)
+    for nb_samples in (1, 2):
+        compare(build, rng.randn(5, nb_samples, n), rng.randn(nb_samples, n), rng.randn(nb_samples, 1))
+
+
+def test_products_of_two_arrays_of_integers_run_by_scan():
+    M = np.random.RandomState(7).randint(-3, 4, (5, 6)).astype("int8")
+
+    def build(scan, x, h):
+        weight = engine.shared(M)
+        return scan(lambda x_t, h_tm1, weight: T.tanh(T.cast(T.dot(x_t, weight), "float64") + h_tm1), sequences=x,
+                    outputs_info=h, non_sequences=weight)  # fmt: skip
+
+    compare(build, np.random.RandomState(8).randint(-3, 4, (4, 3, 5)).astype("int8"), BEFORE, in_c=False)
+
+
+def test_the_gradient_of_a_weight_may_be_clipped_at_each_step():
+    """Not what these add up to."""
+    U, W = shared(6, 6), shared(6, 6, seed=1)
+
+    def step(x_t, h_tm1, *weights):
+        U, W = (engine.grad_clip(weight, -0.01, 0.01) for weight in weights)
+        return T.tanh(T.dot(x_t, W) + T.dot(h_tm1, U))
+
+    def build(scan, x, h):
+        outputs, updates = scan(step, x, h, [U, W])
+        return [outputs, *T.grad(T.sum(T.sqr(outputs)), [h, U, W])], updates
+
+    for gradient in compare(build, np.random.RandomState(9).randn(4, 3, 6), BEFORE, in_c=None)[-2:]:
+        assert 0.01 < abs(gradient).max() <= 0.04 + 1e-12
+
+
+def test_numbers_are_compared_as_they_are():
+    """That of float32 which is nearest to 0.1 is more."""
+    def build(scan, x, h):
+        threshold = T.constant(np.array(0.1, "float64"))
+        return scan(lambda x_t, h_tm1: h_tm1 + T.switch(T.gt(x_t, threshold), x_t, 2 * x_t), sequences=x,
+                    outputs_info=h)  # fmt: skip
+
+    with change_flags(floatX="float32"):
+        result, *_ = compare(build, np.full((1, 2, 3), 0.1, "float32"), np.zeros((2, 3), "float32"), in_c=None)
+        assert (result == np.float32(0.1)).all()
+
+
+def test_zeros_for_another_number_of_samples_are_refused():
+    x = T.tensor3()
+    outputs, _ = scan(lambda x_t, h_tm1: T.tanh(x_t + h_tm1), x, T.zeros((4, 6)))
+    function = engine.function([x], outputs, mode=IN_C)
+    assert is_in_c(function)
+    assert function(np.ones((5, 4, 6))).shape == (5, 4, 6)
+    with pytest.raises(ValueError):
+        function(np.ones((5, 3, 6)))

@@ -43,6 +43,7 @@ NAMES = [
     "SCAN_HAS_SECOND_DERIVATIVES",
     # Ops, and what is read of them
     "Alloc",
+    "GradClip",
     "Assert",
     "DimShuffle",
     "Dot",

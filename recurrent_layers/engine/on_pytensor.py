@@ -12,7 +12,7 @@ from pytensor.compile.aliasing import Supervisor
 from pytensor.compile.mode import Mode, get_mode, optdb
 from pytensor.compile.ops import TypeCastingOp, ViewOp
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.gradient import DisconnectedInputError, DisconnectedType, grad_clip
+from pytensor.gradient import DisconnectedInputError, DisconnectedType, GradClip, grad_clip
 from pytensor.gradient import pushforward as Rop
 from pytensor.graph import op
 from pytensor.graph.basic import Apply, Constant, Variable, clone_get_equiv, equal_computations

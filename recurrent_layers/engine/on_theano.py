@@ -10,7 +10,7 @@ from theano.gof.graph import ancestors, clone_get_equiv, io_toposort
 from theano.gof.graph import inputs as graph_inputs
 from theano.gof.toolbox import Feature
 from theano.gof.utils import MethodNotDefined
-from theano.gradient import DisconnectedInputError, DisconnectedType, grad_clip
+from theano.gradient import DisconnectedInputError, DisconnectedType, GradClip, grad_clip
 from theano.sandbox.rng_mrg import MRG_RandomStreams as RandomStreams
 from theano.scan_module.scan import scan
 from theano.scan_module.scan_op import Scan

@@ -275,7 +275,7 @@ class _Code:
         lines = []
         for k, products in writer.input_lines.items():
             work = " + ".join(f"weight{writer.packed[name][0]}.dim(0) * weight{writer.packed[name][0]}.dim(1)"
-                              for name, position in writer.packed_of_inputs.items() if position == k)
+                              for name, positions in writer.packed_of_inputs.items() if k in positions)
             lines += ["if (t % ahead == 0) {",
                       f"    inputs{k}.list(t, std::min(t + ahead, timesteps), samples, rows, mask, "
                       f"sequence{k}.stride(0), sequence{k}.stride(1), batch);",
@@ -606,13 +606,17 @@ class Backward(_Code):
         """Keep the gradients of products of all steps: those of weights follow from them at once."""
         found = {}
         for product in self.program.products:
-            if product.gradient not in found:
+            if self._gradient_and_width(product) not in found:
                 extent = product.output.extent
                 kept = Kept(product.gradient, f"product_gradient{len(found)}", extent, self.sizes.of(extent))
-                found[product.gradient] = kept
+                found[self._gradient_and_width(product)] = kept
                 self.begin.append(f"real* const {kept.name} = scratch.get(steps * batch * {kept.width});")
                 self.stores.append((product.gradient, Target(kept.at("t - stop"), extent)))
         return found
+
+    def _gradient_and_width(self, product):
+        """What tells gradients of products apart: one number for all columns may be that of several widths."""
+        return product.gradient, self.sizes.of(product.output.extent)
 
     def gradients_of_weights(self):
         """Multiply the lefts of products with their gradients, over all steps at once."""
@@ -636,7 +640,7 @@ class Backward(_Code):
                        "    jobs[job](watch);", "}, [&] { released.heed(); });", *self.last]
 
     def _products_over_time(self, product, name):
-        lines, gradient = [], self.product_gradients[product.gradient]
+        lines, gradient = [], self.product_gradients[self._gradient_and_width(product)]
         for left, rows, first, number in self._lefts(product.left):
             lines += [f"products::multiply_transposed(weight{product.weight}.dim(0), {number}, {left}, {rows},",
                       f"                              {gradient.name}, {{taken.rows.data() + {first}, "

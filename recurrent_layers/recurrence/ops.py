@@ -260,13 +260,14 @@ def given_of(op, inputs, wanted=()):
 
 
 def _as_row(initial):
-    """An initial state of zeros as a constant row, if its size is known; else as it is."""
+    """An initial state of zeros as a constant row, if its size is known, and not for how many samples; else as it is."""
     variable = initial
     while variable.owner is not None and isinstance(variable.owner.op, Rebroadcast):
         variable = variable.owner.inputs[0]
     if variable.owner is not None and isinstance(variable.owner.op, Alloc) and variable.ndim == 2:
-        value, _, size = variable.owner.inputs
-        if isinstance(value, Constant) and isinstance(size, Constant) and not value.data.any():
+        value, rows, size = variable.owner.inputs
+        is_of_any = not isinstance(rows, Constant) or rows.data == 1
+        if is_of_any and isinstance(value, Constant) and isinstance(size, Constant) and not value.data.any():
             return T.constant(np.zeros((1, int(size.data)), initial.dtype))
     return initial
 

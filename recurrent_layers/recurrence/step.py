@@ -124,7 +124,8 @@ class Step(NamedTuple):
         changing, hoisted = {*self.given[:len(self.given) - len(self.weights)]}, {}
         nodes = engine.io_toposort([], self.results)
         for node in nodes:
-            if any(variable in changing for variable in node.inputs):
+            # What is clipped is the gradient of each step, and not their sum.
+            if any(variable in changing for variable in node.inputs) or isinstance(node.op, engine.GradClip):
                 changing.update(node.outputs)
         for node in nodes:
             for variable in node.inputs if changing.intersection(node.outputs) else ():
@@ -160,7 +161,8 @@ class Step(NamedTuple):
             is_fine = is_product or is_of_rows and all(
                 one in given or one.ndim < 2 or one.broadcastable[0] for one in node.inputs)
             if not given:
-                fixed.update(node.outputs)
+                # What is clipped is the gradient of each step.
+                fixed.update([] if isinstance(node.op, engine.GradClip) else node.outputs)
             elif len(sources) == 1 and None not in sources and is_fine and node.outputs[0].ndim == 2:
                 made_of[node.outputs[0]] = sources.pop()
                 if is_product or with_products.intersection(given):
@@ -355,7 +357,7 @@ class Reading:
         left = self.read(left)
         if right.owner is not None or any(right.broadcastable) or left.broadcastable != (False, False):
             raise Unsupported("a product that is not one of a state or an input with a weight")
-        if left.dtype != right.dtype:
+        if left.dtype != right.dtype or not left.dtype.startswith("float"):
             raise Unsupported(f"a product of {left.dtype} with {right.dtype}")
         return T.dot(left, self._weight(right, "matrix"))
 

@@ -210,7 +210,7 @@ class StepWriter:
     packed : dict
         The packed weights that the step needs, in the order in which it reads them: name to (weight, is transposed).
     packed_of_inputs : dict
-        Those that are multiplied with a sequence: name to the sequence's position.
+        Those that are multiplied with sequences: name to the positions of these.
     has_rows : bool
         Whether it needs all columns at once, for a sum over them.
     """
@@ -221,7 +221,8 @@ class StepWriter:
         self.input_lines, self.levels_of_lines, self.rooms = {}, [], []
         self.packed, self.packed_of_inputs, self.ids = {}, {}, {}
         self.order = ancestors([value for value, _ in self.stores], stop=places)
-        self.places.update((value, target.place) for value, target in stores if value.kind == "join")
+        self.places.update((value, target.place) for value, target in stores
+                           if value.kind == "join" and not target.adds)  # fmt: skip
         self.levels = {}
         for value in self.order:
             level = max([self._level(argument) for argument in value.arguments], default=0)
@@ -372,11 +373,11 @@ class StepWriter:
         for level in sorted({*self.levels.values(), *(level for level, _ in self.loops)}):
             products = [value for value in self.order if value.kind == "product" and self._level(value) == level]
             lines = []
-            for value in sorted(products, key=lambda product: not self._is_of_input(product)):
+            # In the order in which they are done: those of a sequence together.
+            for value in sorted(products, key=self._position):
                 lines_of = lines
                 if self._is_of_input(value):
-                    position = uncut(value.arguments[0]).detail.position
-                    lines_of = self.input_lines.setdefault(position, [])
+                    lines_of = self.input_lines.setdefault(self._position(value), [])
                 lines_of += self._product(value, begun)
             if any(value.kind == "cut" and value.arguments[0] in products for value in self.order):
                 # A loop over cut columns takes what another thread's share of the product is.
@@ -387,9 +388,13 @@ class StepWriter:
                     lines += _LoopWriter(self, loop).lines()
             self.levels_of_lines.append(lines)
         # Those of sequences come first, in the order of the sequences.
-        first = [name for sequence in self.input_lines for name, position in self.packed_of_inputs.items()
-                 if position == sequence]  # fmt: skip
+        first = [name for sequence in self.input_lines for name, positions in self.packed_of_inputs.items()
+                 if sequence in positions]  # fmt: skip
         self.packed = {name: self.packed[name] for name in dict.fromkeys([*first, *self.packed])}
+
+    def _position(self, product):
+        """That of the sequence which is multiplied; behind all for what is none."""
+        return uncut(product.arguments[0]).detail.position if self._is_of_input(product) else math.inf
 
     def _product(self, value, begun):
         weight, is_transposed = value.detail
@@ -403,8 +408,8 @@ class StepWriter:
                    f"{' transposed' if is_transposed else ''}")
         begun.add(place.at)
         if self._is_of_input(value):
-            position, begin = uncut(left).detail.position, self.sizes.of(begin_of(left))
-            self.packed_of_inputs[name] = position
+            position, begin = self._position(value), self.sizes.of(begin_of(left))
+            self.packed_of_inputs.setdefault(name, set()).add(position)
             return [comment, f"{name}.multiply(inputs{position}.number(), sequence{position}.data() + {begin}, "
                     f"inputs{position}.of_x(), {place.at}, inputs{position}.of_rooms({place.row}), {add}, share);"]
         source = self.place(left)
@@ -442,7 +447,8 @@ class _LoopWriter:
         head = [f"const long begin = share.begin({loop.width}), end = share.end({loop.width});", pragma,
                 "for (long j = begin; j < end; ++j) {"]  # fmt: skip
         if loop.width == "1":
-            head = ["if (share.number == 0) {", "    const long j = 0;"]
+            # Whoever makes products of one column goes on with them.
+            head = ["if (share.begin(1) < share.end(1)) {", "    const long j = 0;"]
         columns = indented([*head, *indented(self.within), "}"])
         return ["for (long n = 0; n < count; ++n) {", "    const long i = active[n];", *indented(self.before),
                 *columns, *indented(self.after), "}"]  # fmt: skip
@@ -557,6 +563,8 @@ def definition(function, dtypes, dtype, name, given, real):
         If there is no C for it.
     """
     given, kind = [f"({expression})" for expression in given], c_type(dtype, real)
+    for one in dtypes:
+        c_type(one, real)  # Such as a constant that a number is compared with.
     if isinstance(function, _scalar.Cast):
         return f"const {kind} {name} = {kind}({given[0]});"
     expression = EXPRESSIONS.get(type(function))
