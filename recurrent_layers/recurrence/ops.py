@@ -260,7 +260,7 @@ def given_of(op, inputs, wanted=()):
 
 
 def _as_row(initial):
-    """An initial state of zeros as a constant row, if its size is known, and not for how many samples; else as it is."""
+    """An initial state of zeros, for any number of samples, as a constant row, if its size is known; else as it is."""
     variable = initial
     while variable.owner is not None and isinstance(variable.owner.op, Rebroadcast):
         variable = variable.owner.inputs[0]

@@ -77,7 +77,7 @@ class Group:
             lines.append(f"const {kind} number{k} = *Input<{kind}>(in[{len(self.arrays) + k}]).data();")
         for k, variable in enumerate(self.order):
             names[variable] = f"v{k}"
-            given = [literal(argument) if is_constant(argument) else names[argument]
+            given = [literal(argument, dtype) if is_constant(argument) else names[argument]
                      for argument in variable.owner.inputs]  # fmt: skip
             dtypes = [argument.dtype for argument in variable.owner.inputs]
             function = variable.owner.op.scalar_op

@@ -5,6 +5,8 @@ import itertools
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from recurrent_layers.engine import MethodNotDefined, Sigmoid, Softplus
 from recurrent_layers.engine import scalar as _scalar
 from recurrent_layers.recurrence.errors import Unsupported
@@ -456,7 +458,7 @@ class _LoopWriter:
     def _value(self, value):
         """The C expression of a value; what it takes is added to the loop."""
         if value.kind == "constant":
-            return literal(value)
+            return literal(value, self.step.program.dtype)
         if value.kind == "count":
             return f"({c_type(value.dtype, self.step.program.dtype)}({self.step._width(value.arguments[0])}))"
         name = self.step.ids.setdefault(value, f"v{len(self.step.ids)}")
@@ -529,13 +531,17 @@ def c_type(dtype, real):
     return "bool" if dtype == "bool" else f"npy_{dtype}"
 
 
-def literal(constant):
-    """A number as C: a constant of the engine, or a value."""
+def literal(constant, real):
+    """A number as C: a constant of the engine, or a value. What is compared with it must not round it."""
     number = constant.detail if hasattr(constant, "detail") else constant.data.reshape(()).item()
     if not constant.dtype.startswith("float"):
         return str(int(number))
     if math.isnan(number):
         return "real(NAN)"
+    with np.errstate(over="ignore"):
+        is_rounded = constant.dtype == "float64" and np.dtype(real).type(number) != number
+    if is_rounded:
+        raise Unsupported(f"{number!r} of float64 together with {real}")
     return f"real({number!r})" if math.isfinite(number) else f"real({'-' if number < 0 else ''}INFINITY)"
 
 
@@ -563,8 +569,6 @@ def definition(function, dtypes, dtype, name, given, real):
         If there is no C for it.
     """
     given, kind = [f"({expression})" for expression in given], c_type(dtype, real)
-    for one in dtypes:
-        c_type(one, real)  # Such as a constant that a number is compared with.
     if isinstance(function, _scalar.Cast):
         return f"const {kind} {name} = {kind}({given[0]});"
     expression = EXPRESSIONS.get(type(function))
