@@ -17,7 +17,10 @@ from recurrent_layers.exchange import configs, later_keras, to_c, to_onnx, weigh
 from recurrent_layers.exchange.copies import portable
 from recurrent_layers.layers import containers, known
 from recurrent_layers.layers.base import Layer
+from recurrent_layers.layers.carrying import is_stepwise
 from recurrent_layers.layers.containers import Graph
+from recurrent_layers.layers.recurrent import Recurrent
+from recurrent_layers.layers.wrappers import Bidirectional
 from recurrent_layers.optimizers import Optimizer
 from recurrent_layers.training import distributed as processes
 from recurrent_layers.training import epochs
@@ -178,7 +181,7 @@ class Sequential(containers.Sequential):
         -----
         A function is compiled when it is first used: the training step in :meth:`fit`, and so on.
         """
-        if any(hasattr(one, "previous") for one in self._readers()):
+        if self._stands_in_another():
             raise ValueError("this model stands in another one: compile that one")
         optimizer, loss = optimizers.get(optimizer), objectives.get(loss)
         class_mode = choice("class_mode", class_mode, "binary", "categorical")
@@ -196,8 +199,11 @@ class Sequential(containers.Sequential):
         self.optimizer, self.loss, self.class_mode, self.theano_mode = optimizer, loss, class_mode, theano_mode
         self._functions = functions
 
+    def _stands_in_another(self) -> bool:
+        return any(hasattr(one, "previous") for one in self._readers())
+
     def _compiled(self) -> Functions:
-        if self._functions is None or self._functions.layers != self.layers:
+        if self._functions is None or not self._functions.are_of(self):
             raise RuntimeError("the model is not compiled: call compile(optimizer, loss) first, and again after its "
                                "layers have changed")
         return self._functions
@@ -206,18 +212,24 @@ class Sequential(containers.Sequential):
         return self._while_nobody_writes(self._state)
 
     def _state(self) -> dict[str, Any]:
-        memory = trainable = going_on = None
-        if self._functions is not None:
+        memory = trainable = going_on = weights = None
+        functions = self._functions
+        if functions is not None and functions.are_of(self) and not self._stands_in_another():
             going_on = self._functions.going_on.memory.kept
-            memory = [variable.get_value() for variable in self._functions.memory]
-            trainable = self._functions.trainable
+            memory = [variable.get_value() for variable in functions.memory]
+            trainable = functions.trainable
+        if self._training is not None:  # It goes on before all is copied.
+            weights = self.get_weights()
         return portable(dict(self.__dict__, _functions=None, _training=None, _memory=memory, _trainable=trainable,
-                             _going_on=going_on))
+                             _going_on=going_on, _weights=weights))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         memory, as_compiled, going_on = state.pop("_memory"), state.pop("_trainable"), state.pop("_going_on", None)
+        weights = state.pop("_weights", None)
         self.__dict__.update(state)
+        for variable, value in zip(self.weights, weights or []):
+            variable.set_value(value)
         if memory is None:
             return
         # As it was compiled, whatever has been frozen since.
@@ -244,6 +256,9 @@ class Sequential(containers.Sequential):
         """Samples that fit this model and its loss; see :mod:`recurrent_layers.training.data`."""
         inputs = self._inputs(X)
         shape = self.trained_output_shape if train else self.output_shape
+        if shape is not None and len(shape) == 3 and shape[1] is None and len(inputs) == 1 and inputs[0].ndim > 1:
+            if all(map(_keeps_steps, self._all_layers())):
+                shape = (None, inputs[0].shape[1], shape[2])
         y = checked_labels(y, inputs, shape or (None,) * self._compiled().output.ndim, self.loss)
         return Samples(inputs, y, Weights(y, sample_weight, class_weight))
 
@@ -726,10 +741,10 @@ class Sequential(containers.Sequential):
         """
         if self._functions is not None:
             self._functions.going_on.reset()
-            return
-        for layer in self.layers:  # They may go on as part of another model.
-            if hasattr(layer, "reset_states"):
-                layer.reset_states()
+        if self._functions is None or self._stands_in_another():
+            for layer in self.layers:  # They may go on as part of another model.
+                if hasattr(layer, "reset_states"):
+                    layer.reset_states()
 
     def predict_proba(self, X: ArrayLike, batch_size: int = 128, verbose: int = 1) -> Array:
         """As :meth:`predict`, with a warning if the outputs cannot be probabilities."""
@@ -1102,6 +1117,11 @@ def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:
     """
     size, batch_size = integer("size", size, least=0), integer("batch_size", batch_size)
     return [(ids.start, ids.stop) for ids in cut(range(size), batch_size)]
+
+
+def _keeps_steps(layer: Layer) -> bool:
+    """Whether it is known to give as many steps as it reads."""
+    return layer.keeps_shape() or is_stepwise(layer) or isinstance(layer, (Recurrent, Bidirectional))
 
 
 def batch_shuffle(index_array: ArrayLike, batch_size: int) -> Array:

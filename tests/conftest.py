@@ -24,9 +24,10 @@ from compiled import ours_alone, unoptimized
 import recurrent_layers as rl
 
 # Only our operations are compiled, and what is not ours is left to Python, but where the compiler, its cache, products,
-# or what the engine does with what it is given, is asked about.
+# what the engine does with what it is given, or the same bits in another process, is asked about.
 OF_THE_ENGINE = ["test_arguments.py", "test_cache.py", "test_engine.py", "test_pytensor.py", "test_side_by_side.py",
-                 "test_theano_fixes.py", "test_threads.py", "test_updates.py"]  # fmt: skip
+                 "test_theano_fixes.py", "test_threads.py", "test_updates.py",
+                 "test_whole_trainings.py"]  # fmt: skip
 # What is asked in these is what becomes of a step, and so the compiler may optimize nothing, which takes half the time.
 # That its optimizations change no numbers is asked in others, of all layers; and on Theano, since both have the same C.
 QUICKLY = ["test_docs.py", "test_drawn_steps.py", "test_in_keras.py", "test_keras_in_c.py", "test_layers.py",

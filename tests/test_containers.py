@@ -26,6 +26,7 @@ from recurrent_layers import (
     Sequential,
     SimpleRNN,
     TimeDistributedDense,
+    TimeDistributedMerge,
     activations,
     engine,
     initializations,
@@ -212,6 +213,20 @@ class TestMerge:
         with pytest.raises(ValueError, match="the first layer of a model only"):
             model.add(merge)
         assert len(model.layers) == 1
+
+    def test_masks_that_come_later_are_refused_as_in_one_stack(self):
+        """What is in a stack was put together before it was known that there is a mask."""
+        def within():
+            return Sequential([GRU(2, 3, return_sequences=True), TimeDistributedMerge("ave")])
+
+        message = "TimeDistributedMerge takes no mask, but the output of GRU has one"
+        with pytest.raises(ValueError, match=message):
+            Sequential([Masking(), GRU(2, 3, return_sequences=True), TimeDistributedMerge("ave")])
+        for model in (Sequential([Masking(), within()]), Sequential([Masking(), Sequential([within()]), Dense(3, 1)])):
+            with pytest.raises(ValueError, match=message):
+                model.compile("sgd", "mse")
+        Sequential([within(), Dense(3, 1)]).compile("sgd", "mse")
+        Sequential([Masking(), Sequential([GRU(2, 3), Dense(3, 1)])]).compile("sgd", "mse")
 
     def test_masks_end_here(self):
         masked = Sequential([Masking(), GRU(2, 3, return_sequences=True)])

@@ -32,6 +32,36 @@ def output(layer, X):
     return engine.function([layer.input], layer.get_output(), allow_input_downcast=True)(X)
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_model_that_was_trained_before_it_was_put_into_another(way):
+    inner, X = rl.Sequential([rl.Dense(4, 2)]), np.random.randn(2, 5, 3)
+    inner.compile("sgd", "mse")
+    inner.train_on_batch(np.random.randn(3, 4), np.ones((3, 2)))
+    outer = rl.Sequential([rl.GRU(3, 4), inner])
+    outer.compile("sgd", "mse")
+    again = way(outer)
+    assert_allclose(again.predict(X), outer.predict(X), rtol=1e-12)
+    again.train_on_batch(X, np.ones((2, 2)))
+    with pytest.raises(RuntimeError, match="the model is not compiled"):
+        way(inner).predict(X)
+
+
+def test_a_copy_that_is_begun_while_a_model_is_trained_has_the_weights_of_then():
+    """Layers are copied later than what says that they are."""
+    class Beginning(rl.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):
+            if epoch == 1:
+                self.state, self.weights = model.__getstate__(), model.get_weights()
+
+    model, begun = rl.Sequential([rl.GRU(3, 4), rl.Dense(4, 2)]), Beginning()
+    model.compile("adam", "mse")
+    model.fit(np.random.randn(8, 5, 3), np.random.randn(8, 2), nb_epoch=4, verbose=0, callbacks=[begun])
+    again = rl.Sequential()
+    again.__setstate__(copy.deepcopy(begun.state))
+    for weight, expected, last in zip(again.get_weights(), begun.weights, model.get_weights()):
+        assert np.array_equal(weight, expected) and not np.array_equal(weight, last)
+
+
 @pytest.mark.parametrize("way", [*WAYS.values(), through_config], ids=[*WAYS, "config"])
 @pytest.mark.parametrize("name", RECURRENT)
 def test_a_recurrent_layer(name, way):

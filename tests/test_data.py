@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import recurrent_layers as rl
-from recurrent_layers.training.data import Elsewhere
+from recurrent_layers.training.data import Elsewhere, shuffled
 from recurrent_layers.utils import arrays
 from recurrent_layers.utils.io_utils import HDF5Matrix
 
@@ -63,6 +63,32 @@ def small_pieces(monkeypatch):
 def samples(count=45):
     X = np.random.randn(count, 2)
     return X, np.eye(2)[np.arange(count) % 2], np.random.rand(count)
+
+
+def test_whole_batches_are_shuffled_as_in_keras():
+    """Those of an epoch, in the order of the one before."""
+    order, np_order = np.arange(11), np.arange(11)
+    for epoch in range(3):
+        np.random.seed(epoch)
+        order = shuffled(order, "batch", 3)
+        np.random.seed(epoch)
+        whole = np_order[:9].reshape(3, 3)
+        np.random.shuffle(whole)
+        np_order = np.append(whole.flatten(), np_order[9:])
+        assert order.tolist() == np_order.tolist()
+
+
+@pytest.mark.parametrize("steps", [12, 5])
+def test_labels_of_other_timesteps_than_the_input(steps):
+    y = np.zeros((2, steps, 4))
+    model = rl.Sequential([rl.GRU(3, 8, return_sequences=True), rl.Reshape(-1, 4)])
+    model.compile("sgd", "mse")
+    if steps == 12:
+        assert np.isfinite(model.train_on_batch(np.zeros((2, 6, 3)), y))
+    kept = rl.Sequential([rl.GRU(3, 4, return_sequences=True), rl.Dropout(0.5)])
+    kept.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"the labels must have the shape of the output, \(None, 6, 4\)"):
+        kept.train_on_batch(np.zeros((2, 6, 3)), y)
 
 
 @pytest.mark.parametrize("shuffle", [False, True, "batch"])

@@ -4,8 +4,10 @@ import inspect
 
 import numpy as np
 import pytest
+import theano
 from conftest import DATA
 from numpy.testing import assert_allclose
+from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 import recurrent_layers as rl
 from recurrent_layers.utils import io_utils
@@ -76,6 +78,21 @@ def test_beside_the_layer_of_keras_numbers_are_the_same(keras, name, place):
     for initial, weight, reference in zip(before, mine.get_weights(), other.get_weights()):
         assert_allclose(weight, reference, rtol=1e-8, atol=1e-12)
         assert not np.array_equal(initial, weight)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_dropout_drops_what_that_of_2015_dropped(seed):
+    """As its layer was written then."""
+    np.random.seed(seed)
+    layer, x = rl.Dropout(0.4), theano.tensor.matrix()
+    layer.input = x
+    np.random.seed(seed)
+    stream = MRG_RandomStreams(seed=np.random.randint(10e6))
+    theirs = x * stream.binomial(x.shape, p=0.6, dtype=theano.config.floatX)
+    function = theano.function([x], [layer.get_output(train=True), theirs])
+    for _ in range(2):
+        ours, expected = function(np.ones((20, 30)))
+        assert np.array_equal(ours, expected) and 0 < ours.mean() < 1
 
 
 @pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])

@@ -1,5 +1,6 @@
 import json
 import sys
+import warnings
 
 import h5py
 import numpy as np
@@ -1172,6 +1173,28 @@ class TestWhatIsOnesOwn:
         """As scripts did to look at what is within."""
         model, X = classifier(), data(3)[0]
         model.layers.pop()
+        with pytest.raises(RuntimeError, match="again after its layers have changed"):
+            model.predict(X)
+        model.compile("sgd", "mse")
+        assert model.predict(X).shape == (3, 4)
+
+    def test_a_model_with_another_last_layer(self):
+        model, X = classifier(), data(3)[0]
+        model.layers.pop()
+        model.add(Dense(4, 5))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.compile("sgd", "mse")
+        before = model.get_weights()
+        model.train_on_batch(X, np.ones((3, 5)))
+        assert not any(map(np.array_equal, before, model.get_weights()))
+
+    def test_a_model_within_has_other_layers(self):
+        inner = Sequential([Dense(4, 4)])
+        model, X = Sequential([SimpleRNN(2, 4), inner]), data(3)[0]
+        model.compile("sgd", "mse")
+        model.predict(X)
+        inner.add(Dense(4, 4))
         with pytest.raises(RuntimeError, match="again after its layers have changed"):
             model.predict(X)
         model.compile("sgd", "mse")

@@ -168,15 +168,18 @@ def test_a_layer_may_begin_anew_alone():
     assert again.step(ones(1)[:, 0]) == 3 and again.predict(ones(1)) == 4
 
 
-def test_a_model_within_another_is_reset_there():
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_a_model_within_another_is_reset_there(is_compiled):
     inner = rl.Sequential([rl.GRU(3, 4, return_sequences=True, stateful=True)])
-    outer = rl.Sequential([inner, rl.LSTM(4, 2, stateful=True)])
+    if is_compiled:
+        inner.compile("sgd", "mse")
+    outer = rl.Sequential([rl.Masking(), inner, rl.LSTM(4, 2, stateful=True)])
     outer.compile("sgd", "mse")
     first = outer.predict(X)
     inner.reset_states()
     assert not np.allclose(outer.predict(X), first)  # The LSTM goes on.
     inner.reset_states()
-    outer.layers[1].reset_states()
+    outer.layers[2].reset_states()
     assert_array_equal(outer.predict(X), first)
 
 

@@ -370,6 +370,23 @@ def test_what_callbacks_remember_is_checked(written, reader, tmp_path):
     assert len(said_so) > len(found) / 2
 
 
+def test_a_training_that_cannot_go_on_ends_nothing(written, reader, tmp_path):
+    """One callback has been told what it was, another one refuses it."""
+    class Refusing(EarlyStopping):
+        def set_state(self, state):
+            raise ValueError("not this")
+
+    path, before = tmp_path / "training.h5", reader.get_weights()
+    shutil.copy(written, path)
+    state = training_files.read(path)
+    best = [one for one in state["callbacks"].values() if "best_weights" in one]
+    assert len(best) == 1 and best[0]["best_weights"] is not None
+    with pytest.raises(ValueError, match="not this"):
+        trained(reader, path, Refusing(), nb_epoch=3, resume=path)
+    assert_same((reader.get_weights(),), (before,))
+    assert reader._training is None
+
+
 def test_a_monitor_that_was_not_there_begins_anew():
     one = Monitor()
     one.set_state({})

@@ -306,6 +306,11 @@ class Layer(PortableState):
                 self._check_shape(self._as_expected(tuple(given)), f"{type(layer).__name__} gives")
             except ValueError as error:
                 raise ValueError(f"{error}{_if_of_one_size(layer)}{_if_of_one_size(self)}") from None
+        self._check_mask_of(layer)
+        self.previous = layer
+
+    def _check_mask_of(self, layer: Layer) -> None:
+        """Raise where another layer's output has a mask, and this one does not heed it."""
         with one_output_for_each_layer([]):
             has_mask = not self.supports_masked_input() and mask_of(layer, False) is not None
         if has_mask:
@@ -313,7 +318,6 @@ class Layer(PortableState):
             raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one: "
                              "let a recurrent layer with return_sequences=False come between, or make none (no "
                              f"Masking, no mask_zero=True in an Embedding){mine}")
-        self.previous = layer
 
     def _readers(self) -> list[Layer]:
         """The layers that read what this one reads: itself, but for what is made of layers."""
@@ -737,7 +741,7 @@ class DrawsNumbers(Layer):
 
     def seed_streams(self) -> None:
         """Begin the stream `random_streams`."""
-        self._seed = np.random.randint(1, 10**7)
+        self._seed = np.random.randint(10**7) or 1  # As Keras 0.1 did; the streams take no 0.
         self.random_streams = engine.RandomStreams(seed=self._seed)
 
     def draw(self, distribution: str, shape: Variable | Sequence[Any], axis: int = 0, **parameters: Any) -> Variable:

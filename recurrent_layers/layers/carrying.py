@@ -148,7 +148,7 @@ def in_time(model, carried):
 
 
 def _check_is_stepwise(layer):
-    if not _is_stepwise(layer) or isinstance(getattr(layer, "initial_state", None), Layer):
+    if not is_stepwise(layer) or isinstance(getattr(layer, "initial_state", None), Layer):
         raise _needs_others(layer)
 
 
@@ -158,7 +158,7 @@ def _needs_others(layer):
                       "set its `stepwise` to True; a cell's `inputs` may take `steps_before`")
 
 
-def _is_stepwise(layer):
+def is_stepwise(layer):
     """What a layer says of itself, unless its class has another `get_output` than the one of which that was said."""
     if "stepwise" in vars(layer):
         return layer.stepwise

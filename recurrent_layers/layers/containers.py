@@ -198,7 +198,7 @@ class Sequential(Container):
                 layer.set_previous(self.layers[-1])
             self._give_input_of(layer)
         self.layers.append(layer)
-        self._added.append(params)
+        self._added = [*self._added[:len(self.layers) - 1], params]  # Without those of layers that are gone.
 
     def _give_input_of(self, layer: Layer) -> None:
         """Let the first layer, if it has no input, read what another one would."""
@@ -263,7 +263,7 @@ class Sequential(Container):
         return self._bottom()._readers()
 
     def _check_order(self) -> None:
-        """Raise unless each layer reads what the one below gives, as :meth:`add` lets it.
+        """Raise unless each layer reads what the one below gives, as :meth:`add` lets it, and heeds its mask.
 
         Raises
         ------
@@ -273,6 +273,8 @@ class Sequential(Container):
             if any(getattr(one, "previous", None) is not below for one in layer._readers()):
                 raise ValueError(f"the list of layers has been changed: {type(layer).__name__} does not read what the "
                                  f"{type(below).__name__} before it gives; make a new model, to which layers are added")
+            # What this stack reads may have got a mask since the layer was added.
+            layer._check_mask_of(below)
 
     def set_previous(self, layer: Layer, connection_map: None = None) -> None:
         self._bottom().set_previous(layer)

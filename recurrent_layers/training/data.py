@@ -229,8 +229,6 @@ def checked_labels(y, inputs, shape, loss):
         y = y.as_column() if isinstance(y, Elsewhere) else y[:, None]
     if len(y) != len(inputs[0]):
         raise ValueError(f"there are {len(inputs[0])} samples, but {len(y)} labels")
-    if len(shape) == 3 and shape[1] is None and len(inputs) == 1 and inputs[0].ndim > 1:
-        shape = (None, inputs[0].shape[1], shape[2])
     if len(shape) != y.ndim or any(size not in (None, given) for size, given in zip(shape, y.shape)):
         hint = ""
         if loss is objectives.categorical_crossentropy:
@@ -359,14 +357,14 @@ def cut(order, batch_size):
 def shuffled(order, shuffle, batch_size):
     """The indices of samples in the order of the next epoch.
 
-    With `shuffle` "batch", samples that are neighbours in the data stay together, and those that do not fill
-    a batch come last, as in Keras 0.1.
+    With `shuffle` "batch", samples that are neighbours in it stay together, and those that do not fill a batch come
+    last, as in Keras 0.1.
     """
     if shuffle == "batch":
         whole = len(order) // batch_size * batch_size
-        together = np.arange(whole).reshape(-1, batch_size)
+        together = order[:whole].reshape(-1, batch_size)
         np.random.shuffle(together)
-        return np.concatenate([together.ravel(), np.arange(whole, len(order))])
+        return np.concatenate([together.ravel(), order[whole:]])
     if shuffle:
         np.random.shuffle(order)
     return order

@@ -63,10 +63,14 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
     })  # fmt: skip
     model.stop_training, model._training = False, training
     with ranks.together():
-        callbacks.on_train_begin()
         try:
+            callbacks.on_train_begin()
             if stored is not None:
                 training.restore(*stored)
+        except BaseException:  # It has not begun, and so what callbacks do at an end is not done.
+            model._training = None
+            raise
+        try:
             training.align(ranks)
             while training.epoch < nb_epoch and not ranks.first(model.stop_training):
                 callbacks.on_epoch_begin(training.epoch)

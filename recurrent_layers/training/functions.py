@@ -73,8 +73,13 @@ class Functions:
         self._of_training = parts.OfTraining(optimizer, params, constraints, loss_of_data, steps, updates)
         self.memory = list(optimizer.memory) if params else []
         self.layers, self.trainable = list(model.layers), [layer.trainable for layer in model._all_layers()]
+        self._stacks = [(one, list(one.layers)) for one in model._all_layers() if isinstance(one, Container)]
         self.turns = Turns()
         self._graphs, self._mode, self._compiled = graphs, mode, {}
+
+    def are_of(self, model):
+        """Whether a model, and those within it, still have the layers that they had."""
+        return self.layers == model.layers and all(stack.layers == layers for stack, layers in self._stacks)
 
     def is_compiled(self, name):
         """Whether :meth:`get` has been asked for a function before."""
