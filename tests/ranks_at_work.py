@@ -121,7 +121,7 @@ def meddled_with():
 
 def stopped_early():
     model, (X, y, _) = masked_model("sgd"), samples()
-    stop = EarlyStopping(patience=1, mode="max", monitor="loss", restore_best_weights=True)  # The loss falls.
+    stop = EarlyStopping(patience=1, mode="max", monitor="loss", restore_best_weights=True)
     model.fit(X, y, 6, 9, verbose=0, callbacks=[stop], distributed=True)
     return found(model)
 

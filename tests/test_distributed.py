@@ -60,7 +60,8 @@ def test_ranks_train_as_one_process_does(results, ranks, case):
 
 def test_what_callbacks_did_counted(results):
     assert results[1]["meddled_with"][0]["epochs"] == [0, 1]
-    assert results[1]["stopped_early"][0]["epochs"] == [0, 1, 2]
+    epochs = results[1]["stopped_early"][0]["epochs"]
+    assert 3 <= len(epochs) < 9 and epochs == list(range(len(epochs)))
 
 
 def test_in_float32(tmp_path):
