@@ -215,7 +215,7 @@ class Sequential(containers.Sequential):
         memory = trainable = going_on = weights = None
         functions = self._functions
         if functions is not None and functions.are_of(self) and not self._stands_in_another():
-            going_on = self._functions.going_on.memory.kept
+            going_on = functions.going_on.memory.kept
             memory = [variable.get_value() for variable in functions.memory]
             trainable = functions.trainable
         if self._training is not None:  # It goes on before all is copied.
