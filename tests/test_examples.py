@@ -35,7 +35,6 @@ def flags(directory):
 
 def run(name, directory, *arguments, blocked=None, ranks=None):
     """Run an example in `directory`."""
-    environment = dict(os.environ, **flags(directory), PYTHONIOENCODING="utf-8")
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
     if blocked is not None:
         code = (f"import runpy, sys; sys.modules[{blocked!r}] = None; sys.path.insert(0, {str(EXAMPLES)!r}); "
@@ -43,6 +42,11 @@ def run(name, directory, *arguments, blocked=None, ranks=None):
         command[1:2] = ["-c", code]
     if ranks is not None:
         command[:0] = [str(pathlib.Path(sys.executable).with_name("mpiexec")), "-n", str(ranks)]
+    return within(directory, command)
+
+
+def within(directory, command):
+    environment = dict(os.environ, **flags(directory), PYTHONIOENCODING="utf-8")
     return subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
                           encoding="utf-8")
 
@@ -319,11 +323,9 @@ for path in sys.argv[1:]:
                 code = end.code
         print(json.dumps([code, output.getvalue(), errors.getvalue()]))
 """
-    directory = tmp_path_factory.mktemp("said")
-    done = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(EXAMPLES)!r})\n{code}",
-                           *(str(EXAMPLES / f"{name}.py") for name in NAMES)], cwd=directory,
-                          env=dict(os.environ, **flags(directory), PYTHONIOENCODING="utf-8"),
-                          stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8")  # fmt: skip
+    done = within(tmp_path_factory.mktemp("said"), [
+        sys.executable, "-c", f"import sys; sys.path.insert(0, {str(EXAMPLES)!r})\n{code}",
+        *(str(EXAMPLES / f"{name}.py") for name in NAMES)])  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = list(map(json.loads, done.stdout.splitlines()))
     return dict(zip(NAMES, zip(lines[::2], lines[1::2])))

@@ -43,11 +43,11 @@ NAMES = [
     "SCAN_HAS_SECOND_DERIVATIVES",
     # Ops, and what is read of them
     "Alloc",
-    "GradClip",
     "Assert",
     "DimShuffle",
     "Dot",
     "Elemwise",
+    "GradClip",
     "IncSubtensor",
     "Join",
     "LogSoftmax",

@@ -306,14 +306,13 @@ class Layer(PortableState):
                 self._check_shape(self._as_expected(tuple(given)), f"{type(layer).__name__} gives")
             except ValueError as error:
                 raise ValueError(f"{error}{_if_of_one_size(layer)}{_if_of_one_size(self)}") from None
-        self._check_mask_of(layer)
+        with one_output_for_each_layer([]):
+            self._check_mask_of(layer)
         self.previous = layer
 
     def _check_mask_of(self, layer: Layer) -> None:
         """Raise where another layer's output has a mask, and this one does not heed it."""
-        with one_output_for_each_layer([]):
-            has_mask = not self.supports_masked_input() and mask_of(layer, False) is not None
-        if has_mask:
+        if not self.supports_masked_input() and mask_of(layer, False) is not None:
             mine = "" if is_ours(type(self)) else "; a layer of your own that heeds masks is a MaskedLayer"
             raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one: "
                              "let a recurrent layer with return_sequences=False come between, or make none (no "

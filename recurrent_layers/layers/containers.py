@@ -13,7 +13,7 @@ from recurrent_layers.layers.base import Layer, unchanged
 from recurrent_layers.layers.known import config_of, layer_from_config
 from recurrent_layers.typing import ArrayLike, Config, Matched, Params, ShapeIfKnown, Variable, Weights
 from recurrent_layers.utils.arguments import choice, flag, integer, items, shown
-from recurrent_layers.utils.building import checked_params, mask_of, output_of
+from recurrent_layers.utils.building import checked_params, mask_of, one_output_for_each_layer, output_of
 from recurrent_layers.utils.generic_utils import not_too_deep
 from recurrent_layers.utils.theano_utils import ndim_tensor
 from recurrent_layers.warned import warn
@@ -273,8 +273,10 @@ class Sequential(Container):
             if any(getattr(one, "previous", None) is not below for one in layer._readers()):
                 raise ValueError(f"the list of layers has been changed: {type(layer).__name__} does not read what the "
                                  f"{type(below).__name__} before it gives; make a new model, to which layers are added")
-            # What this stack reads may have got a mask since the layer was added.
-            layer._check_mask_of(below)
+        with one_output_for_each_layer([]):
+            # What this stack reads may have got a mask since they were added.
+            for below, layer in zip(self.layers, self.layers[1:]):
+                layer._check_mask_of(below)
 
     def set_previous(self, layer: Layer, connection_map: None = None) -> None:
         self._bottom().set_previous(layer)
