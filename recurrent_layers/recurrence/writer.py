@@ -539,7 +539,7 @@ def literal(constant, real):
     if math.isnan(number):
         return "real(NAN)"
     with np.errstate(over="ignore"):
-        is_rounded = constant.dtype == "float64" and np.dtype(real).type(number) != number
+        is_rounded = constant.dtype == "float64" and float(np.dtype(real).type(number)) != number
     if is_rounded:
         raise Unsupported(f"{number!r} of float64 together with {real}")
     return f"real({number!r})" if math.isfinite(number) else f"real({'-' if number < 0 else ''}INFINITY)"
