@@ -6,6 +6,7 @@ import inspect
 import operator
 import re
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -748,3 +749,229 @@ def test_zeros_for_another_number_of_samples_are_refused():
     assert function(np.ones((5, 4, 6))).shape == (5, 4, 6)
     with pytest.raises(ValueError):
         function(np.ones((5, 3, 6)))
+
+
+# ---- Steps that people write ----------------------------------------------------------------------------------
+
+
+def with_all_gradients(outputs, wanted):
+    cost = sum(T.sum(T.sqr(output)) / k for k, output in enumerate(listed(outputs), 1))
+    return [*listed(outputs), *T.grad(cost, wanted, disconnected_inputs="ignore")]
+
+
+def numbers(*shape, seed=0):
+    return np.random.RandomState(seed).randn(*shape)
+
+
+@pytest.mark.parametrize("last", [np.array(1.5), numbers(6), numbers(3, 6).astype("float32")],
+                         ids=["a number", "a row", "of another type"])  # fmt: skip
+def test_what_the_last_step_s_gradient_is_set_to(last):
+    """It is spread over samples and columns, and converted."""
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1: T.tanh(x_t + 0.5 * h_tm1), sequences=x, outputs_info=h)
+        known = OrderedDict([(outputs, T.set_subtensor(T.zeros_like(outputs)[-1], last))])
+        return [outputs, *engine.grad(None, [x, h], known_grads=known)], updates
+
+    compare(build, numbers(4, 3, 6), BEFORE)
+
+
+@pytest.mark.parametrize("of", [
+    lambda z: 0.1 * z[:, :2] + 0.01 * T.sum(z, axis=1, keepdims=True),
+    lambda z: 0.1 * (z + logsoftmax(z))[:, 1:3] - 0.01 * T.mean(logsoftmax(z), axis=1, keepdims=True),
+], ids=["a sum", "a mean of logarithms"])  # fmt: skip
+def test_a_part_of_what_is_summed_beside_the_sum(of):
+    """Its gradient is joined from one number for some columns and others; their sum is that of all columns."""
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1: of(x_t + T.sum(h_tm1, axis=1, keepdims=True)), sequences=x,
+                                outputs_info=h)  # fmt: skip
+        return with_all_gradients(outputs, [x, h]), updates
+
+    compare(build, numbers(4, 3, 5), numbers(3, 2, seed=1))
+
+
+def logsoftmax(z):
+    return z - T.log(T.sum(T.exp(z), axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("of", [engine.nnet.softmax, lambda z: z - T.max(z, axis=1, keepdims=True)],
+                         ids=["softmax", "max"])  # fmt: skip
+def test_three_parts_joined(of):
+    U = shared(6, 6)
+
+    def build(scan, x, h):
+        def step(x_t, h_tm1, U):
+            parts = [x_t[:, :3], T.dot(h_tm1, U)[:, :2], h_tm1[:, :3] * x_t[:, 2:5]]
+            return of(T.concatenate(parts, axis=1))[:, 1:7] + 0.1 * h_tm1
+
+        outputs, updates = scan(step, x, h, U)
+        return with_all_gradients(outputs, [x, h, U]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE)
+
+
+@pytest.mark.parametrize("clipped", [
+    lambda s, b: engine.grad_clip(s, -0.01, 0.01), lambda s, b: engine.grad_clip(b.dimshuffle("x", 0), -0.01, 0.01),
+], ids=["a number", "a row"])  # fmt: skip
+def test_what_is_clipped_is_the_sum_over_the_samples(clipped):
+    def build(scan, x, h):
+        s, b = engine.shared(0.5), shared(6)
+        outputs, updates = scan(lambda x_t, h_tm1, s, b: h_tm1 + x_t * clipped(s, b) + s * b.dimshuffle("x", 0), x, h,
+                                [s, b])  # fmt: skip
+        return with_all_gradients(outputs, [x, h, s, b]), updates
+
+    compare(build, numbers(1, 3, 6), BEFORE, in_c=None)
+
+
+@pytest.mark.parametrize("of", [
+    lambda u, z: 0.5 * T.tanh(u) + 0.1 * T.max(z, axis=1, keepdims=True),
+    lambda u, z: [0.5 * T.maximum(z, 0), u],
+], ids=["of all columns", "of two"])  # fmt: skip
+def test_the_gradient_goes_to_the_largest(of):
+    """Whatever else is made of what it is compared with; a number computed once more might not be equal."""
+    def build(scan, x, h):
+        w, b = shared(37), shared(37, seed=1)
+
+        def step(x_t, h_tm1, w, b):
+            u = h_tm1 * w + b
+            return of(u, x_t + u)
+
+        outputs, updates = scan(step, x, [h] + [None] * isinstance(of(h, h), list), [w, b])
+        return with_all_gradients(outputs, [x, h, w, b]), updates
+
+    with change_flags(floatX="float32"):
+        compare(build, numbers(5, 64, 37).astype("float32"), numbers(64, 37, seed=1).astype("float32"))
+
+
+@pytest.mark.parametrize("bounds", [(1, 0.1), (0.1, 0.1)])
+def test_a_sequence_that_is_clipped_twice(bounds):
+    W, b = shared(6, 6), shared(6)
+
+    def build(scan, x, h):
+        made = [T.dot(engine.grad_clip(x, -bound, bound), W) + b for bound in bounds]
+        outputs, updates = scan(lambda a_t, b_t, h_tm1: a_t * T.tanh(b_t + h_tm1), made, h)
+        return with_all_gradients(outputs, [x, h, W, b]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE)
+
+
+@pytest.mark.parametrize("as_column", [False, True])
+def test_a_state_that_says_whether_it_is_the_first_step(as_column):
+    """What it is after a step is the same for all samples and steps."""
+    b = shared(6)
+
+    def build(scan, x, h):
+        def step(x_t, h_tm1, first, b):
+            flag = first if as_column else first[:, None]
+            return T.tanh(x_t + 0.5 * h_tm1 + flag * b.dimshuffle("x", 0)), T.zeros_like(first)
+
+        ones = T.ones_like(x[0, :, :1]) if as_column else T.ones_like(x[0, :, 0])
+        ones = engine.of_size_1(ones, 1) if as_column else ones
+        (outputs, flags), updates = scan(step, x, [h, ones], b)
+        return [outputs, flags, flags[-1], *T.grad(T.sum(T.sqr(outputs)), [x, h, b])], updates
+
+    compare(build, numbers(4, 3, 6), BEFORE, in_c=None)
+
+
+def test_a_sequence_of_one_number_for_all_samples():
+    def build(scan, times, h):
+        outputs, updates = scan(lambda time, h_tm1: T.tanh(h_tm1 * time), sequences=times.dimshuffle(0, "x"),
+                                outputs_info=h)  # fmt: skip
+        return with_all_gradients(outputs, [times, h]), updates
+
+    compare(build, numbers(4), numbers(6), in_c=False)
+
+
+def test_what_is_one_column_by_its_type():
+    def build(scan, x, h):
+        def step(x_t, h_tm1):
+            first = T.dot(h_tm1, numbers(6, 6))[:, :1]
+            # PyTensor knows it by the shape of the weight.
+            return T.tanh(x_t + (engine.of_size_1(first, 1) if engine.NAME == "Theano" else first) * h_tm1)
+
+        outputs, updates = scan(step, sequences=x, outputs_info=h)
+        return with_all_gradients(outputs, [x, h]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE, in_c=None)
+
+
+@pytest.mark.parametrize("same", [
+    lambda U, b: T.sum(U), lambda U, b: 2 * b, lambda U, b: U, lambda U, b: T.constant(3.0),
+    lambda U, b: b.dimshuffle("x", 0) ** 2,
+])  # fmt: skip
+def test_a_result_that_is_the_same_at_all_steps(same):
+    U, b = shared(6, 6), shared(6)
+
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1, U, b: (T.tanh(x_t + T.dot(h_tm1, U) + b), same(U, b)), x, [h, None],
+                                [U, b])  # fmt: skip
+        return with_all_gradients(outputs, [x, h, U, b]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE, in_c=False)
+
+
+def test_sequences_cut_where_it_is_computed():
+    W, b, U = shared(5, 12), shared(12), shared(6, 6)
+
+    def build(scan, x, h):
+        z, n = T.dot(x, W) + b, U.shape[0]
+        outputs, updates = scan(lambda a_t, b_t, h_tm1, U: T.tanh(a_t + T.dot(h_tm1, U)) * b_t,
+                                [z[:, :, :n], z[:, :, n:]], h, U)  # fmt: skip
+        return with_all_gradients(outputs, [x, h, W, b, U]), updates
+
+    compare(build, numbers(4, 3, 5), BEFORE)
+
+
+def test_one_tap_in_a_tuple_is_one_of_several():
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1: T.tanh(x_t + h_tm1), sequences=x,
+                                outputs_info={"initial": h, "taps": (-1,)})  # fmt: skip
+        return with_all_gradients(outputs, [x, h]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE[None], in_c=None)
+
+
+def test_sums_of_many_integers_are_exact():
+    weights = np.array([2**24, 1, 1], "int32")
+
+    def build(scan, k, h):
+        def step(k_t, h_tm1):
+            return h_tm1 + T.cast(T.eq(T.dot(k_t, weights), 2**24 + 1), "float32").dimshuffle(0, "x")
+
+        return scan(step, sequences=k, outputs_info=h)
+
+    with change_flags(floatX="float32"):
+        result, = compare(build, np.array([[[1, 1, 0], [1, 0, 0]]], "int32"), np.zeros((2, 3), "float32"), in_c=None)
+        assert (result == [[[1] * 3, [0] * 3]]).all()
+
+
+def test_columns_joined_of_numbers_alone():
+    def build(scan, x, h):
+        def step(x_t, h_tm1):
+            rows = h_tm1.shape[0]
+            return x_t + h_tm1 * T.concatenate([T.zeros((rows, 2)), T.ones((rows, 4))], axis=1)
+
+        outputs, updates = scan(step, sequences=x, outputs_info=h)
+        return with_all_gradients(outputs, [x, h]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE, in_c=None)
+
+
+def test_biases_of_numpy_run_in_c():
+    bias, U = numbers(6), shared(6, 6)
+
+    def build(scan, x, h):
+        outputs, updates = scan(lambda x_t, h_tm1, U: T.tanh(x_t + T.dot(h_tm1, U) + bias), x, h, U)
+        return with_all_gradients(outputs, [x, h, U]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE)
+
+
+def test_a_generator_from_zeros_runs_in_c():
+    U = shared(6, 6)
+
+    def build(scan, x):
+        outputs, updates = scan(lambda h_tm1, U: T.tanh(T.dot(h_tm1, U) + 0.1), outputs_info=T.zeros((x.shape[0], 6)),
+                                non_sequences=U, n_steps=4)  # fmt: skip
+        return with_all_gradients(outputs, [U]), updates
+
+    compare(build, BEFORE)

@@ -52,7 +52,9 @@ def gradient_of_last(gradient):
     if node is None or not isinstance(node.op, IncSubtensor):
         return None
     found, (base, last) = engine.indices(node), node.inputs[:2]
-    return last if _is_zero(base) and is_last(found) else None
+    is_whole = last.dtype == base.dtype and last.ndim == base.ndim - 1 and not any(
+        narrow and not wide for narrow, wide in zip(last.broadcastable, base.broadcastable[1:]))
+    return last if is_whole and _is_zero(base) and is_last(found) else None
 
 
 def _is_zero(variable):

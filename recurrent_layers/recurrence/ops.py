@@ -255,6 +255,8 @@ def recurrence_in_c(fgraph):
 def given_of(op, inputs, wanted=()):
     """What C code is given. States of zeros are one row, which needs no computing, if no gradient of it is wanted."""
     given = op.given(inputs)
+    if not given.sequences:  # Only they tell how many samples there are.
+        return given
     return given._replace(initials=[initial if f"initial{k}" in wanted else _as_row(initial)
                                     for k, initial in enumerate(given.initials)])
 

@@ -16,6 +16,8 @@ from recurrent_layers.engine import (
     Reshape,
     SharedVariable,
     Subtensor,
+    Variable,
+    ViewOp,
     scalar,
 )
 from recurrent_layers.engine import tensor as T
@@ -102,7 +104,8 @@ class _Origins:
         return self._given(arranged(variable))
 
     def _given(self, sequence):
-        same = [own for own, other in self._sequences.items() if engine.equal_computations([other], [sequence])]
+        same = [own for own, other in self._sequences.items() if other is sequence or
+                engine.equal_computations([other], [sequence]) and not _has_view(sequence)]  # fmt: skip
         own = same[0] if same else T.TensorType(sequence.dtype, (False, False))()
         self._sequences.setdefault(own, sequence)
         self._first = own if self._first is None else self._first
@@ -122,6 +125,8 @@ class _Origins:
     def _cut(self, node, arranged):
         indices = list(engine.indices(node)) if isinstance(node.op, Subtensor) else []
         if not indices or node.inputs[0].ndim != 3 or not all(isinstance(index, slice) for index in indices):
+            return None
+        if any(_is_computed(bound) for index in indices[2:] for bound in (index.start, index.stop, index.step)):
             return None
         own = self.rows(node.inputs[0], lambda rows: arranged(rows[tuple(indices[:2])]))
         if all(map(is_all, indices[2:])):
@@ -186,6 +191,15 @@ class _Origins:
 
 def _are_of_one_type(*variables):
     return variables[0].dtype in ("float32", "float64") and len({variable.dtype for variable in variables}) == 1
+
+
+def _is_computed(bound):
+    return isinstance(bound, Variable) and not isinstance(bound, Constant)
+
+
+def _has_view(value):
+    """Whether it goes through something that changes its gradient alone: how, such as by clipping, it may not tell."""
+    return any(isinstance(node.op, ViewOp) for node in engine.io_toposort([], [value]))
 
 
 def _has_product(value):

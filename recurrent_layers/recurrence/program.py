@@ -81,6 +81,7 @@ class Program:
     def __init__(self, step, wanted=(), forms=()):
         self.are_vectors = [result.ndim == 1 for result in step.results]
         self.mask, step = step.unmasked()
+        self._are_columns = list(map(is_column, step.results))
         self.taps = [sorted(-tap for tap in state.taps) for state in step.states]
         self.depths = [state.depth for state in step.states]
         self.narrowed = [k for k, state in enumerate(step.states)
@@ -164,7 +165,7 @@ class Program:
     def columns_of_result(self, k):
         """The columns of a result; None if it is a column."""
         result = (self.states + self.outputs)[k]
-        return None if result.is_column else self.graph.columns_of(f"output_gradient{k}", -1)
+        return None if result.is_column or self._are_columns[k] else self.graph.columns_of(f"output_gradient{k}", -1)
 
 
 class _Derivation:
@@ -234,7 +235,8 @@ class _Keeping:
     """Finds what of the forward steps the backward steps need.
 
     First, all that the backward steps take from the forward steps, and what products have on their left; then,
-    without what is cheap to compute from the rest. Lefts stay, since the gradients of weights take them as they are.
+    without what is cheap to compute from the rest. Lefts stay, since the gradients of weights take them as they are,
+    and what is asked to be equal, such as to the largest of all: computed again, it might be rounded in another way.
     """
 
     def __init__(self, program):
@@ -246,7 +248,7 @@ class _Keeping:
         self.is_forward = set(ancestors(program.forward))
         for product in program.products:
             self._need(product.left, is_left=True)
-        lefts = set(self.kept)
+        as_they_are = set(self.kept)
         from_outside = set()
         backward = ancestors(program.backward)
         for value in backward:
@@ -260,8 +262,11 @@ class _Keeping:
         for value in program.backward:
             if not self._is_from_outside(value, from_outside):
                 self._need(value)
+        for value in backward:
+            if value.kind == "map" and isinstance(value.detail, (scalar.EQ, scalar.NEQ)):
+                as_they_are.update(value.arguments)
         for value in list(self.kept):
-            if value not in lefts:
+            if value not in as_they_are:
                 del self.kept[value]
                 if not self._is_cheap(value):
                     self.kept[value] = True

@@ -120,6 +120,11 @@ class Step(NamedTuple):
         -------
         Step, list of symbolic variables
             The step, which has only weights that it needs, and these.
+
+        Raises
+        ------
+        Unsupported
+            If a result is the same at all steps: nothing would tell whether it is one for each sample.
         """
         changing, hoisted = {*self.given[:len(self.given) - len(self.weights)]}, {}
         nodes = engine.io_toposort([], self.results)
@@ -131,9 +136,8 @@ class Step(NamedTuple):
             for variable in node.inputs if changing.intersection(node.outputs) else ():
                 if variable not in changing and _is_to_be_given(variable):
                     hoisted[variable] = variable.type()
-        for variable in self.results:
-            if variable not in changing:
-                hoisted[variable] = variable.type()
+        if not changing.issuperset(self.results):
+            raise Unsupported("a result that is the same at all steps")
         values = substitute(list(hoisted), dict(zip(self.weights, outer)))
         results = substitute(self.results, hoisted)
         given = dict(zip([*self.weights, *hoisted.values()], [*outer, *values]))
@@ -180,9 +184,10 @@ def _is_to_be_given(variable):
         return False
     if isinstance(variable, Constant):
         return variable.data.size > 1
-    return variable.owner is not None and not (isinstance(variable.owner.op, DimShuffle) and
-                                               variable.owner.inputs[0].owner is None and
-                                               variable.owner.inputs[0].ndim < 2)  # fmt: skip
+    if variable.owner is None or not isinstance(variable.owner.op, DimShuffle):
+        return variable.owner is not None
+    inner = variable.owner.inputs[0]
+    return inner.owner is not None or inner.ndim > 1 or isinstance(inner, Constant) and inner.data.size > 1
 
 
 def _chosen(variable):
@@ -278,8 +283,7 @@ class Reading:
         return next((variable for variable, other in self.leaves.items() if other == leaf), None)
 
     def _give(self, variable, leaf):
-        if not isinstance(variable.type, T.TensorType) or variable.ndim not in (1, 2) or (
-                variable.ndim == 2 and variable.broadcastable[0]):  # fmt: skip
+        if not isinstance(variable.type, T.TensorType) or variable.ndim not in (1, 2) or variable.broadcastable[0]:
             raise Unsupported(f"steps that are given something else than vectors and matrices: {variable.type}")
         own = T.TensorType(variable.dtype, (False, is_column(variable)))(variable.name)
         self.leaves[own], self._read[variable] = leaf, own
@@ -352,13 +356,13 @@ class Reading:
         left, right = engine.product(node)
         if left.ndim != 2 or right.ndim not in (1, 2):
             raise Unsupported("a product that is not one of a state or an input with a weight")
+        if left.dtype != right.dtype or not left.dtype.startswith("float"):
+            raise Unsupported(f"a product of {left.dtype} with {right.dtype}")
         if _vector_as_column(right) is not None:
             return words.row_sum(self.read(left) * self._weight(_vector_as_column(right), "row"))
         left = self.read(left)
         if right.owner is not None or any(right.broadcastable) or left.broadcastable != (False, False):
             raise Unsupported("a product that is not one of a state or an input with a weight")
-        if left.dtype != right.dtype or not left.dtype.startswith("float"):
-            raise Unsupported(f"a product of {left.dtype} with {right.dtype}")
         return T.dot(left, self._weight(right, "matrix"))
 
     def _transposition(self, node):
@@ -391,7 +395,8 @@ class Reading:
         if index.step is not None and _number(index.step) != 1:
             raise Unsupported("every so many columns")
         end = None if index.stop is None else _number(index.stop)
-        return words.cut(argument, 0 if index.start is None else _number(index.start), end)
+        start = 0 if index.start is None else _number(index.start)
+        return words.cut(argument, start, end, is_column=node.outputs[0].broadcastable[1])
 
     def _size(self, number):
         """The number of columns, as `mean` divides by it."""
@@ -439,7 +444,10 @@ class Reading:
         return value
 
     def _viewed(self, node):
-        return node.op(self.read(node.inputs[0]))
+        argument = node.inputs[0]
+        if isinstance(node.op, engine.GradClip) and (not argument.ndim or argument.broadcastable[0]):
+            raise Unsupported("a gradient that is clipped when it has been summed over the samples")
+        return node.op(self.read(argument))
 
     WAYS = [(Elemwise, _elementwise), (DimShuffle, _transposition), (Subtensor, _cut), (Join, _joined),
             (Alloc, _filled), ((Rebroadcast, SpecifyShape), _same), ((ViewOp, words.OfColumns), _viewed)]  # fmt: skip

@@ -204,8 +204,10 @@ def _initials(outputs_info):
     for info in _as_list(outputs_info):
         if isinstance(info, dict):
             initial, taps = info.get("initial"), _as_list(info.get("taps")) or [-1]
-            if initial is not None and taps != [-1]:
+            if initial is not None and info.get("taps") not in (None, [], [-1]):
                 initial = T.as_tensor_variable(initial)[:-min(taps)]
+                # To both engines, one in a tuple is several.
+                initial = initial[0] if taps == [-1] else initial
             info = initial
         found.append(None if info is None else T.as_tensor_variable(info))
     return found

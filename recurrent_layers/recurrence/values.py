@@ -20,6 +20,8 @@ function of joined values is joined from functions of their parts. So what stand
 are only cut from what lies in memory, and joined only where something is put into memory.
 """
 
+import functools
+
 from recurrent_layers.engine import scalar
 from recurrent_layers.recurrence.errors import Unsupported
 
@@ -396,9 +398,11 @@ class Graph:
         if value.kind == "join":
             together = {"sum": scalar.add, "max": scalar.maximum}[kind]
             parts = []
-            for part in value.arguments:
-                if part.is_uniform and not part.is_column:
-                    raise Unsupported(f"the {kind} of what is joined from numbers")
+            for part, extent in zip(value.arguments, value.detail):
+                if part.is_uniform and not (part.is_column and extent == Extent(constant=1)):
+                    columns = self._new_columns()
+                    columns.extents.append(extent)
+                    part = self.filled(part, columns)
                 parts.append(self.reduce(kind, part))
-            return self.map(together, parts, value.dtype)
+            return functools.reduce(lambda one, other: self.map(together, [one, other], value.dtype), parts)
         return self._make(kind, None, (value,), value.dtype, True)

@@ -28,6 +28,9 @@ class Word(Op):
 
     __props__ = ()
 
+    def do_constant_folding(self, *_):
+        return False
+
     def perform(self, node, inputs, output_storage):
         raise NotImplementedError(f"{self} is only a word of a step")
 
