@@ -141,8 +141,7 @@ def sweep(train: Callable[..., dict[str, Any]], settings: Iterable[dict[str, Any
                    dynamic_ncols=True, disable=verbose != 1)  # fmt: skip
         with bar, _outcomes(train, waiting, client, workers) as outcomes:
             for text, outcome in _last_tries(outcomes, waiting):
-                table.keep(text, by_text[text], outcome)
-                found[text] = outcome.numbers if outcome.error is None else {"error": outcome.error}
+                found[text] = table.keep(text, by_text[text], outcome)
                 _tell(by_text[text], outcome, verbose)
                 bar.update()
     nb_failed = sum("error" in numbers for numbers in found.values())
@@ -198,14 +197,26 @@ def _plain(what: str, value: Any) -> Any:
 
 
 def _name(train: Callable[..., Any]) -> str:
-    """What a function is called, and where: the same when its module is run as a script."""
+    """What a function is called, and where: the same when its module is run as a script; and what it is given."""
+    given: list[str] = []
     while isinstance(train, functools.partial):
+        given += map(_argument, train.args)
+        given += [f"{key}={_argument(value)}" for key, value in sorted(train.keywords.items())]
         train = train.func
     named = train if hasattr(train, "__qualname__") else type(train)
     module = named.__module__
     if module == "__main__":
         module = os.path.splitext(os.path.basename(getattr(sys.modules[module], "__file__", None) or module))[0]
-    return f"{module.rpartition('.')[2]}.{named.__qualname__}"
+    return f"{module.rpartition('.')[2]}.{named.__qualname__}" + f"({', '.join(given)})" * bool(given)
+
+
+def _argument(value: Any) -> str:
+    """What tells an argument from another one; of what JSON does not know, its type."""
+    try:
+        whole = json.dumps(_plain("an argument", value))
+    except ValueError:
+        return type(value).__qualname__
+    return whole if len(whole) < 100 else hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 def _check_client(client: Any, workers: int | None) -> None:
@@ -483,8 +494,8 @@ class _Table:
         rows = self._file.execute("SELECT sweep_setting, sweep_numbers FROM trainings WHERE error IS NULL")
         return {text: json.loads(numbers) for text, numbers in rows if text in texts}
 
-    def keep(self, text: str, setting: dict[str, Any], outcome: _Outcome) -> None:
-        """Write what came of a training; after this not even a crash of the machine loses it."""
+    def keep(self, text: str, setting: dict[str, Any], outcome: _Outcome) -> Any:
+        """Write what came of a training, and give it; after this not even a crash of the machine loses it."""
         row = {name: _cell(value) for name, value in {**setting, **outcome.numbers}.items()}
         row.update(error=outcome.error, sweep_train=self._train, sweep_setting=text,
                    sweep_numbers=json.dumps(outcome.numbers), sweep_seed=_seed(text), sweep_seconds=outcome.seconds,
@@ -492,12 +503,16 @@ class _Table:
                    sweep_finished=datetime.now(timezone.utc).isoformat(timespec="seconds"))  # fmt: skip
         with self._file:
             self._file.execute("BEGIN IMMEDIATE")
+            done = {} if outcome.error is None else self.found([text])
+            if done:  # By another sweep, meanwhile.
+                return done[text]
             columns = self._columns()  # Another sweep may have added some.
             for name in row:
                 if _lower(name) not in columns:
                     self._file.execute(f"ALTER TABLE trainings ADD COLUMN {_quoted(name)}")
             self._file.execute("INSERT OR REPLACE INTO trainings ({}) VALUES ({})".format(
                 ", ".join(map(_quoted, row)), ", ".join("?" * len(row))), list(row.values()))  # fmt: skip
+        return outcome.numbers if outcome.error is None else {"error": outcome.error}
 
     def close(self) -> None:
         self._file.close()

@@ -190,6 +190,19 @@ class TestResults:
         table = pandas.read_sql("SELECT * FROM trainings", sqlite3.connect("kept"))
         assert sorted(table.tenfold) == [12, 20, 30]
 
+    def test_what_another_sweep_has_done_stays_when_this_one_fails(self, folder):
+        def failing(number):
+            rl.sweep(finishing, [{"number": number}], path="kept", verbose=0)
+            raise ArithmeticError("too late")
+
+        def finishing(number):
+            return {"tenfold": 10 * number}
+
+        failing.__qualname__ = finishing.__qualname__  # What a file is of.
+        assert rl.sweep(failing, [{"number": 2}], path="kept", verbose=0) == [{"number": 2, "tenfold": 20}]
+        table = pandas.read_sql("SELECT * FROM trainings", sqlite3.connect("kept"))
+        assert table.tenfold.tolist() == [20] and table.error.tolist() == [None]
+
     def test_progress(self, folder, capfd):
         rl.sweep(trainings.noting, within(folder, FOUR[:2]), path="kept")
         rl.sweep(trainings.noting, within(folder), path="kept")
@@ -483,6 +496,26 @@ def test_a_file_that_is_of_something_else(folder):
     with pytest.raises(IsADirectoryError, match="is a folder"):
         rl.sweep(trainings.noting, within(folder), path=folder)
     assert {name: pathlib.Path(name).read_bytes() for name in before} == before
+
+
+def test_what_a_partial_binds_is_part_of_the_function(folder):
+    def swept(*arguments, **named):
+        return rl.sweep(functools.partial(scaled, *arguments, **named), [{"number": 3}], path="kept", verbose=0)
+
+    assert swept(2, of="x") == swept(2, of="x") == [{"number": 3, "product": 6}]
+    for arguments, of in ((3, "x"), (2, "y")):
+        with pytest.raises(ValueError, match=r"has trainings of test_sweeps.scaled\(2, of=.x.\), not of .*scaled\("):
+            swept(arguments, of=of)
+    for bound in (np.arange(3), np.arange(300), object()):  # The second is told in short.
+        rl.sweep(functools.partial(scaled, of=bound), [{"factor": 2, "number": 3}], path=f"{np.size(bound)}", verbose=0)
+    names = [sqlite3.connect(name).execute("SELECT sweep_train FROM trainings").fetchone()[0]
+             for name in sorted(os.listdir(folder)) if name != "kept"]
+    assert len(names) == 3 and "test_sweeps.scaled(of=[0, 1, 2])" in names and "test_sweeps.scaled(of=object)" in names
+    assert max(map(len, names)) < 60
+
+
+def scaled(factor, number, of=None):
+    return {"product": factor * number}
 
 
 def test_an_address_where_nobody_answers(folder):
