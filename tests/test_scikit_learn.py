@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_val_predict, cross_val_score
 
 import recurrent_layers as rl
 from recurrent_layers.utils.np_utils import to_categorical
@@ -52,6 +52,21 @@ def test_a_classifier(data):
     assert made.classes_.tolist() == [0, 1, 2] and made.config_ == made.model.get_config()
     assert all(map(np.array_equal, made.weights_, weights))
     assert all(map(np.array_equal, made.model.get_weights(), weights))
+
+
+def test_classes_are_those_of_the_outputs(data):
+    """Also if some are missing in what is learned, as in a fold."""
+    X, y, X_test, y_test = data
+    made = classifier(nb_epoch=1)
+    made.fit(X[y != 1], y[y != 1])
+    assert made.classes_.tolist() == [0, 1, 2] and made.predict_proba(X_test).shape == (len(X_test), 3)
+    # Each fold lacks the class that it is asked about.
+    order = np.argsort(y_test, kind="stable")
+    folds = LeaveOneGroupOut().split(X_test[order], groups=y_test[order])
+    found = cross_val_predict(classifier(nb_epoch=1), X_test[order], y_test[order], cv=list(folds),
+                              method="predict_proba")  # fmt: skip
+    assert found.shape == (len(X_test), 3)
+    assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_a_classifier_of_two_classes_by_one_output(data):

@@ -121,6 +121,7 @@ class BaseWrapper:
         classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1] if y.ndim else 0)
         if y.ndim == 1 and self.loss == "categorical_crossentropy":
             y = to_categorical(y, self.model.output_shape[-1] if self.model.output_shape else None)
+            classes = np.arange(y.shape[1])  # Those of the outputs, also if y has not all of them.
         compiled, shape = copy.deepcopy(self.model), self.model.output_shape
         # The largest of a single output would tell nothing.
         class_mode: ClassMode = "binary" if shape is not None and shape[-1] == 1 else "categorical"
