@@ -97,8 +97,10 @@ class Meddles(Callback):
 
     def on_batch_end(self, batch, logs={}):
         np.random.rand()
-        if batch == 1:
-            self.model.set_weights([0.9 * weight for weight in self.model.get_weights()])
+        if batch == 1:  # In another order of memory, too.
+            self.model.set_weights([np.asfortranarray(0.9 * weight) for weight in self.model.get_weights()])
+        if batch == 2:  # The weights are changed where they are.
+            self.model.train_on_batch(*samples(4)[:2])
 
 
 class StopsWithin(Callback):
@@ -170,6 +172,8 @@ def wrong():
     model = masked_model()
     before = model.get_weights()
     errors = [error_of(model.fit, X + RANK, y), error_of(model.fit, X, y, batch_size=2 + RANK),
+              error_of(model.fit, X, y, validation_data=(X, np.roll(y, RANK, axis=-1))),
+              error_of(model.fit, X, y, validation_data=(X[RANK:], y[RANK:])),
               error_of(model.fit, X, y if RANK != 1 else y[:, :, :1]), error_of(model.fit, X, y, resume="none.h5")]
 
     class Own(rl.Dropout):

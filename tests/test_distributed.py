@@ -87,8 +87,10 @@ def test_after_the_death_of_a_rank_the_training_goes_on(tmp_path):
 
 def test_what_cannot_be_trained_in_parts_is_refused_by_all(tmp_path):
     found = run(2, tmp_path / "wrong", "wrong")["wrong"]
-    samples, arguments, shape, missing, *refused, model = zip(*(one["errors"] for one in found))
+    samples, arguments, validated, other, shape, missing, *refused, model = zip(*(one["errors"] for one in found))
     assert all("rank 1 has other samples than rank 0" in text for text in samples)
+    assert all("rank 1 has other samples to validate on than rank 0" in text for text in validated)
+    assert all("rank 1 has other arguments than rank 0" in text for text in other)
     assert all("rank 1 has other arguments than rank 0" in text for text in arguments)
     assert shape[0].startswith("RuntimeError: rank 1 could not begin") and shape[1].startswith("ValueError")
     assert missing[0].startswith("FileNotFoundError") and "rank 0 could not begin" in missing[1]

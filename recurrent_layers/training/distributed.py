@@ -40,7 +40,7 @@ class Alone:
         """What the first process has."""
         return value
 
-    def check_alike(self, batches, options):
+    def check_alike(self, batches, validation, options):
         """Raise a ValueError on all unless all have the same model, samples and options."""
 
     def align(self):
@@ -90,10 +90,13 @@ class Ranks(Alone):
         """Let a buffer be the sum of those of all processes."""
         self.communicator.Allreduce(self._in_place, buffer)
 
-    def check_alike(self, batches, options):
-        ids = np.unique(np.linspace(0, batches.nb_samples - 1, 256).astype(int))
-        found = {"another model": self._step.kinds, "other arguments": [batches.config, options],
-                 "other samples": [zlib.crc32(np.ascontiguousarray(array)) for array in batches.samples[ids]]}
+    def check_alike(self, batches, validation, options):
+        with self.all_or_none():
+            given = [batches] if validation is None else [batches, validation]
+            configs = [one.config for one in given]
+            samples, validated = _checksums(batches), [] if validation is None else _checksums(validation)
+        found = {"another model": self._step.kinds, "other arguments": [configs, options], "other samples": samples,
+                 "other samples to validate on": validated}
         for name, values in found.items():
             expected, all_values = self.first(values), self.communicator.allgather(values)
             others = [str(rank) for rank, one in enumerate(all_values) if one != expected]
@@ -146,6 +149,12 @@ def ranks() -> Alone:
     return Ranks(MPI.COMM_WORLD, MPI.IN_PLACE) if MPI.COMM_WORLD.size > 1 else ALONE
 
 
+def _checksums(batches):
+    """What tells samples from others: of some of them."""
+    ids = np.unique(np.linspace(0, batches.nb_samples - 1, 256).astype(int))
+    return [zlib.crc32(np.ascontiguousarray(array)) for array in batches.samples[ids]]
+
+
 class _Step:
     """Makes a step with a batch, of which this process computes its part."""
 
@@ -161,7 +170,7 @@ class _Step:
         self._buffer = np.zeros(ends[-1] + 2, dtype)
         self._views = [self._buffer[start:stop].reshape(value.shape)
                        for start, stop, value in zip(ends, ends[1:], values)]  # fmt: skip
-        self._values = None
+        self._values = self._nb_written = None
 
     def __call__(self, *inputs):
         self._align_if_changed()
@@ -189,7 +198,7 @@ class _Step:
         for variable in self._variables:
             value = variable.get_value(borrow=True)
             if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
-                value = np.array(value)
+                value = np.array(value, order="C")  # MPI sends the bytes as they lie.
                 self._communicator.Bcast(value)
                 arrays.append((variable, value))
             else:
@@ -200,10 +209,11 @@ class _Step:
     def _remember(self):
         if self._ranks.is_first:
             self._values = [variable.get_value(borrow=True) for variable in self._variables]
+            self._nb_written = self._functions.turns.nb_written
 
     def _align_if_changed(self):
-        """Align if a callback has set something: then a variable has another array."""
-        changed = self._ranks.is_first and any(
-            variable.get_value(borrow=True) is not value for variable, value in zip(self._variables, self._values))
+        """Align if a callback has set or trained something: then a variable has another array, or was written to."""
+        changed = self._ranks.is_first and (self._nb_written != self._functions.turns.nb_written or any(
+            variable.get_value(borrow=True) is not value for variable, value in zip(self._variables, self._values)))
         if self._ranks.first(changed):
             self.align()

@@ -52,17 +52,18 @@ def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, 
         stored = training.read(resume) if resume is not None and ranks.is_first else None
         train = ranks.train(model, functions, verbose)
         test = None if validation is None else functions.get("test", verbose)
-    ranks.check_alike(batches, [nb_epoch, names, validation is not None])
+    ranks.check_alike(batches, validation, [nb_epoch, names, validation is not None])
 
     model.history = history
-    callbacks._set_model(model)
-    callbacks._set_params({
+    params = {
         "batch_size": batch_size, "nb_epoch": nb_epoch, "nb_sample": batches.nb_samples, "verbose": verbose,
         "do_validation": validation is not None, "metrics": names + ["val_" + name for name in names],
         "logs_may_grow": logs_may_grow,
-    })  # fmt: skip
-    model.stop_training, model._training = False, training
+    }  # fmt: skip
     with ranks.together():
+        callbacks._set_model(model)
+        callbacks._set_params(params)
+        model.stop_training, model._training = False, training
         try:
             callbacks.on_train_begin()
             if stored is not None:

@@ -272,9 +272,15 @@ class Turns:
 
     The handler of a signal runs within whatever its thread does at the time. It may read, since what it has
     interrupted has changed nothing yet, but not write.
+
+    Attributes
+    ----------
+    nb_written : int
+        How often somebody has written.
     """
 
     def __init__(self):
+        self.nb_written = 0
         begun_anew_by_a_child(self)
 
     def begin_anew(self):
@@ -320,6 +326,7 @@ class Turns:
                 self._writer[key] = threading.get_ident()
                 while self._readers:
                     self._changed.wait(PATIENCE)
+            self.nb_written += 1
             return function(*arguments)
         finally:
             self._end(key)
