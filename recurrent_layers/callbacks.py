@@ -433,6 +433,10 @@ class Monitor(Callback):
         self.best = value
         return True
 
+    def _has_finite_weights(self) -> bool:
+        """Whether they are numbers still: the loss is that before the last update."""
+        return all(np.isfinite(weight).all() for weight in self.model.get_weights())
+
     def _measured(self) -> list[str]:
         """What `fit` puts into the logs of an epoch; other callbacks may add to it."""
         metrics = (self.params or {}).get("metrics", ())
@@ -452,7 +456,7 @@ class _OfAnyFormat:
 class ModelCheckpoint(Monitor):
     """Save the weights, or the whole training, after every epoch, or after those that are the best so far.
 
-    Nothing is saved after an epoch whose loss is NaN or infinite.
+    Nothing is saved after an epoch whose loss is NaN or infinite, or whose last update made a weight so.
 
     Parameters
     ----------
@@ -535,9 +539,11 @@ class ModelCheckpoint(Monitor):
             raise ValueError(f"the name {self.filepath!r} of ModelCheckpoint is no format: {error}") from error
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
-        if not np.isfinite(logs.get("loss", 0.0)):
+        if not np.isfinite(logs.get("loss", 0.0)) or not self._has_finite_weights():
             return
-        if self.whole and self.model._training.is_within_an_epoch:
+        training = self.model._training
+        if training is not None and training.is_within_an_epoch and (
+                self.whole or self.save_best_only and training.is_kept):
             return  # Who goes on from there would leave out the rest of the epoch, and stop at once.
         if self.save_best_only and not self._is_best(self._current(logs)):
             return
@@ -619,7 +625,8 @@ class EarlyStopping(Monitor):
         current = self._current(logs)
         if current is None:
             return
-        if self._is_best(current):
+        is_whole = not self.restore_best_weights or self._has_finite_weights()
+        if is_whole and self._is_best(current):
             self.wait = 0
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()

@@ -34,10 +34,15 @@ def model_of(seed=1, optimizer="adam", **options):
     """One with all that draws numbers or remembers any."""
     np.random.seed(seed)
     random.seed(seed)
-    model = rl.Sequential([rl.Masking(), rl.JZS1(3, 4, dropout_U=0.2, zoneout=0.1, **options), rl.Dropout(0.2),
-                           rl.BatchNormalization(4), rl.Dense(4, 2, W_regularizer="l2")])  # fmt: skip
+    options = {"dropout_U": 0.2, "zoneout": 0.1, **options}
+    model = rl.Sequential([rl.Masking(), rl.JZS1(3, 4, **options), rl.Dropout(0.2), rl.BatchNormalization(4),
+                           rl.Dense(4, 2, W_regularizer="l2")])  # fmt: skip
     model.compile(OPTIMIZERS[optimizer](), "mse")
     return model
+
+
+def squashed(x):
+    return x / (1 + abs(x))
 
 
 def samples(count=20):
@@ -183,13 +188,17 @@ def test_a_file_of_the_best_is_not_replaced_by_a_worse_one_later(tmp_path):
         assert training_files.read(tmp_path / "best.h5")["epoch"] == 2 and best.best == 1.0
 
 
-def test_what_cannot_be_kept_is_told(tmp_path):
+@pytest.mark.parametrize("thing, message", [
+    ({2}, "is .*cannot be kept"), ({"array": np.zeros(3), "dtype": "float32"}, "has the keys array and dtype"),
+    ({3: 4}, "has the key 3, which is no text"),
+])  # fmt: skip
+def test_what_cannot_be_kept_is_told(thing, message, tmp_path):
     class Odd(Callback):
         def get_state(self):
-            return {"things": [1, {2}]}
+            return {"things": [1, thing]}
 
     path = tmp_path / "training.h5"
-    with pytest.raises(ValueError, match=r"\['callbacks'\]\['Odd 1'\]\['things'\]\[1\] is .*cannot be kept"):
+    with pytest.raises(ValueError, match=r"\['callbacks'\]\['Odd 1'\]\['things'\]\[1\] " + message):
         trained(model_of(), path, Odd())
     assert not path.exists()
 
@@ -294,14 +303,105 @@ def test_another_training_is_refused(written, reader, tmp_path):
     refused(ValueError, "nb_samples was 20, now it is 19", written, reader, samples=samples(19))
     refused(ValueError, "optimizer was 'Adam', now it is 'SGD'", written, model_of(optimizer="sgd"))
     refused(ValueError, "resume must be a path", 3, reader)
+    refused(ValueError, r"dropout_U of layer 2 \(JZS1\) was 0.2, now it is 0.3", written, model_of(dropout_U=0.3))
+    refused(ValueError, r"activation of layer 2 \(JZS1\) was 'tanh', now it is 'squashed'", written,
+            model_of(activation=squashed))  # fmt: skip
     other = rl.Sequential([rl.Masking(), rl.GRU(3, 2)])
-    other.compile("adam", "mse")
-    refused(ValueError, "beside weights a training step here changes arrays", written, other)
     other.compile("adam", "mae")
-    refused(ValueError, "loss was 'mean_squared_error', now it is 'mean_absolute_error'", written, other)
+    refused(ValueError, "loss was 'mean_squared_error', now it is 'mean_absolute_error'.*layer 2 was 'JZS1', now it is "
+            "'GRU'", written, other)  # fmt: skip
     weights = tmp_path / "weights.h5"
     reader.save_weights(weights)
     refused(ValueError, "no file of a whole training", weights, reader)
+
+
+def test_another_step_of_the_optimizer_is_refused(tmp_path):
+    def model_by(**options):
+        model = rl.Sequential([rl.Dense(3, 2)])
+        model.compile(optimizers.SGD(**{"lr": 0.1, "momentum": 0.9, "nesterov": True, **options}), "mse")
+        return model
+
+    path, (X, y) = tmp_path / "training.h5", samples()
+    model_by().fit(X[:, 0], y, 5, 1, verbose=0, callbacks=[ModelCheckpoint(path, whole=True)])
+    refused(ValueError, "nesterov of the optimizer was True, now it is False", path, model_by(nesterov=False),
+            samples=(X[:, 0], y))  # fmt: skip
+    # Its numbers are in the file, since callbacks change them.
+    again = model_by(lr=0.5, momentum=0.5)
+    again.fit(X[:, 0], y, 5, 2, verbose=0, resume=path)
+    assert again.optimizer.get_config()["momentum"] == pytest.approx(0.9)
+
+
+def test_a_file_of_other_arrays_is_refused(written, reader, tmp_path):
+    path = tmp_path / "training.h5"
+    state = training_files.read(written)
+    del state["variables"][-1]
+    training_files.write(path, [layer.get_weights() for layer in reader.layers], state)
+    refused(ValueError, "beside weights a training step here changes arrays", path, reader)
+
+
+def test_a_file_that_does_not_tell_of_layers_goes_on(written, reader, tmp_path):
+    """As one of an earlier version."""
+    path, before = tmp_path / "training.h5", reader.get_weights()
+    state = training_files.read(written)
+    state["config"] = {name: value for name, value in state["config"].items() if " " not in name}
+    assert set(state["config"]) == {"nb_samples", "batch_size", "shuffle", "by_length", "optimizer", "loss"}
+    reader.load_weights(written)
+    training_files.write(path, [layer.get_weights() for layer in reader.layers], state)
+    trained(reader, path, nb_epoch=3, resume=path)
+    assert reader.history.epoch == [0, 1, 2]
+    reader.set_weights(before)
+
+
+class Exploding(Callback):
+    """The last update of an epoch makes a weight infinite, of which the loss knows nothing yet."""
+
+    def on_epoch_end(self, epoch, logs={}):
+        if epoch == 1:
+            W = self.model.layers[0].W
+            W.set_value(np.full_like(W.get_value(), np.inf))
+
+
+def test_weights_that_are_no_numbers_replace_no_good_ones(tmp_path):
+    whole, best = tmp_path / "training.h5", tmp_path / "best.h5"
+    model = rl.Sequential([rl.Dense(3, 2)])
+    model.compile("sgd", "mse")
+    X, y = samples()
+    stopping = EarlyStopping("loss", patience=9, restore_best_weights=True)
+    callbacks = [Exploding(), stopping, ModelCheckpoint(whole, whole=True),
+                 ModelCheckpoint(best, "loss", save_best_only=True)]  # fmt: skip
+    model.fit(X[:, 0], y, 20, 2, verbose=0, callbacks=callbacks)
+    losses = model.history.history["loss"]
+    assert losses[1] < losses[0]
+    kept = model.get_weights()
+    assert all(np.isfinite(weight).all() for weight in kept), "the best are those of the first epoch"
+    for path in (whole, best):
+        model.load_weights(path)
+        assert_same((model.get_weights(),), (kept,))
+    assert training_files.read(whole)["epoch"] == 1
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_the_best_within_an_epoch_that_will_be_trained_again_is_not_written(is_kept, tmp_path):
+    class Stops(Callback):
+        def on_epoch_begin(self, epoch, logs={}):
+            self.epoch = epoch
+
+        def on_batch_end(self, batch, logs={}):
+            self.model.stop_training = (self.epoch, batch) == (1, 0)
+
+        def on_epoch_end(self, epoch, logs={}):
+            weights.append(self.model.get_weights())
+
+    best, weights = tmp_path / "best.h5", []
+    model = rl.Sequential([rl.Dense(3, 2)])
+    model.compile("sgd", "mse")
+    X, y = samples()
+    callbacks = [Stops(), ModelCheckpoint(best, save_best_only=True)]
+    callbacks += [ModelCheckpoint(tmp_path / "training.h5", whole=True)] * is_kept
+    model.fit(X[:, 0], y, 5, 4, verbose=0, validation_data=(X[:, 0], y), callbacks=callbacks)
+    assert len(weights) == 2 and np.diff(model.history.history["val_loss"]) < 0
+    model.load_weights(best)
+    assert_same((model.get_weights(),), (weights[0 if is_kept else 1],))
 
 
 def test_a_generator_cannot_go_on(tmp_path):

@@ -1,7 +1,8 @@
 """Whole trainings in a file: the weights, and all that a training needs to go on.
 
 It is a weight file (see :mod:`recurrent_layers.exchange.weight_files`) with a group ``training`` besides: there,
-``state`` is a text in JSON, as bytes, and ``array_<n>`` are the arrays that it refers to by ``{"array": n}``.
+``state`` is a text in JSON, as bytes, and ``array_<n>`` are the arrays that it refers to by
+``{"array": n, "dtype": name}``.
 """
 
 import json
@@ -13,6 +14,8 @@ import numpy as np
 from recurrent_layers.exchange import weight_files
 from recurrent_layers.exchange.hdf5 import DAMAGED, item, numbers, opened, written_whole
 from recurrent_layers.utils.arguments import as_path, shown
+
+_OF_ARRAYS = {"array", "dtype"}
 
 
 def write(filepath, layers_weights, state):
@@ -79,7 +82,7 @@ def _read(group, name):
     dataset = numbers(group, name)
     if dataset.id.get_storage_size() != dataset.nbytes:
         raise ValueError(f"the numbers of {dataset.name} are not all there")
-    return dataset[()]
+    return np.asarray(dataset[()])  # A number, too, as it was given.
 
 
 def _plain(value, name, arrays):
@@ -88,6 +91,9 @@ def _plain(value, name, arrays):
         for key in value:
             if not isinstance(key, str):
                 raise ValueError(f"{name} has the key {shown(key)}, which is no text, and cannot be kept in a file")
+        if set(value) == _OF_ARRAYS:
+            raise ValueError(f"{name} has the keys array and dtype and no others, which means an array in the file: "
+                             "give it other ones")
         return {key: _plain(one, f"{name}[{key!r}]", arrays) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(one, f"{name}[{k}]", arrays) for k, one in enumerate(value)]
@@ -104,7 +110,7 @@ def _plain(value, name, arrays):
 
 def _with_arrays(value, group):
     if isinstance(value, dict):
-        if set(value) == {"array", "dtype"}:
+        if set(value) == _OF_ARRAYS:
             return _read(group, "array_{:d}".format(value["array"])).astype(np.dtype(value["dtype"]), copy=False)
         return {key: _with_arrays(one, group) for key, one in value.items()}
     return [_with_arrays(one, group) for one in value] if isinstance(value, list) else value

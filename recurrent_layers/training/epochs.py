@@ -1,5 +1,7 @@
 """Goes through batches: to train for some epochs, to evaluate, to predict."""
 
+import functools
+import json
 import os
 
 import numpy as np
@@ -8,6 +10,7 @@ from tqdm import tqdm
 from recurrent_layers import callbacks as callback_module
 from recurrent_layers import objectives
 from recurrent_layers.exchange import training_files
+from recurrent_layers.layers.known import config_of
 from recurrent_layers.training import distributed
 from recurrent_layers.training.data import cut, rows
 from recurrent_layers.utils.arguments import as_path, flag, integer, shown
@@ -142,6 +145,11 @@ class Training:
         self.model, self.functions, self.batches, self.callbacks = model, functions, batches, callbacks
         self.epoch, self.is_within_an_epoch = 0, False
 
+    @property
+    def is_kept(self):
+        """Whether a callback writes all of it, so that it can go on."""
+        return any(map(_keeps_a_training, self.callbacks.callbacks))
+
     def align(self, ranks):
         """Be where the training of the first process is."""
         stands = self.epoch, self.model.stop_training, self.batches.order, self.model.history.get_state()
@@ -162,9 +170,18 @@ class Training:
 
     def _config(self):
         """What must be the same when it goes on."""
-        loss = self.model.loss
+        loss, optimizer = self.model.loss, self.model.optimizer
         loss = known_name(loss, objectives.KNOWN) or getattr(loss, "__name__", type(loss).__name__)
-        return dict(self.batches.config, optimizer=type(self.model.optimizer).__name__, loss=loss)
+        options = {name: value for name, value in _options(optimizer.get_config).items()
+                   if not hasattr(getattr(optimizer, name, None), "get_value")}  # fmt: skip
+        config = dict(self.batches.config, optimizer=type(optimizer).__name__, loss=loss)
+        config.update((f"{name} of the optimizer", value) for name, value in options.items())
+        for number, layer in enumerate(self.model._all_layers(), 1):
+            layer_is = f"layer {number} ({type(layer).__name__})"
+            config[f"layer {number}"] = type(layer).__name__
+            config.update((f"{name} of {layer_is}", value) for name, value
+                          in _options(functools.partial(config_of, layer)).items())  # fmt: skip
+        return config
 
     def _variables(self):
         """What a training step reads and writes, but for the weights of layers."""
@@ -212,8 +229,9 @@ class Training:
         if state["version"] != 1:
             raise ValueError("it was written by a later version of this library")
         config, stored = self._config(), state["config"]
-        others = [f"{name} was {shown(stored.get(name))}, now it is {shown(config[name])}" for name in config
-                  if stored.get(name) != config[name]]  # fmt: skip
+        # What is not in it, an earlier version of this library did not write.
+        others = [f"{name} was {shown(stored[name])}, now it is {shown(value)}" for name, value in config.items()
+                  if stored.get(name, value) != value]  # fmt: skip
         if others:
             raise ValueError(f"this is another training: {'; '.join(others)}. To begin a new one with its weights, "
                              "call load_weights with the file")
@@ -254,6 +272,24 @@ class Training:
                 kind = type(callback).__name__
                 found[f"{kind} {sum(name.split()[0] == kind for name in found) + 1}"] = callback
         return found
+
+
+def _options(get_config):
+    """What a config says beside names, as JSON has it; nothing if there is no config."""
+    try:
+        config = json.loads(json.dumps(get_config(), default=_named))
+        return {name: value for name, value in config.items() if name not in ("name", "layers")}
+    except Exception:  # Whatever a config of the user's own raises.
+        return {}
+
+
+def _named(value):
+    """What tells a value from another one in a file, where JSON does not know it."""
+    if hasattr(value, "get_config"):
+        return value.get_config()
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return getattr(value, "__name__", None) or type(value).__name__
 
 
 def _value(variable):
