@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import operator
+import platform
 import re
 import sys
 from collections import OrderedDict
@@ -975,3 +976,21 @@ def test_a_generator_from_zeros_runs_in_c():
         return with_all_gradients(outputs, [U]), updates
 
     compare(build, BEFORE)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="others do not tell the processor so")
+def test_numbers_too_small_to_have_all_their_digits_are_zero():
+    """Within a loop; what the processor is told of them ends with it, be it by an error."""
+    with change_flags(floatX="float32"):
+        x, h = T.ftensor3(), T.fmatrix()
+        outputs, _ = scan(lambda x_t, h_tm1: h_tm1 * x_t, x, h)
+        function = engine.function([x, h], outputs, mode=IN_C)
+    assert is_in_c(function)
+    small = np.float32(1e-30)
+    for nb_samples in (1, 64):
+        given = np.full((6, nb_samples, 2048), 1e-5, "float32"), np.full((nb_samples, 2048), small)
+        found = function(*given)
+        assert (found[0] > 0).all() and (found[1] == 0).all()
+        with pytest.raises(ValueError):
+            function(given[0], given[1][:, 1:])
+        assert 0 < small * np.float32(1e-10) < np.finfo("float32").tiny
