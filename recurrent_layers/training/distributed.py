@@ -93,8 +93,8 @@ class Ranks(Alone):
     def check_alike(self, batches, validation, options):
         with self.all_or_none():
             given = [batches] if validation is None else [batches, validation]
-            configs = [one.config for one in given]
-            samples, validated = _checksums(batches), [] if validation is None else _checksums(validation)
+            samples, *validated = map(_checksums, given)
+        configs = [one.config for one in given]
         found = {"another model": self._step.kinds, "other arguments": [configs, options], "other samples": samples,
                  "other samples to validate on": validated}
         for name, values in found.items():
