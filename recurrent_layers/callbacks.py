@@ -625,8 +625,7 @@ class EarlyStopping(Monitor):
         current = self._current(logs)
         if current is None:
             return
-        is_whole = not self.restore_best_weights or self._has_finite_weights()
-        if is_whole and self._is_best(current):
+        if (not self.restore_best_weights or self._has_finite_weights()) and self._is_best(current):
             self.wait = 0
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
