@@ -194,7 +194,7 @@ def test_names_that_the_page_has_are_there():
 
 
 def test_other_names_that_the_page_has_stand_in_the_code():
-    paths = [*PACKAGE.rglob("*.py"), *ROOT.joinpath("trials").rglob("*.py")]
+    paths = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.h"), *ROOT.joinpath("trials").rglob("*.py")]
     code = "\n".join([*TREES, *(path.read_text(encoding="utf-8") for path in paths)])
     for name in set(NAMED) - set(FILES) - set(DOTTED):
         for word in re.findall(r"[A-Za-z_]\w+", name):
