@@ -821,7 +821,9 @@ def test_what_is_clipped_is_the_sum_over_the_samples(clipped):
 @pytest.mark.parametrize("of", [
     lambda u, z: 0.5 * T.tanh(u) + 0.1 * T.max(z, axis=1, keepdims=True),
     lambda u, z: [0.5 * T.maximum(z, 0), u],
-], ids=["of all columns", "of two"])  # fmt: skip
+    lambda u, z: 0.5 * T.switch(T.ge(u, T.max(u, axis=1, keepdims=True)), u, 0.1 * z),
+    lambda u, z: 0.5 * T.switch(T.le(u, T.min(u, axis=1, keepdims=True)), u, 0.1 * z),
+], ids=["of all columns", "of two", "as large as it", "as small as the smallest"])  # fmt: skip
 def test_the_gradient_goes_to_the_largest(of):
     """Whatever else is made of what it is compared with; a number computed once more might not be equal."""
     def build(scan, x, h):
@@ -836,6 +838,39 @@ def test_the_gradient_goes_to_the_largest(of):
 
     with change_flags(floatX="float32"):
         compare(build, numbers(5, 64, 37).astype("float32"), numbers(64, 37, seed=1).astype("float32"))
+
+
+@pytest.mark.parametrize("of", [lambda h, s, b: 0.4, lambda h, s, b: s, lambda h, s, b: h[:, 0][:, None] * s,
+                                lambda h, s, b: h.sum(axis=1, keepdims=True), lambda h, s, b: b],
+                         ids=["a number", "a weight", "a column", "a sum", "a vector"])  # fmt: skip
+@pytest.mark.parametrize("use", [
+    lambda f, h, W: T.concatenate([h[:, 1:4], f], axis=1), lambda f, h, W: T.tanh(T.dot(f, W)) + h,
+    lambda f, h, W: h + f.mean(axis=1, keepdims=True), lambda f, h, W: T.concatenate([f * h[:, :3], f], axis=1),
+], ids=["joined", "multiplied", "averaged", "twice"])  # fmt: skip
+def test_so_many_columns(of, use, request):
+    is_in_c = None if request.node.callspec.id == "multiplied-a vector" else True  # Nothing of a step is on the left.
+
+    def build(scan, x, h):
+        s, b, W = engine.shared(0.5), shared(3), shared(3, 6)
+
+        def step(x_t, h_tm1, s, b, W):
+            return use(T.alloc(of(h_tm1, s, b), x_t.shape[0], 3), h_tm1 * x_t, W)
+
+        outputs, updates = scan(step, x, h, [s, b, W])
+        return with_gradients(outputs, [x, h, s, b, W]), updates
+
+    compare(build, numbers(4, 3, 6), BEFORE, in_c=is_in_c)
+
+
+def test_the_same_number_of_several_widths():
+    def build(scan, x, h):
+        def step(x_t, h_tm1):
+            s = h_tm1.sum(axis=1, keepdims=True)
+            return h_tm1 + x_t, T.zeros_like(s), T.zeros_like(h_tm1), T.zeros_like(h_tm1[:, 2:5])
+
+        return scan(step, x, [h, None, None, None])
+
+    compare(build, numbers(4, 3, 6), BEFORE, in_c=None)
 
 
 @pytest.mark.parametrize("bounds", [(1, 0.1), (0.1, 0.1)])

@@ -43,6 +43,21 @@ def test_a_signal_is_heard_within_a_recurrence(samples):
     """, env=compiling()) == "heard True"
 
 
+def test_a_handler_computes_as_usual():
+    """Also with numbers that are too small to have all their digits, which a recurrence takes for 0."""
+    assert said(LONG + """
+    small = np.full(3, 1e-30, "float32")
+    def handler(number, frame):
+        heard.set()
+        sys.exit(str(bool((small * np.float32(1e-10) > 0).all())))
+    signal.signal(signal.SIGTERM, handler)
+    try:
+        last(np.zeros((1, 10**7, 1)))
+    except SystemExit as error:
+        print(error)
+    """, env=compiling()) == "True"
+
+
 STEPS = """
     import os, signal, sys, threading, time
     import numpy as np

@@ -4,6 +4,8 @@ import collections
 import ctypes
 import gc
 import os
+import platform
+import sys
 import threading
 import time
 
@@ -173,6 +175,28 @@ def test_python_ends_while_helpers_wait():
         job = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_long)(lambda with_, number: None)
         library.recurrent_layers_run(ctypes.c_long(4), ctypes.c_long(4), job, None, None)
         """, env=compiling())
+
+
+@pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="others tell it otherwise")
+def test_helpers_do_not_take_the_smallest_numbers_for_0():
+    """Not even those that begin while who asks for them does."""
+    assert said("""
+        import ctypes, threading
+        import numpy as np
+        from recurrent_layers import engine
+        library, c = ctypes.CDLL(engine.prepare().threads.path), ctypes.CDLL("libm.so.6")
+        setting, found, together = ctypes.create_string_buffer(32), {}, threading.Barrier(2, timeout=60)
+        def job(with_, number):
+            together.wait()
+            found[threading.get_ident()] = bool(np.array([1e-30], "float32") * np.float32(1e-10) > 0)
+        job = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_long)(job)
+        c.fegetenv(setting)
+        setting[29] = setting[29][0] | 0x80  # Of MXCSR, the last word: flush to zero.
+        c.fesetenv(setting)
+        library.recurrent_layers_run(ctypes.c_long(2), ctypes.c_long(2), job, None, None)
+        found[threading.get_ident()], here = "here", found[threading.get_ident()]
+        print(here, *(one for one in found.values() if one != "here"))
+        """, env=compiling()) == "False True"
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-13)])

@@ -11,6 +11,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
 
 namespace {
 
@@ -78,6 +81,9 @@ void take() {
 }
 
 void* help(void*) {
+#ifdef __SSE2__
+    _mm_setcsr(0x1f80);  // As each process begins; who hires may do so while he takes the smallest numbers for 0.
+#endif
     for (;;) {
         take();
         const int64_t end = now() + ATTENTION;

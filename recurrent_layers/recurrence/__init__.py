@@ -14,7 +14,7 @@ From a step to C, each module hands over to the next:
 - `program`: its gradient, by the engine; what of the forward steps the backward steps need (`Program`).
 - `lowering`: from the engine's graphs to `values`, the form that code is written from.
 - `writer`: a step as loops, and places for what goes from one to another, as text. `c_code`: the loop over time around
-  it. `loops`: the op that runs it. `signals.h`, `parts.h`, `products.h`, `arrays.h`: what that code calls.
+  it. `loops`: the op that runs it. `parts.h`, `signals.h`, `products.h`, `arrays.h`: what that code calls.
 - `show`: all that for a layer, to be read.
 - `updates`: what an optimizer makes of the gradients, in one loop for each weight, when all else has been computed.
 

@@ -11,7 +11,7 @@ from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
 
 HEADERS = [(pathlib.Path(__file__).parent / name).read_text()
-           for name in ("signals.h", "parts.h", "products.h", "arrays.h")]
+           for name in ("parts.h", "signals.h", "products.h", "arrays.h")]
 
 
 def what_is_missing():

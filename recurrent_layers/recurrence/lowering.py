@@ -98,8 +98,13 @@ class Lowering:
 
     def _of_columns(self, node, value):
         if not value.is_uniform:
+            if not value.extent.terms and value.extent.constant != node.op.number:
+                raise Unsupported(f"{value.extent.constant} columns where there are {node.op.number}")
             value.columns.root().extents.append(Extent(constant=node.op.number))
         return value
+
+    def _filled(self, node, value):
+        return self.graph.filled(value, self.graph.columns_of_number(node.op.number))
 
     def _placed(self, node, columns, like):
         begin, end = _bounds(node.op, like)
@@ -131,7 +136,7 @@ class Lowering:
         return self.graph.count(value, node.outputs[0].dtype)
 
     WAYS = [(Elemwise, _map), (Dot, _product), (words.Cut, _cut), (words.Placed, _placed), (words.Joined, _joined),
-            (words.Part, _part), (words.OfColumns, _of_columns),
+            (words.Part, _part), (words.OfColumns, _of_columns), (words.Filled, _filled),
             (words.RowSum, _sum), (words.RowMax, _max), (words.Count, _count),
             ((DimShuffle, Alloc, ViewOp, words.Spread, words.Held), _same)]  # fmt: skip
 

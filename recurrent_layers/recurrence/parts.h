@@ -41,17 +41,20 @@ public:
 };
 
 // While this lives, the thread takes numbers for 0 that are too small to have all their digits (in float32 below 1.2e-38,
-// such as gradients that vanish): many processors take a hundred times longer for them than for others.
+// such as gradients that vanish), since many processors take a hundred times longer for them than for others; or it
+// does not, as is usual.
 class Flushed {
 #ifdef __SSE2__
+    // What comes out, and what goes in.
+    static constexpr unsigned BITS = 0x8040;
     const unsigned before = _mm_getcsr();
 
 public:
-    Flushed() { _mm_setcsr(before | 0x8040); }  // What comes out, and what goes in.
+    explicit Flushed(bool are_flushed = true) { _mm_setcsr(are_flushed ? before | BITS : before & ~BITS); }
     ~Flushed() { _mm_setcsr(before); }
 #else
 public:
-    Flushed() {}
+    explicit Flushed(bool = true) {}
 #endif
     Flushed(const Flushed&) = delete;
     Flushed& operator=(const Flushed&) = delete;

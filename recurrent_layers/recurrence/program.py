@@ -99,9 +99,9 @@ class Program:
             self._take(derived, [results, *([lowering.value(variable) for variable in part] for part in others)])
             self._fit_columns()
             found = self.graph.find_numbers()
-        forms_of_outputs = set(zip(self.outputs, self.are_vectors[len(self.states):]))
-        if len(forms_of_outputs) > len(set(self.outputs)):
-            raise Unsupported("the same output as a vector and as a column")
+        forms_of_outputs = zip(self.outputs, *(of[len(self.states):] for of in (self.are_vectors, self._are_columns)))
+        if len(set(forms_of_outputs)) > len(set(self.outputs)):
+            raise Unsupported("the same output in several shapes")
         self.forward = [*self.states, *self.outputs]
         self.backward = [gradient for taps in self.carried_on for _, gradient in taps]
         self.backward += [gradient for _, gradient in self.gradients] + [product.gradient for product in self.products]
@@ -263,7 +263,7 @@ class _Keeping:
             if not self._is_from_outside(value, from_outside):
                 self._need(value)
         for value in backward:
-            if value.kind == "map" and isinstance(value.detail, (scalar.EQ, scalar.NEQ)):
+            if self._asks_for_the_same(value):
                 as_they_are.update(value.arguments)
         for value in list(self.kept):
             if value not in as_they_are:
@@ -271,6 +271,13 @@ class _Keeping:
                 if not self._is_cheap(value):
                     self.kept[value] = True
         return sorted(self.states), list(self.kept)
+
+    @staticmethod
+    def _asks_for_the_same(value):
+        """Whether it compares what is equal but for rounding, where it is."""
+        return value.kind == "map" and (
+            isinstance(value.detail, (scalar.EQ, scalar.NEQ)) or isinstance(value.detail, scalar.LogicalComparison)
+            and any(one.kind == "max" for one in ancestors(value.arguments)))  # fmt: skip
 
     @staticmethod
     def _is_from_outside(value, found):

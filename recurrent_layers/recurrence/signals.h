@@ -43,6 +43,7 @@ class WithoutPython {
         const int64_t time = now();
         if (next_look == 0) next_look = time + PERIOD;
         if (time < next_look || !is_main_thread()) return;
+        const parts::Flushed as_usual(false);
         PyEval_RestoreThread(state);
         is_interrupted = PyErr_CheckSignals() != 0;
         state = PyEval_SaveThread();

@@ -430,9 +430,12 @@ class Reading:
             raise Unsupported("more than two dimensions")
         # The axes that it lacks are its first ones.
         value = self.read(filling.dimshuffle("x", 0) if (filling.ndim, len(shape)) == (1, 2) else filling)
+        is_one = value.broadcastable != (False, False)
         for like in map(columns_of, shape):
-            if like is not None and value.broadcastable != (False, False):
+            if like is not None and is_one:
                 return words.spread(value, self.read(like))
+        if len(shape) == 2 and isinstance(shape[1], Constant) and not node.outputs[0].broadcastable[1]:
+            return (words.Filled if is_one else words.OfColumns)(int(shape[1].data))(value)
         if value.broadcastable == (False, True) and len(shape) == 2 and not node.outputs[0].broadcastable[1]:
             raise Unsupported("columns, as many as it does not have from others")
         return value

@@ -189,6 +189,12 @@ class Graph:
                 columns.extents.append(Extent(constant=self._numbers[name, axis]))
         return self._sizes[name, axis]
 
+    def columns_of_number(self, number):
+        """So many columns."""
+        columns = self._new_columns()
+        columns.extents.append(Extent(constant=number))
+        return columns
+
     def _new_columns(self, *sizes):
         self._columns.append(Columns(*sizes))
         return self._columns[-1]

@@ -160,6 +160,21 @@ class Spread(Word):
         return [row_sum(gradient) if value.broadcastable[1] else gradient, DisconnectedType()()]
 
 
+class Filled(Word):
+    """So many columns of a value, which has one."""
+
+    __props__ = ("number",)
+
+    def __init__(self, number):
+        self.number = number
+
+    def make_node(self, value):
+        return Apply(self, [value], [matrix(value.dtype)])
+
+    def grad(self, inputs, output_gradients):
+        return [row_sum(output_gradients[0]) if _has_gradient(inputs[0]) else _zeros_like(inputs[0])]
+
+
 class Held(Word):
     """The same value, whose gradient is zero."""
 
