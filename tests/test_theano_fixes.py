@@ -95,6 +95,29 @@ def test_random_numbers_are_those_of_theano(dtype, streams, sizes):
             assert np.abs(ours - theirs).max() <= (1.2e-7 if dtype == "float32" else 0)
 
 
+def test_streams_begin_where_those_of_theano_do():
+    """Each 2^72 numbers after the one before it, what comes next 2^134 after the first; here by Python's integers."""
+    import numpy as np
+    from theano.sandbox import rng_mrg
+
+    def after(state, A, m):
+        return [sum(int(a) * s for a, s in zip(row, state)) % int(m) for row in A]
+
+    def both(state, first, second):
+        return after(state[:3], first, rng_mrg.M1) + after(state[3:], second, rng_mrg.M2)
+
+    streams = rng_mrg.MRG_RandomStreams(seed=[2147483646, 5, 77, 2147462578, 3, 1])
+    state = list(map(int, streams.rstate))
+    for number in (1, 2, 3, 1000, 4097):
+        expected = [state]
+        while len(expected) < number:
+            expected.append(both(expected[-1], rng_mrg.A1p72, rng_mrg.A2p72))
+        found = streams.get_substream_rstates(number, "float32")
+        assert found.dtype == np.int32 and found.tolist() == expected
+        state = both(state, rng_mrg.A1p134, rng_mrg.A2p134)
+        assert streams.rstate.dtype == np.int32 and streams.rstate.tolist() == state
+
+
 def test_test_values_are_computed_by_scan():
     """The variables of a step have none themselves, which `compute_test_value="raise"` would complain of."""
     import numpy as np
