@@ -32,6 +32,7 @@ from recurrent_layers.engine import cache, machine, setup
 from recurrent_layers.exchange.training_files import random_state, set_random_state
 from recurrent_layers.typing import Path
 from recurrent_layers.utils.arguments import as_path, choice, integer, items, shown
+from recurrent_layers.utils.generic_utils import fingerprint, full_name
 from recurrent_layers.warned import warn
 
 if TYPE_CHECKING:
@@ -134,15 +135,17 @@ def sweep(train: Callable[..., dict[str, Any]], settings: Iterable[dict[str, Any
     by_text = dict(zip(texts, plain))
     verbose = choice("verbose", verbose, 0, 1, 2)
     _check_client(client, workers)
-    with contextlib.closing(_Table(train, path)) as table:
+    what = _name(train)
+    with contextlib.closing(_Table(what, path)) as table:
         found = table.found(by_text)
         waiting = collections.deque(text for text in by_text if text not in found)
-        bar = tqdm(total=len(found) + len(waiting), initial=len(found), desc=_name(train), unit="training",
+        bar = tqdm(total=len(found) + len(waiting), initial=len(found), desc=what, unit="training",
                    dynamic_ncols=True, disable=verbose != 1)  # fmt: skip
         with bar, _outcomes(train, waiting, client, workers) as outcomes:
             for text, outcome in _last_tries(outcomes, waiting):
                 found[text] = table.keep(text, by_text[text], outcome)
-                _tell(by_text[text], outcome, verbose)
+                if outcome.error is None or "error" in found[text]:  # Another sweep may have it meanwhile.
+                    _tell(by_text[text], outcome, verbose)
                 bar.update()
     nb_failed = sum("error" in numbers for numbers in found.values())
     if nb_failed:
@@ -203,19 +206,15 @@ def _name(train: Callable[..., Any]) -> str:
         given += map(_argument, train.args)
         given += [f"{key}={_argument(value)}" for key, value in sorted(train.keywords.items())]
         train = train.func
-    named = train if hasattr(train, "__qualname__") else type(train)
-    module = named.__module__
-    if module == "__main__":
-        module = os.path.splitext(os.path.basename(getattr(sys.modules[module], "__file__", None) or module))[0]
-    return f"{module.rpartition('.')[2]}.{named.__qualname__}" + f"({', '.join(given)})" * bool(given)
+    return full_name(train) + f"({', '.join(given)})" * bool(given)
 
 
 def _argument(value: Any) -> str:
-    """What tells an argument from another one; of what JSON does not know, its type."""
+    """What tells an argument from another one; of what has no fingerprint, its type."""
     try:
-        whole = json.dumps(_plain("an argument", value))
-    except ValueError:
-        return type(value).__qualname__
+        whole = fingerprint(value)
+    except (TypeError, ValueError):
+        return full_name(type(value))
     return whole if len(whole) < 100 else hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
@@ -453,14 +452,15 @@ class _Table:
 
     Parameters
     ----------
-    train : callable
+    train : str
+        Its name.
     path : str or path-like, optional
     """
 
-    def __init__(self, train: Callable[..., Any], path: Path | None) -> None:
+    def __init__(self, train: str, path: Path | None) -> None:
         import sqlite3  # Some Pythons are built without it.
 
-        self._train = _name(train)
+        self._train = train
         where = ":memory:" if path is None else _file(path)
         self._file = sqlite3.connect(where, timeout=600)
         try:

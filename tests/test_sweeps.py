@@ -1,6 +1,7 @@
 """Sweeps: in this process, on real clusters of Dask, and with what dies in them."""
 
 import contextlib
+import copy
 import functools
 import json
 import logging
@@ -510,8 +511,25 @@ def test_what_a_partial_binds_is_part_of_the_function(folder):
         rl.sweep(functools.partial(scaled, of=bound), [{"factor": 2, "number": 3}], path=f"{np.size(bound)}", verbose=0)
     names = [sqlite3.connect(name).execute("SELECT sweep_train FROM trainings").fetchone()[0]
              for name in sorted(os.listdir(folder)) if name != "kept"]
-    assert len(names) == 3 and "test_sweeps.scaled(of=[0, 1, 2])" in names and "test_sweeps.scaled(of=object)" in names
+    assert len(names) == 3
+    assert {"test_sweeps.scaled(of=[0, 1, 2])", 'test_sweeps.scaled(of="builtins.object")'}.issubset(names)
     assert max(map(len, names)) < 60
+
+
+@pytest.mark.parametrize("one, other", [
+    (rl.GRU, rl.LSTM), (np.tanh, max), (np.zeros(300), np.ones(300)), (np.zeros(300), np.zeros((30, 10))),
+    ((np.zeros(300), 1), (np.zeros(300), 2)), (rl.optimizers.SGD(lr=0.5), rl.optimizers.SGD(lr=0.25)),
+])  # fmt: skip
+def test_what_json_does_not_know_is_told_from_others(folder, one, other):
+    for bound in (one, copy.deepcopy(one)):
+        rl.sweep(functools.partial(scaled, 2, of=bound), [{"number": 3}], path="kept", verbose=0)
+    with pytest.raises(ValueError, match="kept has trainings of"):
+        rl.sweep(functools.partial(scaled, 2, of=other), [{"number": 3}], path="kept", verbose=0)
+
+
+def test_the_order_of_what_is_bound_makes_no_other_function(folder):
+    for bound in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
+        rl.sweep(functools.partial(scaled, 2, of=bound), [{"number": 3}], path="kept", verbose=0)
 
 
 def scaled(factor, number, of=None):

@@ -304,8 +304,8 @@ def test_another_training_is_refused(written, reader, tmp_path):
     refused(ValueError, "optimizer was 'Adam', now it is 'SGD'", written, model_of(optimizer="sgd"))
     refused(ValueError, "resume must be a path", 3, reader)
     refused(ValueError, r"dropout_U of layer 2 \(JZS1\) was 0.2, now it is 0.3", written, model_of(dropout_U=0.3))
-    refused(ValueError, r"activation of layer 2 \(JZS1\) was 'tanh', now it is 'squashed'", written,
-            model_of(activation=squashed))  # fmt: skip
+    refused(ValueError, r"activation of layer 2 \(JZS1\) was 'tanh', now it is 'test_whole_trainings.squashed'",
+            written, model_of(activation=squashed))  # fmt: skip
     other = rl.Sequential([rl.Masking(), rl.GRU(3, 2)])
     other.compile("adam", "mae")
     refused(ValueError, "loss was 'mean_squared_error', now it is 'mean_absolute_error'.*layer 2 was 'JZS1', now it is "
@@ -325,10 +325,36 @@ def test_another_step_of_the_optimizer_is_refused(tmp_path):
     model_by().fit(X[:, 0], y, 5, 1, verbose=0, callbacks=[ModelCheckpoint(path, whole=True)])
     refused(ValueError, "nesterov of the optimizer was True, now it is False", path, model_by(nesterov=False),
             samples=(X[:, 0], y))  # fmt: skip
+    refused(ValueError, r"what can be set of the optimizer was \[.*\], now it is \['clipvalue', 'decay', ", path,
+            model_by(clipvalue=0.5), samples=(X[:, 0], y))  # fmt: skip
     # Its numbers are in the file, since callbacks change them.
     again = model_by(lr=0.5, momentum=0.5)
     again.fit(X[:, 0], y, 5, 2, verbose=0, resume=path)
     assert again.optimizer.get_config()["momentum"] == pytest.approx(0.9)
+
+
+def test_numbers_that_were_set_go_on(tmp_path):
+    path, (X, y) = tmp_path / "training.h5", samples()
+    for nb_epoch, resume in ((1, None), (2, path)):
+        model = rl.Sequential([rl.Dense(3, 2)])
+        model.compile(optimizers.Adam(clipnorm=1.0), "mse")
+        if resume is None:
+            model.optimizer.beta_1, model.optimizer.clipnorm = 0.95, 0.5
+        model.fit(X[:, 0], y, 5, nb_epoch, verbose=0, resume=resume, callbacks=[ModelCheckpoint(path, whole=True)])
+        assert (model.optimizer.beta_1, model.optimizer.clipnorm) == (0.95, 0.5)
+
+
+def test_a_layer_more_or_less_is_refused(tmp_path):
+    def model_of_parts(*more):
+        model = rl.Sequential([rl.Dense(3, 4), rl.Sequential([rl.Dense(4, 2), *more])])
+        model.compile("sgd", "mse")
+        return model
+
+    path, (X, y) = tmp_path / "training.h5", samples()
+    for there, here, message in (([], [rl.Activation("softmax")], "layer 4 was 'none', now it is 'Activation'"),
+                                 ([rl.Activation("tanh")], [], "layer 4 was 'Activation', now it is 'none'")):
+        model_of_parts(*there).fit(X[:, 0], y, 5, 1, verbose=0, callbacks=[ModelCheckpoint(path, whole=True)])
+        refused(ValueError, message, path, model_of_parts(*here), samples=(X[:, 0], y))
 
 
 def test_a_file_of_other_arrays_is_refused(written, reader, tmp_path):

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 
 import numpy as np
 from tqdm import tqdm
@@ -15,7 +16,7 @@ from recurrent_layers.training import distributed
 from recurrent_layers.training.data import cut, rows
 from recurrent_layers.utils.arguments import as_path, flag, integer, shown
 from recurrent_layers.utils.arrays import set_all
-from recurrent_layers.utils.generic_utils import known_name
+from recurrent_layers.utils.generic_utils import fingerprint, known_name
 
 
 def fit(model, functions, batches, validation, callbacks, batch_size, nb_epoch, names, verbose, resume=None,
@@ -172,10 +173,13 @@ class Training:
         """What must be the same when it goes on."""
         loss, optimizer = self.model.loss, self.model.optimizer
         loss = known_name(loss, objectives.KNOWN) or getattr(loss, "__name__", type(loss).__name__)
-        options = {name: value for name, value in _options(optimizer.get_config).items()
-                   if not hasattr(getattr(optimizer, name, None), "get_value")}  # fmt: skip
+        options = _options(optimizer.get_config)
+        # Numbers may have been set since; they are in the file.
+        numbers = [name for name in options
+                   if hasattr(vars(optimizer).get(name, getattr(optimizer, name, None)), "get_value")]
         config = dict(self.batches.config, optimizer=type(optimizer).__name__, loss=loss)
-        config.update((f"{name} of the optimizer", value) for name, value in options.items())
+        config["what can be set of the optimizer"] = sorted(numbers)
+        config.update((f"{name} of the optimizer", value) for name, value in options.items() if name not in numbers)
         for number, layer in enumerate(self.model._all_layers(), 1):
             layer_is = f"layer {number} ({type(layer).__name__})"
             config[f"layer {number}"] = type(layer).__name__
@@ -228,8 +232,11 @@ class Training:
     def _check(self, state):
         if state["version"] != 1:
             raise ValueError("it was written by a later version of this library")
-        config, stored = self._config(), state["config"]
-        # What is not in it, an earlier version of this library did not write.
+        config, stored = self._config(), dict(state["config"])
+        # What is not in it, an earlier version of this library did not write; but of layers it is all, or nothing.
+        if "layer 1" in stored:
+            for name in filter(re.compile(r"layer \d+").fullmatch, [*stored, *config]):
+                stored.setdefault(name, "none"), config.setdefault(name, "none")
         others = [f"{name} was {shown(stored[name])}, now it is {shown(value)}" for name, value in config.items()
                   if stored.get(name, value) != value]  # fmt: skip
         if others:
@@ -277,19 +284,10 @@ class Training:
 def _options(get_config):
     """What a config says beside names, as JSON has it; nothing if there is no config."""
     try:
-        config = json.loads(json.dumps(get_config(), default=_named))
+        config = json.loads(fingerprint(get_config()))
         return {name: value for name, value in config.items() if name not in ("name", "layers")}
     except Exception:  # Whatever a config of the user's own raises.
         return {}
-
-
-def _named(value):
-    """What tells a value from another one in a file, where JSON does not know it."""
-    if hasattr(value, "get_config"):
-        return value.get_config()
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    return getattr(value, "__name__", None) or type(value).__name__
 
 
 def _value(variable):

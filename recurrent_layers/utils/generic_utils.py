@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
+import hashlib
 import inspect
+import json
+import os
 import sys
 import threading
 import time
 from typing import Any, Callable, Iterable, Iterator, Mapping
 
+import numpy as np
 from tqdm import tqdm
 
 from recurrent_layers.typing import Config, CustomObjects
@@ -121,6 +126,42 @@ def known_name(function: object, known: Mapping[str, Callable[..., Any]]) -> str
     return name if name is not None and known.get(name) is function else None
 
 
+def full_name(function: Any) -> str:
+    """The name of a function or class, with that of its module, the same when that is run as a script."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    module = named.__module__
+    if module == "__main__":
+        module = os.path.splitext(os.path.basename(getattr(sys.modules[module], "__file__", None) or module))[0]
+    return f"{module.rpartition('.')[2]}.{named.__qualname__}"
+
+
+def fingerprint(value: object) -> str:
+    """JSON that tells a value from others: what JSON does not know, by its name, its config, or a hash of its numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a dict has names that JSON cannot have, or something contains itself.
+    """
+    return json.dumps(value, default=_told, sort_keys=True)
+
+
+def _told(value: Any) -> Any:
+    """Something that JSON knows, or parts of a value of which this can be had."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        if value.size < 100 or value.dtype.hasobject:
+            return value.tolist()
+        numbers = hashlib.sha256(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+        return f"{value.dtype} {value.shape} {numbers.hexdigest()[:16]}"
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    if hasattr(value, "get_config") and not inspect.isclass(value):
+        return [full_name(value), value.get_config()]
+    return os.fspath(value) if isinstance(value, os.PathLike) else full_name(value)
+
+
 def instance(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str, method: str = "__call__") -> Any:
     """Return an object as it is, or make one from its name or its config.
 
@@ -150,10 +191,21 @@ def instance(identifier: Any, known: Mapping[str, Callable[..., Any]], kind: str
     arguments = dict(identifier) if isinstance(identifier, dict) else {"name": identifier}
     name = arguments.pop("name", None)
     make = lookup(name, known, kind, callables=False)
+    if inspect.isfunction(make) and not arguments and hasattr(make, method) and not _takes_nothing(make):
+        return make  # One of the user's own.
     try:
         return make(**arguments)
     except TypeError as error:
         raise ValueError(f"the {kind} {name} cannot be made of these arguments: {error}") from error
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    """Whether it can be called without arguments, as what makes an object can."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return False
+    return True
 
 
 def with_arguments(identifier: Any, kwargs: Config | None, kind: str) -> Any:
