@@ -728,8 +728,9 @@ class Sequential(containers.Sequential):
     @property
     def stateful(self) -> bool:
         """Whether a layer goes on with the states in which the last batch has left it."""
-        goes_on = self._functions is not None and self._functions.going_on.functions["predict"]
-        return bool(goes_on) or any(getattr(layer, "stateful", False) for layer in self.layers)
+        going_on = {} if self._functions is None else self._functions.going_on.functions
+        return any(going_on.get(name) for name in ("predict", "train")) or any(
+            getattr(layer, "stateful", False) for layer in self.layers)
 
     def reset_states(self) -> None:
         """Let all layers begin anew at the next batch, and at the next step.
@@ -742,7 +743,7 @@ class Sequential(containers.Sequential):
         if self._functions is not None:
             self._functions.going_on.reset()
         if self._functions is None or self._stands_in_another():
-            for layer in self.layers:  # They may go on as part of another model.
+            for layer in self._all_layers():  # They may go on as part of another model.
                 if hasattr(layer, "reset_states"):
                     layer.reset_states()
 
@@ -842,7 +843,7 @@ class Sequential(containers.Sequential):
         No file of weights alone says which activations there were. What Keras up to 2 calls hard_sigmoid is ours,
         0.2 x + 0.5 between 0 and 1; in Keras 3 it is x / 6 + 0.5, which no layer here has. The default
         `inner_activation` is hard_sigmoid up to Keras 2.2, as here, and sigmoid from 2.3 on; `activation` has been tanh
-        since 0.3, also in SimpleRNN and GRU, which have sigmoid here. So for Keras 1 to 2.2 write ``LSTM(...)``,
+        since 0.3, also in SimpleRNN and GRU, which have sigmoid here. So for Keras 0.3 to 2.2 write ``LSTM(...)``,
         ``GRU(..., activation="tanh")`` and ``SimpleRNN(..., activation="tanh")``; from 2.3 on add
         ``inner_activation="sigmoid"`` to LSTM and GRU.
 
@@ -982,8 +983,13 @@ class Sequential(containers.Sequential):
         self._while_nobody_writes(lambda: to_onnx.write(self, path, dtype))
 
     def _config_to_store(self) -> Config:
-        for thing in self._all_layers() + ([] if self._functions is None else [self.optimizer]):
+        layers = self._all_layers()
+        for thing in layers + ([] if self._functions is None else [self.optimizer]):
             configs.check_name(thing)
+        shared = [layer for k, layer in enumerate(layers) if layer in layers[:k]]
+        if shared:
+            raise ValueError(f"JSON cannot say that several branches have the same {shown(shared[0])}: keep the "
+                             "architecture in Python and save the weights only")
         return self.get_config()
 
 

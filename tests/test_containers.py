@@ -168,6 +168,10 @@ class TestMerge:
         before = model.predict(words)
         model.train_on_batch(words, y)
         assert not np.array_equal(model.predict(words), before)
+        assert model.count_params() == sum(param.get_value().size for param in model.get_params()[0])
+        for write in (model.to_json, model.to_yaml):
+            with pytest.raises(ValueError, match=r"JSON cannot say that several branches have the same Embedding\(9,"):
+                write()
 
     def test_frozen(self):
         model, (X, y) = two_inputs(), samples()

@@ -303,7 +303,7 @@ def test_dense_behind_a_sequence_takes_no_mask_and_no_other_size():
     layer = Dense(4, 2)
     with pytest.raises(ValueError, match=r"Dense expects input of shape \(None, 4\).* but GRU gives \(None, 3\)"):
         layer.set_previous(GRU(2, 3, return_sequences=True))
-    with pytest.raises(ValueError, match=r"Dense takes no mask, .* \(no Masking, no mask_zero=True in an Embedding\)$"):
+    with pytest.raises(ValueError, match=r"Dense takes no mask, .*: take TimeDistributedDense, .* in an Embedding\)$"):
         Sequential([Masking(), GRU(2, 4, return_sequences=True), layer])
     with pytest.raises(ValueError, match="Dense expects input with 2 dimensions"):
         layer.check_data(np.ones((2, 3, 4)))

@@ -715,6 +715,17 @@ class TestJson:
         with pytest.raises(ValueError, match="custom_objects must be a dict of names to functions and classes, got"):
             model_from_json(text, custom_objects={"ones": 1})
 
+    def test_a_constraint_that_is_a_function(self):
+        def halved(p):
+            return 0.5 * p
+
+        def halving():
+            return Halving()
+
+        model = Sequential([Dense(2, 3, W_constraint=halved), Dense(3, 1, W_constraint=Halving())])
+        again = model_from_json(model.to_json(), custom_objects={"halved": halved, "Halving": halving})
+        assert again.layers[0].W_constraint is halved and type(again.layers[1].W_constraint) is Halving
+
     def test_a_function_of_the_name_of_another_one(self):
         """It would come back as ours."""
 

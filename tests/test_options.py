@@ -400,6 +400,42 @@ def test_gradients_are_clipped_at_each_step():
     assert not np.allclose(results[1][1], results[2][1])
 
 
+class OfSquare(rl.Recurrent):
+    """A cell with a matrix that is a product of U with itself."""
+
+    param_names = ("W", "U", "b")
+
+    def __init__(self, *arguments, own_bound=None, **named):
+        self.own_bound = own_bound
+        super().__init__(*arguments, **named)
+
+    def step(self, x_t, h_tm1):
+        total = T.dot(x_t, self.W) + T.dot(h_tm1, T.dot(self.U.T, self.U)) + self.b
+        return T.tanh(total if self.own_bound is None else engine.grad_clip(total, -self.own_bound, self.own_bound))
+
+
+def test_a_matrix_that_is_a_product_is_not_clipped_itself():
+    layers = [OfSquare(INPUT_DIM, OUTPUT_DIM, own_bound=0.02), OfSquare(INPUT_DIM, OUTPUT_DIM, gradient_clipping=0.02)]
+    layers[1].set_weights(layers[0].get_weights())
+    own, clipped = (engine.function([layer.input], T.grad(T.sum(layer.get_output() ** 2), layer.params),
+                                    mode=mode)(X) for layer, mode in zip(layers, (BY_SCAN, IN_C)))  # fmt: skip
+    for expected, found in zip(own, clipped):
+        assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_penalties_of_both_directions_are_listed():
+    both = rl.Bidirectional(rl.LSTM(INPUT_DIM, OUTPUT_DIM, U_regularizer="l2"))
+    assert len(both.regularizers) == len(both.get_params()[1]) == len(rl.Sequential([both]).regularizers) == 2 * 4
+
+
+def test_final_states_of_a_compiled_model_are_those_of_predictions():
+    layer = rl.LSTM(INPUT_DIM, OUTPUT_DIM, return_state=True, dropout_U=0.5)
+    model = rl.Sequential([layer])
+    model.compile("sgd", "mse")
+    states = engine.function([layer.input], layer.final_states)
+    assert_allclose(states(X)[0], model.predict(X), rtol=1e-10)
+
+
 # ---- Penalties and constraints --------------------------------------------------------------------------------
 
 

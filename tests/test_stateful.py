@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import recurrent_layers as rl
 from recurrent_layers import engine
 from recurrent_layers.engine import tensor as T
+from recurrent_layers.layers import containers
 from recurrent_layers.recurrence.show import explain
 
 TIMESTEPS = 7
@@ -336,6 +337,63 @@ def test_a_layer_within_one_of_ones_own_goes_on_from_step_to_step():
             compiled(within(inner)).step(X[:, 0])
 
 
+class Noisy(rl.Recurrent):
+    param_names = ("W", "U", "b")
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.seed_streams()
+
+    def inputs(self, x, mask, steps_before=0):
+        return [x, self.draw("uniform", [x.shape[0], x.shape[1], self.output_dim], axis=1, low=0.5, high=1.0)]
+
+    def step(self, x_t, noise, h_tm1):
+        return h_tm1 + T.dot(x_t, self.W) + T.dot(h_tm1, self.U) + self.b + noise
+
+
+def test_steps_that_draw_random_numbers():
+    model = rl.Sequential([Noisy(3, 4, weights=[np.zeros((3, 4)), np.zeros((4, 4)), np.zeros(4)])])
+    model.compile("sgd", "mse", theano_mode="FAST_RUN")
+    drawn = np.diff([np.zeros((2, 4))] + [model.step(np.zeros((2, 3))) for _ in range(5)], axis=0)
+    assert np.all((drawn > 0.499) & (drawn < 1.001)) and len(np.unique(drawn)) == drawn.size
+
+
+def test_a_decoder_that_goes_on():
+    """It is there in training only."""
+    encoder, decoder = (rl.SimpleRNN(1, 1, activation="linear", return_sequences=True, stateful=True,
+                                     weights=[[[1.0]], [[1.0]], [0.0]]) for _ in range(2))  # fmt: skip
+    layer = rl.AutoEncoder(encoder, decoder, output_reconstruction=False)
+    model = rl.Sequential([layer])
+    model.compile(rl.optimizers.SGD(lr=0.0), "mse")
+    assert model.stateful
+    with pytest.raises(ValueError, match="the model is stateful"):
+        model.fit(np.ones((2, 3, 1)), np.ones((2, 3, 1)), batch_size=1, verbose=0)
+    zeros = np.zeros((1, 2, 1))
+    losses = [model.train_on_batch(np.ones((1, 2, 1)), zeros) for _ in range(2)]
+    # The encoder gives 1, 2, then 3, 4; the decoder what these add up to.
+    assert_allclose(losses, [(1 + 9) / 2, (36 + 100) / 2])
+
+
+def test_masks_of_layers_that_go_on_may_be_asked_for():
+    below = rl.GRU(3, 5, return_sequences=True, stateful=True)
+    model = compiled(rl.Masking(), below, rl.Masking(), rl.LSTM(5, 4, truncate_gradient=2))
+    model.fit(X, np.ones((len(X), 4)), batch_size=len(X), nb_epoch=1, shuffle=False, verbose=0)
+    model.train_on_batch(X, np.ones((len(X), 4)))
+    with pytest.warns(UserWarning, match="Merge hands on no mask"):
+        rl.Merge([rl.Sequential([rl.GRU(3, 4, return_sequences=True, stateful=True), rl.Masking()]),
+                  rl.Sequential([rl.GRU(3, 4, return_sequences=True)])])  # fmt: skip
+
+
+def test_a_model_within_another_begins_anew_with_all_that_is_in_it():
+    within = containers.Sequential([rl.SimpleRNN(1, 1, activation="linear", stateful=True, return_sequences=True,
+                                                 weights=[[[1.0]], [[1.0]], [0.0]])])  # fmt: skip
+    inner = rl.Sequential([within])
+    model = compiled(inner)
+    assert [float(model.predict(ones(1))[0, -1, 0]) for _ in range(2)] == [ones(1).shape[1], 2 * ones(1).shape[1]]
+    inner.reset_states()
+    assert float(model.predict(ones(1))[0, -1, 0]) == ones(1).shape[1]
+
+
 def test_steps_of_integers():
     model = compiled(rl.Embedding(9, 3, mask_zero=True), rl.GRU(3, 5))
     words = np.array([[1, 2, 0, 8], [0, 3, 4, 0]])
@@ -396,7 +454,7 @@ def test_a_step_that_is_interrupted_has_not_been(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(step, "_call", lambda: lambda *inputs: (step.function(*inputs), interrupted()))
+        patched.setattr(step.function, "of_arrays", lambda *inputs: (step.function(*inputs), interrupted()))
         model.step(ones(1)[:, 0])
     assert model.step(ones(1)[:, 0]) == 1 + 2
 
@@ -542,7 +600,8 @@ def test_a_cell_that_asks_for_its_place_in_time_is_told():
 def test_the_engine_says_where_an_error_is():
     """A function that is called without what the engine does around a call."""
     x = T.matrix()
-    direct = engine.Direct(engine.function([x], [T.dot(x, x)]))
-    assert_array_equal(direct(np.ones((2, 2)))[0], [[2, 2], [2, 2]])
-    with pytest.raises(ValueError, match="HINT"):
-        direct(np.ones((2, 3)))
+    direct = engine.Direct(engine.function([x], T.dot(x, x)))
+    for call in (direct, lambda x: direct.run(x)[0]):
+        assert_array_equal(call(np.ones((2, 2))), [[2, 2], [2, 2]])
+        with pytest.raises(ValueError, match="HINT"):
+            call(np.ones((2, 3)))

@@ -210,6 +210,8 @@ class Layer(PortableState):
     stepwise: bool | Said = False
     #: Read by the model of Keras 0.3, which our layers may stand in.
     cache_enabled = True
+    #: What to do where a mask comes, the first of the ways.
+    _instead_of_mask = ""
     #: The shape that the layers behind this one ask for, where it reads the input of a model and any will do for it.
     _shape_of_model: Shape | None = None
 
@@ -315,8 +317,8 @@ class Layer(PortableState):
         if not self.supports_masked_input() and mask_of(layer, False) is not None:
             mine = "" if is_ours(type(self)) else "; a layer of your own that heeds masks is a MaskedLayer"
             raise ValueError(f"{type(self).__name__} takes no mask, but the output of {type(layer).__name__} has one: "
-                             "let a recurrent layer with return_sequences=False come between, or make none (no "
-                             f"Masking, no mask_zero=True in an Embedding){mine}")
+                             f"{self._instead_of_mask}let a recurrent layer with return_sequences=False come between, "
+                             f"or make none (no Masking, no mask_zero=True in an Embedding){mine}")
 
     def _readers(self) -> list[Layer]:
         """The layers that read what this one reads: itself, but for what is made of layers."""
@@ -584,7 +586,7 @@ class Layer(PortableState):
 
     def count_params(self) -> int:
         """The number of trained numbers."""
-        return sum(param.get_value(borrow=True).size for param in self.params)
+        return sum(param.get_value(borrow=True).size for param in dict.fromkeys(self.params))
 
     def get_params(self) -> Params:
         """All that training needs.
@@ -774,6 +776,8 @@ class DrawsNumbers(Layer):
         nb_samples = engine.ViewOp()(T.as_tensor_variable(sizes[axis]))
         sizes[axis] = nb_samples
         drawn = getattr(self.random_streams, distribution)(tuple(sizes), dtype=engine.config.floatX, **parameters)
+        # The variable knows how its stream goes on; these would keep each graph that has been drawn for.
+        getattr(self.random_streams, "state_updates", []).clear()
         drawn.tag.of_samples = nb_samples, axis
         return drawn
 

@@ -363,7 +363,9 @@ class Merge(Container):
                              "another layer")
         self.layers = models
         self._check_shapes()
-        if any(mask_of(layer, False) is not None for layer in models):
+        with one_output_for_each_layer([]):
+            masks = [mask_of(layer, False) for layer in models]
+        if any(mask is not None for mask in masks):
             warn("Merge hands on no mask, as in Keras 0.1: what follows takes padding for real")
 
     def _axis(self, ndim: int) -> int:

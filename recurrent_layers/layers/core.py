@@ -302,7 +302,8 @@ class Permute(Layer):
 
     @property
     def output_shape(self) -> Shape:
-        return self.input_shape[:1] + tuple(self.input_shape[axis] for axis in self.dims)
+        given = self.input_shape  # Asked for once: it goes through all layers before.
+        return given[:1] + tuple(given[axis] for axis in self.dims)
 
     def get_output(self, train: bool = False) -> Variable:
         return self.get_input(train).dimshuffle(0, *self.dims)
@@ -573,6 +574,8 @@ class Dense(_Affine):
     >>> Dense(2, 1, weights=[np.ones((2, 1)), np.zeros(1)], W_regularizer="l2", W_constraint="nonneg")
     Dense(2, 1, W_regularizer=WeightRegularizer(l2=0.01), W_constraint=NonNeg())
     """
+
+    _instead_of_mask = "take TimeDistributedDense, which heeds it, "
 
     @property
     def expected_input_shape(self) -> Shape:

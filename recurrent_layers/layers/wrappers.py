@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from recurrent_layers.engine import tensor as T
 from recurrent_layers.layers.base import MaskedLayer
@@ -97,6 +97,8 @@ class Bidirectional(MaskedLayer):
     params: list[Variable] = _of_both("params")
     non_trainable_weights: list[Variable] = _of_both("non_trainable_weights")
     weights: list[Variable] = _of_both("weights")
+    regularizers: list[Callable[[Variable], Variable]] = _of_both("regularizers")
+    updates: list[tuple[Variable, Variable]] = _of_both("updates")
 
     @property
     def expected_input_shape(self) -> Shape:

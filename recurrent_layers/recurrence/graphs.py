@@ -176,7 +176,7 @@ def with_other_products(outputs, factors):
     def change(node, inputs):
         product = engine.product(node)
         matrix = _first_within(product[1], factors) if product else None
-        if matrix is not None:
+        if matrix is not None and not _is_a_weight(product[0]):
             return T.dot(inputs[0] * factors[matrix], product[1])
 
     return _rewritten(outputs, change) if factors else outputs
@@ -185,6 +185,11 @@ def with_other_products(outputs, factors):
 def _first_within(variable, matrices):
     """The first of some matrices of which a variable is computed; None if of none."""
     return next((one for one in engine.graph_inputs([variable]) if one in matrices), None)
+
+
+def _is_a_weight(variable):
+    """Whether a variable is computed of weights and constants alone."""
+    return all(isinstance(one, (engine.SharedVariable, engine.Constant)) for one in engine.graph_inputs([variable]))
 
 
 def with_clipped_sums(outputs, matrices, bound):
@@ -204,7 +209,7 @@ def with_clipped_sums(outputs, matrices, bound):
         product = engine.product(node)
         is_sum = isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, (scalar.Add, scalar.Sub))
         terms = sums.intersection(node.inputs) if is_sum else ()
-        if terms or product and _first_within(product[1], matrices) is not None:
+        if terms or product and _first_within(product[1], matrices) is not None and not _is_a_weight(product[0]):
             sums.add(node.outputs[0])
             within.update(terms)
 

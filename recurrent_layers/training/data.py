@@ -39,8 +39,12 @@ class Samples:
 
     def __getitem__(self, part):
         """Some of them, as a function takes them: those that indices or a slice name."""
+        return (*(rows(X, part) for X in self.inputs), *self.labels(part))
+
+    def labels(self, part):
+        """The labels and weights of some of them."""
         y = self.y[part]
-        return (*(rows(X, part) for X in self.inputs), rows(y), self.weights.of(y, part))
+        return rows(y), self.weights.of(y, part)
 
     def split(self, at):
         """Those before an index, and the others."""

@@ -1,7 +1,6 @@
 """The functions that are compiled from a stack of layers: a training step, a test, a prediction."""
 
 import contextlib
-import functools
 import math
 import sys
 import threading
@@ -65,7 +64,7 @@ class Functions:
         self._carried, self.going_on = [one for train, one in carried if not train], GoingOn()
         for name in graphs:
             self.going_on.add(name, [one for train, one in carried if one.goes_on and train == (name == "train")])
-        _check_that_all_go_on(model, self.going_on.functions["predict"])
+        _check_that_all_go_on(model, [one for carried in self.going_on.functions.values() for one in carried])
         _warn_of_states_of_others(model)
 
         steps = _steps(model, optimizer, params, constraints, mean_loss) if params else []
@@ -113,6 +112,12 @@ class Functions:
                              "variables or layers of this model") from error
         changes = name in ("train", "gradients", "update")
         return (_Alone if changes else _Together)(function, self.turns)
+
+    def of_inputs(self, name, outputs):
+        """The compiled function of that name, with the inputs of a prediction; the outputs are read at first only."""
+        if name not in self._compiled:
+            self._compiled.setdefault(name, self._compiled_anew(name, self.inputs, outputs))
+        return self._compiled[name]
 
     def variables(self):
         """All that a training step reads and writes besides its inputs: weights, what the optimizer knows, chance.
@@ -381,7 +386,8 @@ class _Together(_Alone):
         super().__init__(function, turns)
         ops = {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
         self.may_copy = not ops & WITH_FUNCTIONS_WITHIN
-        self._free = [function]
+        self._free = [engine.Direct(function)]
+        self._is_complete = self._free[0].is_complete
         begun_anew_by_a_child(self)
 
     def begin_anew(self):
@@ -390,19 +396,27 @@ class _Together(_Alone):
 
     def __call__(self, *inputs):
         if self.may_copy:
-            return self._by_a_copy(*inputs)
-        return self._one_after_the_other.write(self._by_a_copy, *inputs)
+            return self._by_a_copy(engine.Direct.__call__, *inputs)
+        return self._one_after_the_other.write(self._by_a_copy, engine.Direct.__call__, *inputs)
 
-    def _by_a_copy(self, *inputs):
+    def of_arrays(self, *arrays):
+        """A list of the outputs, for arrays of just the types of its inputs, each another one."""
+        if self.may_copy and self._is_complete:
+            return self._by_a_copy(engine.Direct.run, *arrays)
+        outputs = self(*arrays)
+        return [outputs] if self.function.unpack_single else outputs
+
+    def _by_a_copy(self, call, *inputs):
         try:
-            function = self._free.pop()
+            direct = self._free.pop()
         except IndexError:
             function = self.function.copy()
             function.unpack_single = self.function.unpack_single  # A copy would give a list of one.
+            direct = engine.Direct(function)
         try:
-            return self.turns.read(function, *inputs)
+            return self.turns.read(call, direct, *inputs)
         finally:
-            self._free.append(function)
+            self._free.append(direct)
 
 
 class _GoesOn:
@@ -422,8 +436,7 @@ class _GoesOn:
 class _Step:
     """A compiled function of one step that goes on where the last call in the same thread has ended.
 
-    It takes an input of one step, `X`, or what :meth:`fits` of a step. Each thread has a copy, which it calls without
-    what the engine does around a call.
+    It takes an input of one step, `X`, or what :meth:`fits` of a step.
     """
 
     def __init__(self, function, going_on, model):
@@ -431,7 +444,6 @@ class _Step:
         X = model.get_input()
         is_plain = not model._readers()[0].takes_integers and model.expected_input_shape is not None
         self._dtype, self._sizes = np.dtype(X.dtype), model.expected_input_shape[2:] if is_plain else None
-        self._of_thread = threading.local()
 
     def fits(self, x_t):
         """Whether it needs neither a conversion nor a closer look: an array of the right type, of finite numbers."""
@@ -440,16 +452,7 @@ class _Step:
                 and math.isfinite(np.vdot(x_t, x_t)))  # fmt: skip
 
     def __call__(self, x_t):
-        return self.going_on.call(self._call(), "step", [x_t[:, None]])[0]
-
-    def _call(self):
-        if not hasattr(self._of_thread, "call"):
-            function, call = self.function, self.function
-            if function.may_copy:
-                direct = engine.Direct(function.function.copy())
-                call = functools.partial(function.turns.read, direct)
-            self._of_thread.call = call
-        return self._of_thread.call
+        return self.going_on.call(self.function.of_arrays, "step", [x_t[:, None]])[0]
 
 
 WITH_FUNCTIONS_WITHIN = {"Scan", "OpFromGraph", "Recurrence", "RecurrenceGradient"}
@@ -457,9 +460,9 @@ WITH_FUNCTIONS_WITHIN = {"Scan", "OpFromGraph", "Recurrence", "RecurrenceGradien
 
 def _graphs(model, loss, class_mode):
     """The inputs, outputs and updates of each function, and the loss to train on."""
-    inputs, y_pred = _inputs_of(model, False), model.get_output(False)
-    graphs = {"predict": (inputs, y_pred, [])}
-    for name, train in (("test", False), ("train", True)):
+    graphs = {}
+    # That of training first: what a layer keeps of a graph, such as `final_states`, is that of predictions then.
+    for name, train in (("train", True), ("test", False)):
         y_pred, mask = model.get_output(train), _mask_of_steps(model, train)
         y = T.TensorType(engine.config.floatX, (False,) * y_pred.ndim)("y")
         weights = T.TensorType(engine.config.floatX, (False,) * (y.ndim - 1))("weights")
@@ -472,7 +475,8 @@ def _graphs(model, loss, class_mode):
         alike = parts.counted_alike(counts)
         accuracy = _weighted_mean(_hits(class_mode)(y, y_pred), alike)
         graphs[name] = ([*_inputs_of(model, train), y, weights], [mean_loss, accuracy, counts.sum(), alike.sum()], [])
-    return graphs, mean_loss
+    graphs["predict"] = _inputs_of(model, False), model.get_output(False), []
+    return graphs, graphs["train"][1][0]
 
 
 def _mask_of_steps(model, train):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from recurrent_layers import engine
 from recurrent_layers.layers.wrappers import Bidirectional
 from recurrent_layers.training.data import rows
 from recurrent_layers.utils.arguments import shown
 from recurrent_layers.utils.arrays import slices
+from recurrent_layers.utils.building import one_output_for_each_layer
 from recurrent_layers.warned import warn
 
 
@@ -28,7 +28,9 @@ def warn_of_truncated_padding(layers, reader, X):
     for layer in layers if padding is not None else ():
         for one in (layer.forward, layer.backward) if isinstance(layer, Bidirectional) else (layer,):
             goes_backwards, steps = getattr(one, "go_backwards", False), getattr(one, "truncate_gradient", -1)
-            if 0 < steps < X.shape[1] and layer.get_input_mask(True) is not None and warned_of is None:
+            with one_output_for_each_layer([]):
+                mask = layer.get_input_mask(True) if 0 < steps < X.shape[1] and warned_of is None else None
+            if mask is not None:
                 is_at_the_end = goes_backwards == is_reversed
                 step = rows(np.asarray(X[next(iter(slices(X)))])[:, -1 if is_at_the_end else 0])
                 count = int((step == padding).reshape(len(step), -1).all(axis=1).sum())
@@ -84,8 +86,7 @@ class Steps:
                 masks.append(layer.get_output_mask(False))
         if self.labels_have_steps:
             masks.append(of_output)
-        self._masks = engine.function(model._compiled().inputs, masks, mode=model.theano_mode,
-                                      allow_input_downcast=True, on_unused_input="ignore", name="masks")  # fmt: skip
+        self._masks = model._compiled().of_inputs("masks", masks)
 
     def of(self, X):
         """The real steps of each sample.
@@ -177,11 +178,13 @@ class ByLength:
             yield self._cut(ids)
 
     def _cut(self, ids):
-        X, y, weights = self.samples[ids]
+        (X,), (y, weights) = self.samples.inputs, self.samples.labels(ids)
         start, stop = self._starts[ids].min(), self._stops[ids].max()
         # Where all is padding a single step is as good as any.
         start, stop = (start, stop) if start < stop else (0, 1)
         if self._labels_have_steps:
             of_labels = slice(X.shape[1] - stop, X.shape[1] - start) if self._are_reversed else slice(start, stop)
             y, weights = y[:, of_labels], weights[:, of_labels]
-        return X[:, start:stop], y, weights
+        # What is in memory is cut before it is copied.
+        X = rows(X[:, start:stop], ids) if isinstance(X, np.ndarray) else rows(X, ids)[:, start:stop]
+        return X, y, weights
