@@ -18,6 +18,7 @@ from tqdm import tqdm
 from recurrent_layers.elsewhere import classes_elsewhere
 from recurrent_layers.typing import Path, Weights
 from recurrent_layers.utils.arguments import as_path, choice, flag, integer, items, number, shown, text
+from recurrent_layers.utils.arrays import is_finite
 from recurrent_layers.utils.generic_utils import Progbar
 from recurrent_layers.warned import warn
 
@@ -139,8 +140,11 @@ def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
         if not all(hasattr(type(callback), name) for name in _CALLED):
             raise ValueError(f"a callback must be an object of a subclass of Callback, got {shown(callback)}")
         for name, given in _CALLED.items():
+            method = object.__getattribute__(callback, name)
+            if getattr(method, "__func__", None) is vars(Callback)[name]:
+                continue
             try:
-                inspect.signature(object.__getattribute__(callback, name)).bind(*given)
+                inspect.signature(method).bind(*given)
             except TypeError as error:
                 raise TypeError(f"{name} of {type(callback).__name__} is called with ({', '.join(given)}), which it "
                                 f"does not take: {error}") from None
@@ -426,16 +430,14 @@ class Monitor(Callback):
                              f"{shown(logs[self.monitor])}")
         return value.item()
 
-    def _is_best(self, value: float | None) -> bool:
-        """Whether a value is better than all before, and remember it then."""
-        if value is None or not (value > self.best if self.rises else value < self.best):
-            return False
-        self.best = value
-        return True
+    def _is_better(self, value: float | None) -> bool:
+        """Whether a value is better than all before."""
+        return value is not None and (value > self.best if self.rises else value < self.best)
 
     def _has_finite_weights(self) -> bool:
         """Whether they are numbers still: the loss is that before the last update."""
-        return all(np.isfinite(weight).all() for weight in self.model.get_weights())
+        return self.model._while_nobody_writes(lambda: all(
+            is_finite(weight.get_value(borrow=True), weight.dtype) for weight in self.model.weights))
 
     def _measured(self) -> list[str]:
         """What `fit` puts into the logs of an epoch; other callbacks may add to it."""
@@ -539,14 +541,16 @@ class ModelCheckpoint(Monitor):
             raise ValueError(f"the name {self.filepath!r} of ModelCheckpoint is no format: {error}") from error
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] = {}) -> None:
-        if not np.isfinite(logs.get("loss", 0.0)) or not self._has_finite_weights():
+        if not np.isfinite(logs.get("loss", 0.0)):
             return
         training = self.model._training
         if training is not None and training.is_within_an_epoch and (
                 self.whole or self.save_best_only and training.is_kept):
             return  # Who goes on from there would leave out the rest of the epoch, and stop at once.
-        if self.save_best_only and not self._is_best(self._current(logs)):
+        current = self._current(logs) if self.save_best_only else None
+        if self.save_best_only and not self._is_better(current) or not self._has_finite_weights():
             return
+        self.best = self.best if current is None else current
         filepath = self._filepath(epoch, logs)
         if self.whole:
             self.model._training.save(filepath)
@@ -625,8 +629,8 @@ class EarlyStopping(Monitor):
         current = self._current(logs)
         if current is None:
             return
-        if (not self.restore_best_weights or self._has_finite_weights()) and self._is_best(current):
-            self.wait = 0
+        if self._is_better(current) and (not self.restore_best_weights or self._has_finite_weights()):
+            self.best, self.wait = current, 0
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
             return

@@ -169,12 +169,13 @@ def check_labels(loss: Callable[..., Any], y: ArrayLike) -> None:
         return
     if not math.prod(y.shape):
         return
-    lows, highs, is_0_or_1 = zip(*((float(piece.min()), float(piece.max()), bool(((piece == 0) | (piece == 1)).all()))
-                                   for _, piece in pieces(y)))
+    is_hinge = loss in (hinge, squared_hinge)
+    lows, highs, is_0_or_1 = zip(*((float(piece.min()), float(piece.max()),
+                                    is_hinge and bool(((piece == 0) | (piece == 1)).all())) for _, piece in pieces(y)))
     least, most = min(lows), max(highs)
     if least < lowest or most > highest:
         warn(f"{loss.__name__} is meant for {wanted}, got {least:g} to {most:g}")
-    if loss in (hinge, squared_hinge) and least == 0 and all(is_0_or_1):
+    if least == 0 and all(is_0_or_1):
         warn(f"{loss.__name__} is meant for labels -1 and 1, got 0 and 1: a label of 0 trains nothing; map "
              "them to -1 and 1 by 2 * y - 1")
 
