@@ -90,8 +90,9 @@ LINEAR = 1.1  # For the most of these steps, times the memory per step for the f
 class Case(NamedTuple):
     """One thing to measure; `math` is "torch" or "defaults", `kind` "forward", "train", "step" or one of `exports.py`.
 
-    With `padding` "left" or "right" the sequences are of different lengths, and half of all steps is padding; with
-    "full" there is a mask, but all of it is 1; with "none" there is no mask.
+    With `padding` "left" or "right" the sequences are of different lengths, and half of all steps is padding; "whole"
+    is "right" without a mask, and of each sequence the output of its last real step is taken; with "full" there is a
+    mask, but all of it is 1; with "none" there is no mask.
     """
 
     layer: str

@@ -102,6 +102,7 @@ def others():
         Row(DROPOUT_U, "our LSTM", 1.1, lstm._replace(layer=DROPOUT_U), "ours", lstm),
         Row(STEP, "nn.LSTMCell", 0.7, step, "torch", step, ("step",)),
         Row(STEP, "ONNX Runtime", 1.0, step, "onnx", step, ("step",)),
+        Row(STEP, "ONNX Runtime, io_binding", 1.0, step, "onnx", step._replace(kind="io_binding"), ("step",)),
         Row(GROWTH, "steps 1 to 100", None, step, "ours", step),
     ]  # fmt: skip
 
@@ -146,13 +147,15 @@ def speed_of_products():
 def operations(case):
     """The additions and multiplications that the products of a case take at least, each matrix being in one of them.
 
-    Those of a training step are three times as many, but for what sees the input, whose gradient nobody asks for.
+    Those of a training step are three times as many, but for what sees the input, whose gradient nobody asks for, and
+    for weights that are fixed.
     """
     layer = of_theano.Ours().layer(case)
     sizes = {weight.name: weight.get_value().size for weight in layer.weights if weight.ndim == 2}
-    forward = sum(sizes.values())
-    backward = forward + sum(size for name, size in sizes.items() if name[0] not in "WP")
-    return 2 * case.batch * case.steps * (forward + backward * (case.kind == "train"))
+    forward, trained = sum(sizes.values()), [weight.name for weight in layer.params]
+    backward = sum(size * ((name in trained) + (name[0] not in "WP")) for name, size in sizes.items())
+    steps = 1 if case.kind == "step" else case.steps
+    return 2 * case.batch * steps * (forward + backward * (case.kind == "train"))
 
 
 def about_of(workers, name):
@@ -165,7 +168,8 @@ def times_of(row, workers, rounds, compiling):
     pair = [(workers.with_threads(name, THREADS), name, case)
             for name, case in (("ours", row.ours), (row.peer, row.theirs))]  # fmt: skip
     for kind in dict.fromkeys([*row.agree, row.ours.kind]):
-        outputs = [prepared(*one[:2], one[2]._replace(kind=kind), compiling) for one in pair]
+        outputs = [prepared(*one[:2], one[2]._replace(kind=kind) if kind in KINDS else one[2], compiling)
+                   for one in pair]  # fmt: skip
         if np.shape(outputs[0]) != np.shape(outputs[1]) or not np.isfinite(np.concatenate(outputs)).all():
             raise ValueError(f"outputs of {len(outputs[0])} and {len(outputs[1])} numbers, or not all finite")
         difference_of(*outputs, must_agree=kind in row.agree)
@@ -221,8 +225,10 @@ def as_text(found, about):
                   "were nothing but the products of each step, as fast as BLAS multiplies large matrices on this "
                   f"machine, {about['products'] / 1e9:.0f} GFLOP/s. Sizes are (batch, timesteps, input, "
                   f"output): {', '.join(f'{size} {SIZES[size]}' for size in CELL_SIZES)}; IntersectionRNN, which needs "
-                  "as many inputs as outputs, has 512 of both where it is large. The seconds are those of the first "
-                  "call, nothing compiled, forward / train.",
+                  "as many inputs as outputs, has 512 of both where it is large. Of JZS1 to JZS3 both have the same "
+                  "weights, and their numbers agree; MUT1 and MUT2 train the projection, too, which is fixed here. The "
+                  "others begin with weights of their own; that they are the same cells, the tests say. The seconds "
+                  "are those of the first call, nothing compiled, forward / train.",
                   table(["of", *(f"{size}: {kind}" for size, kind in order), "first call, s"],
                         [[cell, *(in_short(rows.get(key)) for key in order), first_calls(rows)]
                          for cell, rows in cells.items()])]  # fmt: skip

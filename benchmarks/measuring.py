@@ -226,14 +226,16 @@ def measure_profile(model, workers, seconds=2.0):
 
 
 def measure_lengths(layer, size, kind, workers, rounds):
-    """Sequences of unequal length: ours with a mask, PyTorch's packed."""
+    """Sequences of unequal length: ours with a mask, PyTorch's packed, and PyTorch's with their padding."""
     case = Case(layer, *LENGTHS_SIZES[size], kind, "torch", "right")
-    contestants = [(workers["ours"], case), (workers[WORKER_OF[TORCH]], case)]
-    outputs = [worker.ask("prepare", case=case) for worker, case in contestants]
-    difference_of(*outputs, must_agree=layer == "LSTM")
-    (ours, theirs), disturbed = times_in_turns(contestants, rounds)
-    return {"layer": layer, "size": size, "kind": kind, "ours": ours, "theirs": theirs,
-            "ratio": ours["median"] / theirs["median"], "busy": disturbed}  # fmt: skip
+    torch = workers[WORKER_OF[TORCH]]
+    contestants = [(workers["ours"], case), (torch, case), (torch, case._replace(padding="whole"))]
+    ours, packed, whole = [worker.ask("prepare", case=case) for worker, case in contestants]
+    difference_of(packed, whole)
+    difference_of(ours, packed, must_agree=layer == "LSTM")
+    (ours, packed, whole), disturbed = times_in_turns(contestants, rounds)
+    return {"layer": layer, "size": size, "kind": kind, "ours": ours, "packed": packed, "whole": whole,
+            "ratio": ours["median"] / packed["median"], "busy": disturbed}  # fmt: skip
 
 
 def measure_masks(layer, size, kind, workers, rounds):

@@ -55,6 +55,11 @@ def packed(x, lengths):
     return x if lengths is None else pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
 
 
+def last_real(outputs, lengths):
+    """The output of each sequence at the last step before its padding."""
+    return outputs[torch.arange(len(outputs)), lengths - 1]
+
+
 def last_state(state):
     """The last output: LSTM gives its memory beside it."""
     return (state[0] if isinstance(state, tuple) else state)[-1]
@@ -66,7 +71,8 @@ class TorchProgram(Program):
     def __init__(self, module, case):
         self.module = module
         self.call = self.forward if case.kind == "forward" else self.train
-        self.optimizer = torch.optim.SGD(module.parameters(), lr=LEARNING_RATE)
+        self.optimizer = torch.optim.SGD(module.parameters(), lr=LEARNING_RATE, fused=True)
+        self.is_packed = case.padding != "whole"
 
     def set(self, case):
         self.x, self.target = map(torch.from_numpy, data(case))
@@ -78,6 +84,8 @@ class TorchProgram(Program):
             copy_weights(self.module, layer, values)
 
     def last(self):
+        if not self.is_packed:
+            return last_real(self.module(self.x)[0], self.lengths)
         outputs, state = self.module(packed(self.x, self.lengths))
         return outputs[:, -1] if isinstance(self.module, OUTPUT_APART) else last_state(state)
 
@@ -212,6 +220,8 @@ class Torch:
     """torch.nn.LSTM and GRU, all layers of torchrecurrent, and a loop."""
 
     def __init__(self):
+        # As within our loops: else cells whose gradients vanish take many times as long.
+        torch.set_flush_denormal(True)
         if "BENCHMARK_THREADS" in os.environ:
             torch.set_num_threads(int(os.environ["BENCHMARK_THREADS"]))
 
@@ -256,8 +266,10 @@ class Network(nn.Module):
     def forward(self, x, lengths=None):
         for one, module in zip(self.described, self.stack):
             if one.name in ("LSTM", "GRU"):
-                outputs, state = module(packed(x, lengths))
-                x = outputs if one.names.get("return_sequences") else last_state(state)
+                # Through padding, too: that is faster than what packing spares.
+                outputs, state = module(x)
+                x = (outputs if one.names.get("return_sequences") else
+                     last_state(state) if lengths is None else last_real(outputs, lengths))  # fmt: skip
             elif one.name == "RepeatVector":
                 x = x.unsqueeze(1).expand(-1, one.sizes[0], -1)
             else:
@@ -272,7 +284,7 @@ class TorchModel(ModelProgram):
         super().__init__(case)
         self.network = Network(self.model.layers)
         if self.model.optimizer == "adam":
-            self.optimizer = torch.optim.Adam(self.network.parameters())
+            self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
         else:
             self.optimizer = torch.optim.RMSprop(self.network.parameters(), lr=0.001)
         if case.math == "torch":

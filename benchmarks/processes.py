@@ -22,8 +22,8 @@ REQUIREMENTS = {
 HOME_OF = {"keras3-torch": "torch", "keras3-jax": "jax"}
 ENGINE_FLAGS = ("THEANO_FLAGS", "PYTENSOR_FLAGS")
 TURN = 0.2  # seconds
-# BLAS threads spin for some milliseconds after a call, and would take a core from whom comes next.
-PAUSE = 0.05
+# BLAS threads spin for some time after a call, NumPy's the longest, and would take a core from whom comes next.
+PAUSE = 0.12
 
 
 class Worker:
@@ -212,9 +212,9 @@ def processor_times():
 
 
 def summary(seconds):
-    """Median, quartiles and number of some times."""
+    """Median, mean, quartiles and number of some times."""
     low, median, high = np.percentile(seconds, (25, 50, 75))
-    return {"median": median, "quartiles": [low, high], "calls": len(seconds)}
+    return {"median": median, "mean": float(np.mean(seconds)), "quartiles": [low, high], "calls": len(seconds)}
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def machine_line(results):
     """The machine, the versions, and the environment where it matters."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    text = f"{machine['processor']}; {versions}; {machine['date']}"
+    text = f"{machine['processor']}; {versions}; {machine['date']}; {results['rounds']} turns of each"
     if results["sgemm"]:
         text += f"; sgemm {results['sgemm'] / 1e9:.0f} GFLOP/s"
     settings = [f"{name}={value}" for name, value in machine["environment"].items()]
@@ -95,6 +95,10 @@ def memory_rows(memory):
 
 def pairs_section(results):
     parts = []
+    if results["pairs"]:
+        parts.append("Layers alone. By their mathematics \"torch\" ours have sigmoid at the gates, as torch's; by "
+                     "\"defaults\" hard_sigmoid. The GRU of torch resets after the product with U, which is another "
+                     "cell. Keras 0.3.3 loops by Theano's scan in Python; as installed it has no BLAS but NumPy's.")
     for peer in (*COMPARISONS, *RUNTIMES):
         rows = pair_rows([pair for pair in results["pairs"] if pair["peer"] == peer], results["sgemm"])
         if rows:
@@ -102,8 +106,13 @@ def pairs_section(results):
             header = ["layer", "size", "mathematics", "forward: ours", theirs, "ratio", "train: ours", theirs, "ratio",
                       "of sgemm, forward / train"]  # fmt: skip
             parts += [f"### Over {peer}", table(header, rows)]
-    return parts + not_to_be_trusted(f"{pair['layer']} {pair['size']}, {pair['math']}, {pair['kind']}, "
-                                     f"over {pair['peer']}" for pair in results["pairs"] if pair["busy"] > BUSY)
+    return parts + disturbed_pairs(results["pairs"])
+
+
+def disturbed_pairs(pairs):
+    """As :func:`not_to_be_trusted`, of layers alone."""
+    return not_to_be_trusted(f"{pair['layer']} {pair['size']}, {pair['math']}, {pair['kind']}, over {pair['peer']}"
+                             for pair in pairs if pair["busy"] > BUSY)
 
 
 def not_to_be_trusted(names):
@@ -160,7 +169,9 @@ def models_section(results):
     times, parts = model_times(results), ["### Whole models"]
     parts.append("Milliseconds of a batch, or of a call with one sample; with one thread / with two, Keras with two. "
                  "Ratios are those with two threads. For one sample, Keras' first time is that of `predict`, its "
-                 "second that of the faster of `predict_on_batch` and a call of the model.")
+                 "second that of the faster of `predict_on_batch` and a call of the model. Ours has its own default "
+                 "at the gates, hard_sigmoid; the others have sigmoid. Where there is padding, all go through it but "
+                 "us, and PyTorch takes each sequence's last real output.")
     for kind, text in KINDS.items():
         rows = [row for row in (model_row(times, model, kind) for model in MODELS) if row]
         if rows:
@@ -221,7 +232,7 @@ def busy_section(results):
                      f"{two / one:.2f}" if one and two else ""))  # fmt: skip
     if rows:
         parts += ["### Beside busy processes",
-                  "As many processes as processors keep them busy; times with one thread / with two.",
+                  "As many processes as processors keep them busy; mean times with one thread / with two.",
                   table(["model", "what", OURS, PYTORCH, "ours, two over one"], rows)]  # fmt: skip
     for row in results["recovery"]:
         beside = "" if row["busy"] is None else f", {milliseconds(row['busy'])} beside busy processes"
@@ -263,11 +274,13 @@ def padding_section(results):
     parts = []
     if results["lengths"]:
         rows = [(row["layer"], row["size"], row["kind"], milliseconds(row["ours"]["median"]),
-                 milliseconds(row["theirs"]["median"]), f"{row['ratio']:.2f}")
-                for row in results["lengths"]]  # fmt: skip
+                 milliseconds(row["packed"]["median"]), f"{row['ratio']:.2f}", milliseconds(row["whole"]["median"]),
+                 f"{row['ours']['median'] / row['whole']['median']:.2f}") for row in results["lengths"]]  # fmt: skip
         parts += ["### Sequences of unequal length",
-                  "Lengths from 1 to all timesteps, evenly spread: ours with a mask, torch's packed.",
-                  table(["layer", "size", "what", "ours", "torch", "ratio"], rows)]  # fmt: skip
+                  "Lengths from 1 to all timesteps, evenly spread: ours with a mask; torch's packed; and torch's "
+                  "through all steps, of which each sequence's last real output is taken.",
+                  table(["layer", "size", "what", "ours", "torch, packed", "ratio", "torch, all steps", "ratio"],
+                        rows)]  # fmt: skip
     if results["masks"]:
         rows = []
         for row in results["masks"]:
@@ -286,7 +299,7 @@ def padding_section(results):
 
 def summary(results):
     """A small table: each whole model beside PyTorch, and the worst ratios of the layers alone."""
-    times, rows = model_times(results), []
+    times, rows, worst_pairs = model_times(results), [], []
     for model in MODELS:
         cells = []
         for kind in KINDS:
@@ -299,16 +312,18 @@ def summary(results):
                ("`SimpleRNN`, `GRU`, `LSTM` over those of Keras 0.3.3, without our preparation of Theano, alone",
                 KERAS, KERAS_LAYERS)]  # fmt: skip
     for text, peer, names in layers:
-        worst = [max((pair["ratio"] for pair in results["pairs"] if pair["peer"] == peer
-                      and pair["kind"] == kind and pair["layer"] in names), default=None)
+        chosen = [pair for pair in results["pairs"] if pair["peer"] == peer and pair["layer"] in names]
+        worst = [max((pair for pair in chosen if pair["kind"] == kind), key=lambda pair: pair["ratio"], default=None)
                  for kind in ("train", "forward")]  # fmt: skip
-        cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in worst]
+        worst_pairs += filter(None, worst)
+        cells = ["" if pair is None else f"{pair['ratio']:.2f}" for pair in worst]
         rows += [[text, *cells, ""]] if any(cells) else []
     machine = results["machine"]
     head = ("Below 1, we are faster: our time over the peer's (PyTorch's, where no other is named), and in brackets "
             "both times in milliseconds, of a batch, or of `predict` for one sample, with two threads.")
     if any("alone" in row[0] for row in rows):
         head += " Of layers alone: the worst ratios, of a training step and of a forward pass."
-    head += f" {machine['processor']}, {machine['date']}."
-    parts = [head, table(["model", "fit", "predict", "one sample"], rows), *disturbed_models(results)]
+    head += f" Version {machine['versions']['recurrent_layers']}; {machine['processor']}, {machine['date']}."
+    parts = [head, table(["model", "fit", "predict", "one sample"], rows), *disturbed_models(results),
+             *disturbed_pairs(worst_pairs)]  # fmt: skip
     return "\n\n".join(parts) + "\n"

@@ -213,7 +213,7 @@ def _argument(value: Any) -> str:
     """What tells an argument from another one; of what has no fingerprint, its type."""
     try:
         whole = fingerprint(value)
-    except (TypeError, ValueError):
+    except Exception:  # Whatever a config of the user's own raises.
         return full_name(type(value))
     return whole if len(whole) < 100 else hashlib.sha256(whole.encode()).hexdigest()[:16]
 

@@ -68,11 +68,11 @@ def test_all_pairs_have_what_the_targets_ask_for():
 
 def found(**changes):
     """Results as `compare.py` makes them, made up."""
-    machine = {"processor": "A processor", "versions": {"torch": "2.13"}, "date": "2020-02-02",
+    machine = {"processor": "A processor", "versions": {"recurrent_layers": "0.9"}, "date": "2020-02-02",
                "environment": {"OMP_NUM_THREADS": "1"}}  # fmt: skip
     import report
 
-    return dict(report.EMPTY, machine=machine, sgemm=1e9, **changes)
+    return dict(report.EMPTY, machine=machine, rounds=7, sgemm=1e9, **changes)
 
 
 def pair(layer, size, kind, ours, theirs, peer="torch", math="torch"):
@@ -135,7 +135,7 @@ def test_the_tables(tmp_path):
     assert "| GRU | small | torch | 1.23 | 2.47 | 0.50 | 12.3 | 123 | 0.10 | 8 % / 1 % |" in text
     assert "| GRU | 1000 | 3.0 | 2.0 | 1.50 |" in text
     assert "| GRU | timesteps | 50 | 10.0 | 20.0 | 0.50 |" in text
-    assert "A processor; torch 2.13; 2020-02-02; sgemm 1 GFLOP/s; with OMP_NUM_THREADS=1." in text
+    assert "A processor; recurrent_layers 0.9; 2020-02-02; 7 turns of each; sgemm 1 GFLOP/s; with OMP_NUM_" in text
     assert "- LSTM: it\n  broke" in text
     assert "Not to be trusted" not in text
     results["pairs"][1]["busy"] = 0.5
@@ -150,7 +150,8 @@ def times(model, kind, **seconds):
 
     names = {"ours": whole_models.OURS, "torch": whole_models.PYTORCH, "onnx": whole_models.ONNX,
              "keras": whole_models.KERAS3_JAX}  # fmt: skip
-    return [{"model": model, "kind": kind, "who": names[who], "threads": int(threads), "median": value, "busy": 0.0}
+    return [{"model": model, "kind": kind, "who": names[who], "threads": int(threads), "median": value,
+             "mean": value, "busy": 0.0}
             for (who, threads), value in ((name.split("_"), value) for name, value in seconds.items())]
 
 
@@ -274,7 +275,7 @@ def test_the_rows_of_cells():
     rows = list(cells.rows())
     of_zoo = [row for row in rows if row.over == "torchrecurrent"]
     # torchrecurrent 0.2.5 has so many layers.
-    assert len(of_zoo) == 41 * 4 and len(rows) == len(set(rows)) == len(of_zoo) + 9
+    assert len(of_zoo) == 41 * 4 and len(rows) == len(set(rows)) == len(of_zoo) + 10
     assert all(row.limit == 0.4 and row.ours == row.theirs for row in of_zoo)
     ours = of_theano.Ours()
     for case in (row.ours for row in cells.others() if row.ours.kind != "step"):
@@ -404,7 +405,7 @@ def test_the_tables_of_whole_models_and_padding(tmp_path):
         models=models, busy=times("digits", "fit", ours_1=0.002, ours_2=0.003, torch_2=0.004),
         recovery=[{"model": "digits", "idle": 0.001, "busy": 0.0021, "seconds": 0.25}], profile=[profile],
         checks=[{"model": "digits", "who": "ONNX Runtime", "difference": 1.2e-7}],
-        lengths=[dict(padding, ours=half, theirs={"median": 0.002}, ratio=0.5)],
+        lengths=[dict(padding, ours=half, packed={"median": 0.002}, whole={"median": 0.004}, ratio=0.5)],
         masks=[dict(padding, none={"median": 0.002}, full={"median": 0.0022}, left=half)],
         pairs=[pair("GRU", "wide", "forward", 0.001, 0.002, peer="ONNX Runtime"),
                pair("GRU", "small", "train", 0.001, 0.002), pair("GRU", "large", "train", 0.003, 0.004),
@@ -418,7 +419,7 @@ def test_the_tables_of_whole_models_and_padding(tmp_path):
     assert "| other ops |  | 0.050 | 0.5 |" in text
     assert "| the function around its ops |  | 0.950 | 9.5 |" in text
     assert "| `fit` around the function |  | 1.000 | 10.0 |" in text
-    assert "| GRU | small | train | 1.00 | 2.00 | 0.50 |" in text
+    assert "| GRU | small | train | 1.00 | 2.00 | 0.50 | 4.00 | 0.25 |" in text
     assert "| GRU | small | train | 2.00 | 2.20 | 1.00 | 1.10 | 0.50 |" in text
     assert "| GRU | wide | torch | 1.00 | 2.00 | 0.50 |" in text
     assert "agree to 1e-07" in text and "Not to be trusted" not in text

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import warnings
 
 import h5py
 import numpy as np
@@ -145,6 +146,25 @@ class TestWhatAWholeModelSays:
         assert len(warned) == 1 and str(path) in str(warned[0].message) and warned[0].filename == __file__
         plain.load_weights(saying(kind))
         assert all(map(np.array_equal, model.get_weights(), plain.get_weights()))
+
+    def test_a_gru_without_a_bias_of_the_other_kind(self, tmp_path):
+        """Whose weights have the same shapes."""
+        path = written(tmp_path / "model.h5", [np.ones((5, 12)), np.ones((4, 12))])
+        config = {"name": "layer_0", "use_bias": False, "reset_after": True, "activation": "tanh",
+                  "recurrent_activation": "sigmoid"}  # fmt: skip
+        with h5py.File(path, "r+") as file:
+            group = file.create_group("model_weights")
+            file.move("layer_0", "model_weights/layer_0")
+            group.attrs["layer_names"] = file.attrs.pop("layer_names")
+            file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": [
+                {"class_name": "GRU", "config": config}]}}).encode()  # fmt: skip
+        for reset_after in (False, True):
+            model = Sequential([GRU(5, 4, **options("2.3.1"), reset_after=reset_after)])
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                model.load_weights(path)
+            assert [str(one.message).endswith("has reset_after=True, and GRU reset_after=False")
+                    for one in warned] == [True] * (not reset_after)  # fmt: skip
 
     def test_hard_sigmoid_of_keras_3(self, saying):
         path = saying("LSTM", recurrent_activation="hard_sigmoid")

@@ -43,6 +43,29 @@ def test_a_signal_is_heard_within_a_recurrence(samples):
     """, env=compiling()) == "heard True"
 
 
+@pytest.mark.parametrize("call", ["predict(np.ones((2, 10**5, 1)), verbose=0)", "step(np.ones((10**5, 1)))"])
+def test_what_a_handler_raises_ends_a_prediction(call):
+    """An error, too, which is none of the computation."""
+    assert said(f"""
+    import signal, time
+    import numpy as np
+    import recurrent_layers as rl
+    model = rl.Sequential([rl.LSTM(1, 64)])
+    model.compile("sgd", "mse")
+    model.predict(np.ones((2, 3, 1)), verbose=0), model.step(np.ones((2, 1))), model.reset_states()
+    def handler(number, frame):
+        raise TimeoutError("heard")
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    end = time.time() + 60
+    try:
+        while time.time() < end:
+            model.{call}
+    except TimeoutError as error:
+        print(str(error).partition(chr(10))[0])
+    """, env=compiling()) == "heard"
+
+
 def test_a_handler_computes_as_usual():
     """Also with numbers that are too small to have all their digits, which a recurrence takes for 0."""
     assert said(LONG + """

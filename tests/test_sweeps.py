@@ -27,6 +27,7 @@ from trainings import noted, wait_until
 
 import recurrent_layers as rl
 from recurrent_layers.engine import cache
+from recurrent_layers.engine import tensor as T
 
 TESTS = pathlib.Path(__file__).parent
 PATHS = os.pathsep.join([str(TESTS), str(TESTS.parent)])
@@ -517,7 +518,8 @@ def test_what_a_partial_binds_is_part_of_the_function(folder):
 
 
 @pytest.mark.parametrize("one, other", [
-    (rl.GRU, rl.LSTM), (np.tanh, max), (np.zeros(300), np.ones(300)), (np.zeros(300), np.zeros((30, 10))),
+    (rl.GRU, rl.LSTM), (np.tanh, np.exp), (T.tanh, T.exp), (str.lower, str.upper), (1j, 2j), ({1, 2}, {1, 3}),
+    (np.zeros(300), np.ones(300)), (np.zeros(300), np.zeros((30, 10))),
     ((np.zeros(300), 1), (np.zeros(300), 2)), (rl.optimizers.SGD(lr=0.5), rl.optimizers.SGD(lr=0.25)),
 ])  # fmt: skip
 def test_what_json_does_not_know_is_told_from_others(folder, one, other):

@@ -296,6 +296,43 @@ def test_no_layer_is_forgotten():
     assert set(layers.__all__) - used == {"AutoEncoder", "Layer", "MaskedLayer", "Merge", "Recurrent"}
 
 
+def test_only_what_a_prediction_needs_is_written(tmp_path):
+    """Not the decoder of who gives the codes."""
+    decoder = rl.Sequential([rl.RepeatVector(5), rl.LSTM(4, 4, return_sequences=True), rl.TimeDistributedDense(4, 3),
+                             rl.Lambda(lambda x: T.sort(x))])  # fmt: skip
+    layer = rl.AutoEncoder(rl.Sequential([rl.GRU(3, 4)]), decoder, output_reconstruction=False)
+    made = assert_as_predicted([layer], tmp_path, numbers(3))
+    assert "lstm_1" not in made.source
+
+
+def test_a_softmax_over_the_steps(tmp_path):
+    assert_as_predicted([rl.LSTM(4, 6, return_sequences=True), rl.Permute((2, 1)), rl.Activation("softmax"),
+                         rl.Permute((2, 1))], tmp_path)  # fmt: skip
+
+
+def test_what_has_no_steps_has_no_step(tmp_path):
+    assert not assert_as_predicted([rl.PReLU((4,)), rl.LeakyReLU()], tmp_path, sample(4)).has_step
+
+
+class Around(rl.Layer):
+    """A layer of a user's own around another one."""
+
+    input_ndim, stepwise = 3, True
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.input, self.params = inner, T.tensor3(), inner.params
+
+    def get_output(self, train=False):
+        self.inner.input = self.get_input(train)
+        return self.inner.get_output(train)
+
+
+def test_a_recurrent_layer_within_one_of_ones_own(tmp_path):
+    layers = [rl.TimeDistributedDense(3, 3), Around(rl.GRU(3, 5, return_sequences=True)), rl.LSTM(5, 4)]
+    assert assert_as_predicted(layers, tmp_path, numbers(3)).has_step
+
+
 def test_in_float32(tmp_path):
     made_of = [rl.Masking(), rl.LSTM(4, 16, return_sequences=True), rl.JZS3(16, 8), rl.Dense(8, 3)]
     assert "1.0;" not in assert_as_predicted(made_of, tmp_path, dtype="float32", lengths=(1, 3, 40)).source

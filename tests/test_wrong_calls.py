@@ -58,9 +58,9 @@ INTERNAL = [
     "exchange.to_c", "exchange.to_onnx", "exchange.training_files", "layers", "layers.carrying", "layers.cells",
     "layers.convolutional", "layers.iteration", "layers.known", "layers.steps_of_keras", "preprocessing",
     "preprocessing.image", "recurrence", "scripts", "theano_setup", "training", "training.ahead", "training.batches",
-    "training.data", "training.distributed", "training.epochs", "training.functions", "training.lengths",
-    "training.parts", "typing", "utils", "utils.arguments", "utils.arrays", "utils.building", "utils.dot_utils",
-    "utils.model_utils", "utils.visualize_util", "version", "warned", "weight_files", "wrappers",
+    "training.calls", "training.data", "training.distributed", "training.epochs", "training.functions",
+    "training.lengths", "training.parts", "typing", "utils", "utils.arguments", "utils.arrays", "utils.building",
+    "utils.dot_utils", "utils.model_utils", "utils.visualize_util", "version", "warned", "weight_files", "wrappers",
 ]  # fmt: skip
 
 
@@ -432,7 +432,8 @@ ELSEWHERE = {
     **{f"{function}.{parameter}": UNCHECKED for function, parameters in {
         "put": ["file", "layers_weights"],
         "custom_objects_known": ["name", "objects"], "lookup": ["identifier", "known", "kind", "callables"],
-        "known_name": ["function", "known"], "put_into": ["module", "as_imported"],
+        "known_name": ["function", "known"], "full_name": ["function"], "fingerprint": ["value"],
+        "put_into": ["module", "as_imported"],
         "instance": ["identifier", "known", "kind", "method"],
         "with_arguments": ["identifier", "kwargs", "kind"],
         "without_gradient": ["loss", "params"]}.items() for parameter in parameters},

@@ -6,7 +6,6 @@ gives what the library needs of it by the same names, whichever it is (:data:`re
 
 from typing import TYPE_CHECKING, Any
 
-from recurrent_layers.engine.calls import Direct
 from recurrent_layers.engine.machine import LOOPS_FLAGS, number_of_threads
 from recurrent_layers.engine.names import NAMES
 from recurrent_layers.engine.setup import prepare, report
@@ -20,7 +19,7 @@ else:
     from recurrent_layers.engine.on_pytensor import *
     from recurrent_layers.engine.theano_names import provide_theano
 
-__all__ = ["Direct", "LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "provide_theano", "report", *NAMES]
+__all__ = ["LOOPS_FLAGS", "NAME", "number_of_threads", "prepare", "provide_theano", "report", *NAMES]
 
 if TYPE_CHECKING:  # Which names these are, no type checker can follow, and the engines have no types.
 

@@ -33,6 +33,7 @@ NAMES = [
     "graph_inputs",
     "io_toposort",
     "optimizer",
+    "raise_with_op",
     "register",
     "scan",
     "shared",

@@ -24,6 +24,7 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.traversal import ancestors, graph_inputs, io_toposort
 from pytensor.graph.utils import InconsistencyError, MethodNotDefined, MissingInputError
 from pytensor.link.c import op as c_op
+from pytensor.link.utils import raise_with_op
 from pytensor.raise_op import Assert
 from pytensor.scalar.math import Sigmoid, Softplus
 from pytensor.scan.basic import scan as _scan

@@ -4,7 +4,7 @@ import theano
 from theano import Apply, Constant, In, Op, Out, Variable, clone, config, function, grad, scalar, shared, tensor
 from theano.compile import Mode, Rebroadcast, Shape, SharedVariable, SpecifyShape, ViewOp, get_mode, optdb
 from theano.compile.function_module import Supervisor
-from theano.gof import FunctionGraph, InconsistencyError, Query, opt
+from theano.gof import FunctionGraph, InconsistencyError, Query, link, opt
 from theano.gof.fg import MissingInputError
 from theano.gof.graph import ancestors, clone_get_equiv, io_toposort
 from theano.gof.graph import inputs as graph_inputs
@@ -33,6 +33,11 @@ COp = Op  # Each op may have C code.
 SCANS = [scan]
 SCAN_HAS_SECOND_DERIVATIVES = theano_fixes.scan_has_second_derivatives
 optimizer = opt.optimizer
+
+
+def raise_with_op(fgraph, **of_node):
+    """Raise the error that is being handled with what is known of the node it comes from."""
+    link.raise_with_op(**of_node)
 
 
 def provide_theano():

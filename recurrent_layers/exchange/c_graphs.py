@@ -542,8 +542,9 @@ class ToC(Translation):
         shape, total = list(self._known_shape(shape)), self._total(x.shape)
         known = self._total([size for size in shape if size != Size(0, -1)])
         if Size(0, -1) in shape:
-            if known.steps and known == total:
-                rest = ONE
+            as_often = Size(0, total.steps // known.steps) if known.steps else None
+            if as_often and known.times(as_often) == total:
+                rest = as_often
             elif known.steps or total.steps % known.rest or total.rest % known.rest:
                 self.refuse("a shape that does not divide the numbers")
             else:

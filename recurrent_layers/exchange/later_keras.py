@@ -30,7 +30,7 @@ _MODEL = "model_weights"
 _EPSILON = 1e-3
 #: What makes other numbers of the same weights: the names of ours, and those in files.
 _SAID = {"activation": ["activation"], "inner_activation": ["recurrent_activation", "inner_activation"],
-         "go_backwards": ["go_backwards"], "merge": ["merge_mode"]}  # fmt: skip
+         "go_backwards": ["go_backwards"], "reset_after": ["reset_after"], "merge": ["merge_mode"]}  # fmt: skip
 
 
 def is_one(filepath):

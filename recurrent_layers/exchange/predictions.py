@@ -57,6 +57,8 @@ class Prediction(NamedTuple):
         The output of each layer, in order; containers are not among them.
     loops : dict of Recurrence to Recurrent
         The layers whose loops are in it, those within others, too.
+    names : dict of Layer to str
+        What the layers are called, each with the number that it has among those of its class.
     """
 
     inputs: List[Variable]
@@ -66,6 +68,7 @@ class Prediction(NamedTuple):
     after: List[Variable]
     layers: List[Tuple[Layer, Variable]]
     loops: Dict[Recurrence, Layer]
+    names: Dict[Layer, str]
 
     @classmethod
     def whole(cls, model):
@@ -79,9 +82,11 @@ class Prediction(NamedTuple):
         Raises
         ------
         ValueError
-            If what is computed at a step needs more than that step and what has been before.
+            If what is computed at a step needs more than that step and what has been before, or there are no steps.
         """
         whole, carried = cls._made(model)
+        if whole.inputs[0].ndim == 2 and whole.inputs[0].dtype.startswith("float"):
+            raise ValueError("the input of the model has no timesteps")
         handed_on = in_time(model, carried)
         before, places, ends = [], [], bool(handed_on) and not handed_on[-1].layer.return_sequences
         for one in carried:
@@ -96,17 +101,8 @@ class Prediction(NamedTuple):
         for _ in handed_on:  # What takes the place of one thing may be made of others.
             outputs = substitute(outputs, dict(places)) if places else outputs
         layers = [(layer, made) for (layer, _), made in zip(whole.layers, outputs[1 + len(after):])]
-        return cls(whole.inputs, outputs[0], handed_on, before, outputs[1:1 + len(after)], layers, whole.loops)
-
-    @property
-    def names(self):
-        """What the layers are called, each with the number that it has among those of its class."""
-        counts, names = collections.Counter(), {}
-        for layer, _ in self.layers:
-            kind = re.sub("^[0-9]+|[^a-z0-9]", "", type(layer).__name__.lower().strip("_")) or "layer"
-            counts[kind] += 1
-            names[layer] = f"{kind}_{counts[kind]}"
-        return names
+        return cls(whole.inputs, outputs[0], handed_on, before, outputs[1:1 + len(after)], layers, whole.loops,
+                   whole.names)
 
     @classmethod
     def _made(cls, model):
@@ -121,7 +117,19 @@ class Prediction(NamedTuple):
         going_on = [one for one in carried if one.goes_on]
         return cls(inputs if isinstance(inputs, list) else [inputs], output, going_on,
                    [variable for one in going_on for variable in one.variables],
-                   [variable for one in going_on for variable in one.after], layers, loops), carried
+                   [variable for one in going_on for variable in one.after], layers, loops,
+                   # Some of those that hand something on may be within layers of one's own.
+                   _names(dict.fromkeys([layer for layer, _ in layers] + [one.layer for one in carried]))), carried
+
+
+def _names(layers):
+    """What layers are called, each with the number that it has among those of its class."""
+    counts, names = collections.Counter(), {}
+    for layer in layers:
+        kind = re.sub("^[0-9]+|[^a-z0-9]", "", type(layer).__name__.lower().strip("_")) or "layer"
+        counts[kind] += 1
+        names[layer] = f"{kind}_{counts[kind]}"
+    return names
 
 
 #: What gives its first input as it is.

@@ -776,8 +776,6 @@ class DrawsNumbers(Layer):
         nb_samples = engine.ViewOp()(T.as_tensor_variable(sizes[axis]))
         sizes[axis] = nb_samples
         drawn = getattr(self.random_streams, distribution)(tuple(sizes), dtype=engine.config.floatX, **parameters)
-        # The variable knows how its stream goes on; these would keep each graph that has been drawn for.
-        getattr(self.random_streams, "state_updates", []).clear()
         drawn.tag.of_samples = nb_samples, axis
         return drawn
 

@@ -16,6 +16,7 @@ from recurrent_layers.layers.base import Layer
 from recurrent_layers.layers.carrying import GoingOn, in_time
 from recurrent_layers.layers.containers import Container
 from recurrent_layers.training import parts
+from recurrent_layers.training.calls import Direct
 from recurrent_layers.utils.arguments import items, shown
 from recurrent_layers.utils.building import building_a_graph, mask_of, noted, one_output_for_each_layer, output_of
 from recurrent_layers.warned import warn
@@ -386,7 +387,7 @@ class _Together(_Alone):
         super().__init__(function, turns)
         ops = {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
         self.may_copy = not ops & WITH_FUNCTIONS_WITHIN
-        self._free = [engine.Direct(function)]
+        self._free = [Direct(function)]
         self._is_complete = self._free[0].is_complete
         begun_anew_by_a_child(self)
 
@@ -396,13 +397,13 @@ class _Together(_Alone):
 
     def __call__(self, *inputs):
         if self.may_copy:
-            return self._by_a_copy(engine.Direct.__call__, *inputs)
-        return self._one_after_the_other.write(self._by_a_copy, engine.Direct.__call__, *inputs)
+            return self._by_a_copy(Direct.__call__, *inputs)
+        return self._one_after_the_other.write(self._by_a_copy, Direct.__call__, *inputs)
 
     def of_arrays(self, *arrays):
         """A list of the outputs, for arrays of just the types of its inputs, each another one."""
         if self.may_copy and self._is_complete:
-            return self._by_a_copy(engine.Direct.run, *arrays)
+            return self._by_a_copy(Direct.run, *arrays)
         outputs = self(*arrays)
         return [outputs] if self.function.unpack_single else outputs
 
@@ -412,7 +413,7 @@ class _Together(_Alone):
         except IndexError:
             function = self.function.copy()
             function.unpack_single = self.function.unpack_single  # A copy would give a list of one.
-            direct = engine.Direct(function)
+            direct = Direct(function)
         try:
             return self.turns.read(call, direct, *inputs)
         finally:

@@ -29,7 +29,7 @@ def warn_of_truncated_padding(layers, reader, X):
         for one in (layer.forward, layer.backward) if isinstance(layer, Bidirectional) else (layer,):
             goes_backwards, steps = getattr(one, "go_backwards", False), getattr(one, "truncate_gradient", -1)
             with one_output_for_each_layer([]):
-                mask = layer.get_input_mask(True) if 0 < steps < X.shape[1] and warned_of is None else None
+                mask = layer.get_input_mask(False) if 0 < steps < X.shape[1] and warned_of is None else None
             if mask is not None:
                 is_at_the_end = goes_backwards == is_reversed
                 step = rows(np.asarray(X[next(iter(slices(X)))])[:, -1 if is_at_the_end else 0])

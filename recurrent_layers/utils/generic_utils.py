@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import difflib
 import functools
 import hashlib
@@ -129,7 +130,7 @@ def known_name(function: object, known: Mapping[str, Callable[..., Any]]) -> str
 def full_name(function: Any) -> str:
     """The name of a function or class, with that of its module, the same when that is run as a script."""
     named = function if hasattr(function, "__qualname__") else type(function)
-    module = named.__module__
+    module = getattr(named, "__module__", None) or "builtins"
     if module == "__main__":
         module = os.path.splitext(os.path.basename(getattr(sys.modules[module], "__file__", None) or module))[0]
     return f"{module.rpartition('.')[2]}.{named.__qualname__}"
@@ -137,6 +138,8 @@ def full_name(function: Any) -> str:
 
 def fingerprint(value: object) -> str:
     """JSON that tells a value from others: what JSON does not know, by its name, its config, or a hash of its numbers.
+
+    Of objects of other kinds it has the type only.
 
     Raises
     ------
@@ -155,6 +158,12 @@ def _told(value: Any) -> Any:
             return value.tolist()
         numbers = hashlib.sha256(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
         return f"{value.dtype} {value.shape} {numbers.hexdigest()[:16]}"
+    if isinstance(value, (bytes, complex, range, datetime.date, datetime.timedelta)):
+        return repr(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(fingerprint, value))
+    if isinstance(value, np.ufunc) or hasattr(value, "make_node"):  # Functions of NumPy, and of the engine.
+        return str(value)
     if isinstance(value, functools.partial):
         return [value.func, value.args, value.keywords]
     if hasattr(value, "get_config") and not inspect.isclass(value):
