@@ -372,7 +372,7 @@ def test_arrays_that_are_filled():
 
     h = np.random.randn(3, 3)
     compare(build(lambda x_t: x_t.shape[1]), np.random.randn(2, 3, 3), h, H[0])
-    compare(build(lambda x_t: 3), np.random.randn(2, 3, 3), h, H[0], in_c=False)
+    compare(build(lambda x_t: 3), np.random.randn(2, 3, 3), h, H[0], in_c=None)
 
 
 def test_a_matrix_of_one_column_may_be_said_to_be_a_column():
