@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from compiled import is_in_c
 from numpy.testing import assert_allclose, assert_array_equal
+from own_layers import Within
 
 import recurrent_layers as rl
 from recurrent_layers import engine
@@ -194,20 +195,6 @@ def test_a_model_with_another_layer_begins_anew():
         assert_allclose(model.step(X[:, t]), model.predict(X[:, :t + 1]), rtol=1e-10)
 
 
-class Within(rl.Layer):
-    """A layer of a user's own around another one."""
-
-    input_ndim = 3
-
-    def __init__(self, inner):
-        super().__init__()
-        self.inner, self.input, self.params = inner, T.tensor3(), inner.params
-
-    def get_output(self, train=False):
-        self.inner.input = self.get_input(train)
-        return self.inner.get_output(train)
-
-
 def test_a_layer_within_one_of_ones_own_goes_on_and_begins_anew():
     model = compiled(Within(summing().layers[0]))
     assert model.stateful and model.predict(ones(2)) == 2 and model.predict(ones(1)) == 3
@@ -361,8 +348,7 @@ def test_steps_that_draw_random_numbers():
 
 def test_a_decoder_that_goes_on():
     """It is there in training only."""
-    encoder, decoder = (rl.SimpleRNN(1, 1, activation="linear", return_sequences=True, stateful=True,
-                                     weights=[[[1.0]], [[1.0]], [0.0]]) for _ in range(2))  # fmt: skip
+    encoder, decoder = (summing(return_sequences=True).layers[0] for _ in range(2))
     layer = rl.AutoEncoder(encoder, decoder, output_reconstruction=False)
     model = rl.Sequential([layer])
     model.compile(rl.optimizers.SGD(lr=0.0), "mse")
@@ -386,8 +372,7 @@ def test_masks_of_layers_that_go_on_may_be_asked_for():
 
 
 def test_a_model_within_another_begins_anew_with_all_that_is_in_it():
-    within = containers.Sequential([rl.SimpleRNN(1, 1, activation="linear", stateful=True, return_sequences=True,
-                                                 weights=[[[1.0]], [[1.0]], [0.0]])])  # fmt: skip
+    within = containers.Sequential([summing(return_sequences=True).layers[0]])
     inner = rl.Sequential([within])
     model = compiled(inner)
     assert [float(model.predict(ones(1))[0, -1, 0]) for _ in range(2)] == [ones(1).shape[1], 2 * ones(1).shape[1]]

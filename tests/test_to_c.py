@@ -10,6 +10,7 @@ from conftest import RECURRENT
 from drawn_stacks import arrangements, stacks
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from own_layers import Within
 
 import recurrent_layers as rl
 from recurrent_layers import engine, layers
@@ -314,22 +315,10 @@ def test_what_has_no_steps_has_no_step(tmp_path):
     assert not assert_as_predicted([rl.PReLU((4,)), rl.LeakyReLU()], tmp_path, sample(4)).has_step
 
 
-class Around(rl.Layer):
-    """A layer of a user's own around another one."""
-
-    input_ndim, stepwise = 3, True
-
-    def __init__(self, inner):
-        super().__init__()
-        self.inner, self.input, self.params = inner, T.tensor3(), inner.params
-
-    def get_output(self, train=False):
-        self.inner.input = self.get_input(train)
-        return self.inner.get_output(train)
-
-
 def test_a_recurrent_layer_within_one_of_ones_own(tmp_path):
-    layers = [rl.TimeDistributedDense(3, 3), Around(rl.GRU(3, 5, return_sequences=True)), rl.LSTM(5, 4)]
+    within = Within(rl.GRU(3, 5, return_sequences=True))
+    within.stepwise = True
+    layers = [rl.TimeDistributedDense(3, 3), within, rl.LSTM(5, 4)]
     assert assert_as_predicted(layers, tmp_path, numbers(3)).has_step
 
 
