@@ -104,6 +104,12 @@ class Prediction(NamedTuple):
         return cls(whole.inputs, outputs[0], handed_on, before, outputs[1:1 + len(after)], layers, whole.loops,
                    whole.names)
 
+    @property
+    def needed(self):
+        """Those of `layers` that it is computed of: not what is there in training only."""
+        found = set(engine.ancestors([self.output, *self.after]))
+        return [(layer, output) for layer, output in self.layers if output in found]
+
     @classmethod
     def _made(cls, model):
         carried = []

@@ -255,10 +255,7 @@ class _Written:
             prediction = prediction._replace(after=[])
         made = ToC(prediction, self.file, timesteps, has_scratch=not is_step)
         self._give_inputs(made, prediction)
-        needed = set(engine.ancestors([prediction.output, *prediction.after]))  # Not what is there in training only.
-        for layer, output in prediction.layers:
-            if output not in needed:
-                continue
+        for layer, output in prediction.needed:
             made.comment(_equations(layer) if explained else _described(layer))
             with made.within(layer):
                 made.value(output)

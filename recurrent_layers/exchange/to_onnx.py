@@ -61,15 +61,14 @@ class _Model:
         """
         prediction, helper = self._prediction, self._onnx.helper
         inputs = self._inputs() + self._states()
-        needed = set(engine.ancestors([prediction.output, *prediction.after]))
-        for layer, variable in prediction.layers:
-            if variable in needed:
-                with self._said.within(layer):
-                    self._said.value(variable)
+        needed = prediction.needed
+        for layer, variable in needed:
+            with self._said.within(layer):
+                self._said.value(variable)
         outputs = [self._put_out("y", prediction.output)]
         outputs += [self._put_out(f"state_{k}_after", variable) for k, variable in enumerate(prediction.after, 1)]
         nodes = pruned(self._said.nodes(), [output.name for output in outputs])
-        layers = ", ".join(type(layer).__name__ for layer, variable in prediction.layers if variable in needed)
+        layers = ", ".join(type(layer).__name__ for layer, _ in needed)
         doc = f"What predict of this model gives: {layers}"
         graph = helper.make_graph(nodes, type(self._model).__name__, inputs, outputs, self._initializers(nodes), doc)
         proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
