@@ -104,7 +104,7 @@ class Lowering:
         return value
 
     def _filled(self, node, value):
-        return self.graph.filled(value, self.graph.columns_of_number(node.op.number))
+        return self.graph.filled(value, self.graph.columns_of_extent(Extent(constant=node.op.number)))
 
     def _placed(self, node, columns, like):
         begin, end = _bounds(node.op, like)

@@ -189,10 +189,10 @@ class Graph:
                 columns.extents.append(Extent(constant=self._numbers[name, axis]))
         return self._sizes[name, axis]
 
-    def columns_of_number(self, number):
+    def columns_of_extent(self, extent):
         """So many columns."""
         columns = self._new_columns()
-        columns.extents.append(Extent(constant=number))
+        columns.extents.append(extent)
         return columns
 
     def _new_columns(self, *sizes):
@@ -319,9 +319,7 @@ class Graph:
         if value.is_uniform or (begin == Extent() and end == value.extent and not is_column):
             return value
         if value.kind == "map" and all(argument.is_uniform for argument in value.arguments) and not is_column:
-            columns = self._new_columns()
-            columns.extents.append(end - begin)
-            return self.filled(value.arguments[0], columns)
+            return self.filled(value.arguments[0], self.columns_of_extent(end - begin))
         if value.kind == "map":
             arguments = [self.cut(argument, begin, end, is_column) for argument in value.arguments]
             return self.map(value.detail, arguments, value.dtype)
@@ -334,10 +332,7 @@ class Graph:
         for less, more in ((Extent(), begin), (begin, end), (end, value.extent)):
             if not less.is_at_most(more):
                 self.limits.append((less, more))
-        columns = None
-        if not is_column:
-            columns = self._new_columns()
-            columns.extents.append(end - begin)
+        columns = None if is_column else self.columns_of_extent(end - begin)
         return self._make("cut", (begin, end), (value,), value.dtype, is_column, columns)
 
     def _cut_of_joined(self, value, begin, end, is_column):
@@ -406,9 +401,7 @@ class Graph:
             parts = []
             for part, extent in zip(value.arguments, value.detail):
                 if part.is_uniform and not (part.is_column and extent == Extent(constant=1)):
-                    columns = self._new_columns()
-                    columns.extents.append(extent)
-                    part = self.filled(part, columns)
+                    part = self.filled(part, self.columns_of_extent(extent))
                 parts.append(self.reduce(kind, part))
             return functools.reduce(lambda one, other: self.map(together, [one, other], value.dtype), parts)
         return self._make(kind, None, (value,), value.dtype, True)
