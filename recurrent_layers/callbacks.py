@@ -550,7 +550,8 @@ class ModelCheckpoint(Monitor):
         current = self._current(logs) if self.save_best_only else None
         if self.save_best_only and not self._is_better(current) or not self._has_finite_weights():
             return
-        self.best = self.best if current is None else current
+        if current is not None:
+            self.best = current
         filepath = self._filepath(epoch, logs)
         if self.whole:
             self.model._training.save(filepath)
